@@ -1,0 +1,46 @@
+# vectorq: `make help` lists the commands. A machine that has only make and root (or sudo)
+# gets what is missing from Debian's packages first (scripts/bootstrap.sh).
+EXTENSION = vectorq
+MODULE_big = vectorq
+EXTVERSION = 0.1.0
+PG_CONFIG ?= pg_config
+BUILD ?= build
+
+.DEFAULT_GOAL := all
+NEEDS_NO_PG := help bootstrap clean-build
+ifeq ($(filter $(NEEDS_NO_PG),$(MAKECMDGOALS)),)
+# Installs packages only where one is missing; prints nothing otherwise.
+BOOTSTRAPPED := $(shell PG_CONFIG=$(PG_CONFIG) scripts/bootstrap.sh build >&2 && echo yes)
+ifneq ($(BOOTSTRAPPED),yes)
+$(error vectorq: the build packages could not be installed; see the lines above)
+endif
+endif
+
+CORE_SRCS := $(wildcard src/core/*/*.cpp)
+GLUE_SRCS := $(wildcard src/*.cpp src/pg/*.cpp src/types/*.cpp src/am/*.cpp src/inspect/*.cpp)
+CORE_OBJS := $(CORE_SRCS:.cpp=.o)
+OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
+SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
+DATA_built = sql/vectorq--$(EXTVERSION).sql
+EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) src/core/*/*.o src/core/*/*.d src/*/*.o src/*/*.d
+
+# -fno-math-errno lets sqrt be one instruction; no -march, no -ffast-math (STYLE section 4).
+CORE_FLAGS := -O3 -fno-math-errno -ffp-contract=fast
+PG_CPPFLAGS := -Isrc -MMD -MP
+PG_CXXFLAGS := -std=c++20 -fopenmp -fvisibility=hidden -fvisibility-inlines-hidden -Wno-register $(SANITIZE)
+SHLIB_LINK := -lhwy -fopenmp -lstdc++ -lm $(SANITIZE)
+
+override with_llvm := no
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(PGXS),)
+include $(PGXS)
+endif
+override with_llvm := no
+$(CORE_OBJS): override CXXFLAGS += $(CORE_FLAGS)
+
+-include $(OBJS:.o=.d)
+
+sql/vectorq--$(EXTVERSION).sql: $(SQL_PARTS)
+	cat $^ > $@
+
+include test/test.mk

@@ -1,0 +1,29 @@
+#!/bin/bash
+# Installs the Debian packages that a step needs, if any is missing. Usage: bootstrap.sh STEP...
+# Steps: build (compiler, server headers, libraries), check (server and test tools), bench.
+set -eu
+packages_of() {
+    case $1 in
+        build) echo g++ make postgresql-server-dev-all libhwy-dev libeigen3-dev ;;
+        check) echo postgresql libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
+        demo) echo postgresql python3 python3-venv ;;
+        *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;
+    esac
+}
+missing=
+for step in "$@"; do
+    for package in $(packages_of "$step"); do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed$' || missing="$missing $package"
+    done
+done
+[ -z "$missing" ] && exit 0
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -qq || true
+# A private cluster is all we ever start: no service and no default cluster from the packages.
+$sudo mkdir -p /etc/postgresql-common
+[ -e /etc/postgresql-common/createcluster.conf ] ||
+    echo 'create_main_cluster = false' | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+$sudo apt-get install -y -qq --no-install-recommends $missing

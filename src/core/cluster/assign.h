@@ -1,0 +1,42 @@
+// Nearest centroid of many rows: the hot loop of every build. A tiled matrix kernel over
+// packed centroids, argmin of |c|^2 - 2<x,c> (L2) or argmax of <x,c> (dot), fused, so that
+// the product matrix is never written.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/matrix.h"
+#include "core/base/parallel.h"
+
+namespace vectorq {
+
+enum class AssignMetric { kL2, kDot };
+
+// Immutable after construction; may be used by any number of threads.
+class Assigner {
+public:
+    // Packs a copy of the centroids (num_centroids, dims). Throws std::bad_alloc.
+    Assigner(const Matrix& centroids, AssignMetric metric);
+
+    // Nearest centroid of each of `rows` (count, dims; row-major). `distance`, if not null,
+    // gets the squared L2 distance (kL2, never negative) or the negative inner product (kDot).
+    // Ties go to the lowest id. One thread; about the machine's FLOP peak.
+    void Nearest(const float* rows, size_t count, uint32_t* id, float* distance) const noexcept;
+
+    // The same on several threads, with cancellation (throws Error(kCancelled)).
+    void Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads, StopToken& stop) const;
+
+    size_t num_centroids() const noexcept { return num_centroids_; }
+    size_t dims() const noexcept { return dims_; }
+    // Bytes that a packed copy of so many centroids takes.
+    static size_t PackedBytes(size_t num_centroids, size_t dims) noexcept;
+
+private:
+    size_t num_centroids_ = 0, dims_ = 0;
+    AssignMetric metric_ = AssignMetric::kL2;
+    AlignedArray<float> packed_;
+    AlignedArray<float> half_sq_norm_;  // |c|^2 / 2, padded
+};
+
+}  // namespace vectorq

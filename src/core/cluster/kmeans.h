@@ -1,0 +1,51 @@
+// Lloyd's k-means with a good seeding, empty-list repair, spherical form, and a
+// two-level (hierarchical) form for many lists. Deterministic: the same rows, options and
+// seed give the same centroids, whatever the number of threads.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/matrix.h"
+#include "core/base/parallel.h"
+
+namespace vectorq {
+
+struct KMeansOptions {
+    size_t lists = 0;
+    int iterations = 10;
+    bool spherical = false;  // centroids of length 1, assignment by inner product
+    uint64_t seed = 42;
+    int threads = 1;
+    // Above this many lists the two-level form is used: sqrt(lists) groups first, each then split
+    // into its share of lists, with a refinement pass over all. 0 = never.
+    size_t hierarchical_above = 4096;
+};
+
+// Trains centroids (lists, dims) on sample (n, dims). Every n >= 1 works: with fewer distinct rows
+// than lists, fewer centroids come back, all distinct (result.rows() <= lists). Never NaN.
+// `progress`, if set, is called by the calling thread with a value in 0..100.
+// Throws Error(kCancelled), std::bad_alloc.
+Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop,
+                   void (*progress)(int percent) = nullptr);
+
+// Bytes that TrainKMeans needs beside the sample, at most.
+size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options) noexcept;
+
+// Assigns rows to the nearest of very many centroids through a first level: the nearest
+// `groups_probed` groups only. Exact when the centroid count is at or below `hierarchical_above`.
+class Assigner;
+class TwoLevelAssigner {
+public:
+    TwoLevelAssigner(const Matrix& centroids, bool dot, size_t exact_up_to, uint64_t seed, int threads, StopToken& stop);
+    ~TwoLevelAssigner();
+    TwoLevelAssigner(const TwoLevelAssigner&) = delete;
+    TwoLevelAssigner& operator=(const TwoLevelAssigner&) = delete;
+    // Thread-safe, like Assigner::Nearest.
+    void Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads, StopToken& stop) const;
+
+private:
+    struct Impl;
+    Impl* impl_;
+};
+
+}  // namespace vectorq

@@ -1,0 +1,24 @@
+// Memory across the wall: C++ objects whose life is a memory context's.
+#pragma once
+#include <new>
+#include <utility>
+
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// Registers `destroy(object)` to run when `context` is reset or deleted. May ereport (out of
+// memory); the object is then destroyed first.
+void destroy_with_context(MemoryContext context, void* object, void (*destroy)(void*));
+
+// Makes a C++ object that is deleted with the context, also when a transaction aborts.
+// The object must own neither buffers nor locks. Constructor exceptions become ereport.
+template <class T, class... Args>
+T* make_owned(MemoryContext context, Args&&... args) {
+    T* object = nullptr;
+    core_call([&] { object = new T(std::forward<Args>(args)...); });
+    destroy_with_context(context, object, [](void* p) { delete static_cast<T*>(p); });
+    return object;
+}
+
+}  // namespace vectorq

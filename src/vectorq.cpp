@@ -1,0 +1,11 @@
+// Module magic and _PG_init, nothing else.
+#include "pg/entry.h"
+
+extern "C" {
+_Pragma("GCC visibility push(default)")
+PG_MODULE_MAGIC;
+void _PG_init(void);
+_Pragma("GCC visibility pop")
+}
+
+void _PG_init(void) {}

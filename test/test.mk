@@ -1,0 +1,5 @@
+# Targets for developers. The real recipes are added with the tests.
+server-tree: all
+	scripts/bootstrap.sh check
+	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/cluster.sh install
+.PHONY: server-tree
