@@ -1,4 +1,5 @@
 // Module magic and _PG_init, nothing else.
+#include "am/options.h"
 #include "pg/entry.h"
 
 extern "C" {
@@ -8,4 +9,4 @@ void _PG_init(void);
 _Pragma("GCC visibility pop")
 }
 
-void _PG_init(void) {}
+void _PG_init(void) { vectorq::register_options_and_settings(); }

@@ -53,6 +53,7 @@ extern "C" {
 #include "utils/tuplesort.h"
 #include "utils/varbit.h"
 }
+#define VECTORQ_PG_HEADERS
 #undef Min
 #undef Max
 #undef Abs

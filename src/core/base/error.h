@@ -1,8 +1,8 @@
 // Errors of the core. The core throws these; the PostgreSQL layer (src/pg/entry.h)
 // is the only place that turns them into SQLSTATEs. Kernels never throw.
 #pragma once
-#ifdef POSTGRES_H
-#error "src/core must not see PostgreSQL headers"
+#if defined(POSTGRES_H) && !defined(VECTORQ_PG_HEADERS)
+#error "include PostgreSQL through pg/pg_headers.h, which removes the macros that break C++"
 #endif
 #include <stdexcept>
 #include <string>

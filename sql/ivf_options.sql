@@ -1,0 +1,58 @@
+-- Options, settings, and everything that is refused, with its SQLSTATE and hint.
+\set VERBOSITY verbose
+\set SHOW_CONTEXT never
+CREATE TABLE o (id int, v vector(3), u vector, h halfvec(3));
+INSERT INTO o SELECT i, ARRAY[i, 1, 2]::vector, ARRAY[i, 1, 2]::vector, ARRAY[i, 1, 2]::vector(3) FROM generate_series(1, 500) i;
+\set VERBOSITY sqlstate
+CREATE INDEX ON o USING ivf (v) WITH (lists = -1);
+CREATE INDEX ON o USING ivf (v) WITH (lists = 1000001);
+CREATE INDEX ON o USING ivf (v) WITH (lists = ten);
+CREATE INDEX ON o USING ivf (v) WITH (quantizer = pq9);
+CREATE INDEX ON o USING ivf (v) WITH (training_rows = -5);
+CREATE INDEX ON o USING ivf (v) WITH (nosuch = 1);
+CREATE INDEX ON o USING ivf (v vector_l1_ops) WITH (quantizer = sq8);
+CREATE INDEX ON o USING ivf (u);
+CREATE INDEX ON o USING ivf (id);
+CREATE INDEX ON o USING ivf (v, h);
+CREATE UNIQUE INDEX ON o USING ivf (v);
+CREATE INDEX ON o USING ivf (v) INCLUDE (id);
+CREATE INDEX ON o USING btree (v) WITH (lists = 1);
+SET vectorq.nprobe = -1;
+SET vectorq.nprobe = 1000001;
+SET vectorq.iterative_scan = sometimes;
+SET vectorq.nosuch = 1;
+\set VERBOSITY default
+CREATE INDEX ON o USING ivf (v) WITH (quantizer = pq9);
+CREATE INDEX ON o USING ivf (u);
+CREATE INDEX ON o USING ivf (v vector_l1_ops) WITH (quantizer = sq8);
+-- more lists than rows: as many as there are
+CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 10000, seed = 7);
+SELECT lists <= 500 AS fits, lists_option, seed FROM vectorq_index_info('o_v');
+SELECT name, setting, min_val, max_val, enumvals, context, short_desc FROM pg_settings WHERE name LIKE 'vectorq.%' ORDER BY name;
+-- other dimensions
+SET enable_seqscan = off;
+SELECT id FROM o ORDER BY v <-> '[1,2]' LIMIT 1;
+SELECT id FROM o ORDER BY v <-> '[1,2,3,4]' LIMIT 1;
+INSERT INTO o (id, v) VALUES (1, '[1,2]');
+-- values beyond half precision
+DROP INDEX o_v;
+INSERT INTO o (id, v) VALUES (9999, '[100000,0,0]');
+CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 3, quantizer = f16);
+DELETE FROM o WHERE id = 9999;
+CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 3, quantizer = f16);
+INSERT INTO o (id, v) VALUES (9999, '[100000,0,0]');
+-- the same table, options and seed give the same index; another seed another
+CREATE EXTENSION IF NOT EXISTS pageinspect;
+CREATE TABLE big AS SELECT i AS id, ARRAY[i * 7919 % 1009, i * 104729 % 997, i % 10]::vector(3) AS v FROM generate_series(1, 5000) i;
+CREATE INDEX b1 ON big USING ivf (v) WITH (lists = 20);
+CREATE INDEX b2 ON big USING ivf (v) WITH (lists = 20);
+CREATE INDEX b3 ON big USING ivf (v) WITH (lists = 20, seed = 1);
+CREATE FUNCTION same_pages(a text, b text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT pg_relation_size(a) = pg_relation_size(b) AND bool_and(substr(get_raw_page(a, n), 25) = substr(get_raw_page(b, n), 25))
+    FROM generate_series(0, pg_relation_size(a)::int / 8192 - 1) n $$;
+SELECT same_pages('b1', 'b2') AS same_seed, same_pages('b1', 'b3') AS other_seed;
+DROP FUNCTION same_pages;
+DROP EXTENSION pageinspect;
+DROP TABLE o, big;
+-- the operator classes are sound
+SELECT opcname, amvalidate(o.oid) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'ivf' ORDER BY 1;

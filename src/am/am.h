@@ -1,0 +1,29 @@
+// The access method's callbacks, one file per verb: build.cpp, insert.cpp, scan.cpp, vacuum.cpp,
+// cost.cpp, validate.cpp; put into a table by handler.cpp.
+#pragma once
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info);
+void vq_buildempty(Relation index);
+char* vq_buildphasename(int64 phase);
+bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation heap,
+               IndexUniqueCheck unique, bool unchanged, IndexInfo* info);
+IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys);
+void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+bool vq_gettuple(IndexScanDesc scan, ScanDirection direction);
+void vq_endscan(IndexScanDesc scan);
+IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                     IndexBulkDeleteCallback callback, void* callback_state);
+IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats);
+void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
+                     Selectivity* selectivity, double* correlation, double* pages);
+bool vq_validate(Oid opclass_oid);
+
+// Dimensions that the indexed column declares; an error if it declares none.
+int vector_column_dims(Relation index);
+// The error for a row that the index's code cannot hold.
+[[noreturn]] void report_unfit_row(Relation index);
+
+}  // namespace vectorq

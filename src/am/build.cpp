@@ -1,0 +1,99 @@
+// ambuild. Phases, as pg_stat_progress_create_index shows them:
+//   sample   random blocks of the heap into a matrix
+//   train    k-means over the sample, ranges of the 8-bit codes (threads)
+//   assign   the heap scan; blocks of rows get their list and code (threads) and go to a sort
+//   write    the sorted rows become posting pages in list order; WAL as full page images
+// The leader alone talks to PostgreSQL; threads only compute on blocks of rows. Memory: the sample and
+// what k-means adds to it stay within maintenance_work_mem; later the sort has it to itself.
+#include "am/build.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "core/base/parallel.h"
+#include "pg/interrupts.h"
+#include "pg/memory.h"
+
+namespace vectorq {
+
+BuildObjects::BuildObjects() : stop(&interrupt_is_pending) {}
+
+static int build_threads() {
+    cpu_set_t cpus;
+    int available = 1;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) available = std::max(1, CPU_COUNT(&cpus));
+    return std::min(available, max_parallel_maintenance_workers + 1);
+}
+
+int vector_column_dims(Relation index) {
+    const int dims = TupleDescAttr(RelationGetDescr(index), 0)->atttypmod;
+    if (dims < 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column does not have dimensions"),
+                        errhint("Declare the column as vector(n), or index an expression cast to vector(n).")));
+    return dims;
+}
+
+static void check_options(const Build* b) {
+    if (b->opclass->metric == Metric::kL1 && b->options->quantizer != kQuantizerFlat)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("L1 distance needs quantizer = flat"),
+                        errhint("Leave the option away, or use an operator class for L2, inner product or cosine.")));
+}
+
+static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info) {
+    memset(b, 0, sizeof(*b));
+    b->heap = heap;
+    b->index = index;
+    b->info = info;
+    b->opclass = opclass_of_index(index);
+    b->options = index_options(index);
+    b->dims = vector_column_dims(index);
+    b->threads = build_threads();
+    b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
+    check_options(b);
+    b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
+    b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);
+    b->objects = make_owned<BuildObjects>(b->context);
+    destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
+}
+
+IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
+    if (RelationGetNumberOfBlocks(index) != 0)
+        elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+    Build* b = static_cast<Build*>(palloc(sizeof(Build)));
+    start_build(b, heap, index, info);
+    MemoryContext before = MemoryContextSwitchTo(b->context);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);
+    build_sample(b);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseTrain);
+    build_train(b);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);
+    build_assign(b);
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWrite);
+    build_write(b);
+    MemoryContextSwitchTo(before);
+    IndexBuildResult* result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
+    result->heap_tuples = b->heap_rows;
+    result->index_tuples = static_cast<double>(b->indexed_rows);
+    MemoryContextDelete(b->context);
+    pfree(b);
+    return result;
+}
+
+void vq_buildempty(Relation index) {
+    write_empty_index(index, INIT_FORKNUM, opclass_of_index(index), vector_column_dims(index));
+}
+
+char* vq_buildphasename(int64 phase) {
+    switch (phase) {
+        case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE: return pstrdup("initializing");
+        case kPhaseSample: return pstrdup("sampling rows");
+        case kPhaseTrain: return pstrdup("training lists");
+        case kPhaseAssign: return pstrdup("assigning rows to lists");
+        case kPhaseWrite: return pstrdup("writing lists");
+        default: return NULL;
+    }
+}
+
+}  // namespace vectorq

@@ -1,0 +1,71 @@
+// The build's shared state, between build.cpp (phases), build_sample.cpp, build_train.cpp and
+// build_write.cpp.
+#pragma once
+#include <cstdint>
+
+#include "am/am.h"
+#include "am/index_cache.h"
+#include "am/opclass.h"
+#include "am/options.h"
+#include "core/base/matrix.h"
+#include "core/base/stop_token.h"
+#include "core/cluster/kmeans.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, kPhaseWrite = 5 };
+
+// Below so many rows an index stays one list of exact rows: too few to learn anything from.
+inline constexpr double kMinTrainingRows = 256;
+
+// C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
+struct BuildObjects {
+    Matrix sample;
+    Matrix centroids;
+    AlignedArray<float> quantizer;  // sq8: offset, scale
+    TwoLevelAssigner* assigner = nullptr;
+    AlignedArray<float> block;      // (block_rows, dims)
+    AlignedArray<uint32_t> block_list;
+    AlignedArray<uint8_t> payload;  // (block_rows, payload_bytes)
+    AlignedArray<uint8_t> row_fits; // (block_rows)
+    StopToken stop;
+    BuildObjects();
+    ~BuildObjects() { delete assigner; }
+};
+
+struct Build {
+    // — set at the start, then constant —
+    Relation heap, index;
+    IndexInfo* info;
+    const OpclassInfo* opclass;
+    const IndexOptions* options;
+    int dims;
+    int threads;
+    Size memory;  // bytes: maintenance_work_mem
+    MemoryContext context, row_context;
+    BuildObjects* objects;
+    // — set by training —
+    bool trained;
+    uint32 lists;
+    uint32 training_rows;
+    Codec codec;
+    ExtentGeometry geometry;
+    // — changed while rows are assigned —
+    Size block_rows, block_fill;
+    Size payload_bytes;
+    Tuplesortstate* sort;
+    TupleTableSlot* slot;
+    int64 indexed_rows;
+    double heap_rows;
+};
+
+void build_sample(Build* b);  // fills objects->sample
+void build_train(Build* b);   // lists, centroids, quantizer, codec, geometry
+void build_assign(Build* b);  // heap scan into the sort
+void build_write(Build* b);   // the index's pages
+
+// The meta page of an index with these properties; regions are filled in by the writer.
+void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opclass, int dims);
+
+}  // namespace vectorq

@@ -1,0 +1,111 @@
+// The heap scan of a build: rows gather in blocks; a full block is assigned and encoded by threads,
+// then its rows go to a sort by list (and by scan order within a list, so that builds repeat).
+//
+// A sorted tuple is (key bigint = list << 32 | sequence, row bytea = tid | scalar | code).
+#include <algorithm>
+
+#include "am/build.h"
+#include "core/base/parallel.h"
+#include "pg/entry.h"
+
+extern "C" {
+#include "catalog/pg_operator.h"
+}
+
+namespace vectorq {
+
+// Rows a block: enough to feed the matrix kernel, few enough that a cancel waits some milliseconds.
+static constexpr Size kMaxBlockBytes = 8 * 1024 * 1024;
+static constexpr Size kMaxBlockRows = 8192;
+
+static Size scalar_offset() { return VARHDRSZ + 8; }
+static Size code_offset() { return VARHDRSZ + 12; }
+
+static void encode_block(Build* b) {
+    BuildObjects* o = b->objects;
+    const Size rows = b->block_fill, dims = b->dims;
+    if (o->assigner != nullptr)
+        o->assigner->Nearest(o->block.data(), rows, o->block_list.data(), nullptr, b->threads, o->stop);
+    else
+        std::fill_n(o->block_list.data(), rows, 0u);
+    ParallelFor(rows, 256, b->threads, o->stop, [&](size_t begin, size_t end, int) {
+        for (size_t i = begin; i < end; i++) {
+            uint8_t* payload = o->payload.data() + i * b->payload_bytes;
+            o->row_fits[i] = EncodeRow(b->codec, o->block.data() + i * dims, o->centroids.row(o->block_list[i]),
+                                       payload + code_offset(), reinterpret_cast<float*>(payload + scalar_offset()));
+        }
+    });
+}
+
+static void flush_block(Build* b) {
+    if (b->block_fill == 0) return;
+    core_call([&] { encode_block(b); });
+    BuildObjects* o = b->objects;
+    for (Size i = 0; i < b->block_fill; i++) {
+        if (!o->row_fits[i]) report_unfit_row(b->index);
+        ExecClearTuple(b->slot);
+        b->slot->tts_values[0] = Int64GetDatum(static_cast<int64>(o->block_list[i]) << 32 |
+                                               static_cast<uint32>(b->indexed_rows));
+        b->slot->tts_values[1] = PointerGetDatum(o->payload.data() + i * b->payload_bytes);
+        b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
+        ExecStoreVirtualTuple(b->slot);
+        tuplesort_puttupleslot(b->sort, b->slot);
+        b->indexed_rows++;
+    }
+    b->block_fill = 0;
+    CHECK_FOR_INTERRUPTS();
+}
+
+static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
+    Build* b = static_cast<Build*>(arg);
+    if (isnull[0]) return;
+    MemoryContext before = MemoryContextSwitchTo(b->row_context);
+    BuildObjects* o = b->objects;
+    const bool kept = load_vector(b->opclass, values[0], b->dims, o->block.data() + b->block_fill * b->dims);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(b->row_context);
+    if (!kept) return;
+    uint8_t* payload = o->payload.data() + b->block_fill * b->payload_bytes;
+    memcpy(payload + VARHDRSZ, tid, sizeof(ItemPointerData));
+    if (++b->block_fill == b->block_rows) flush_block(b);
+}
+
+void build_assign(Build* b) {
+    b->payload_bytes = MAXALIGN(code_offset() + b->geometry.code_bytes);
+    b->block_rows = std::clamp<Size>(kMaxBlockBytes / (sizeof(float) * b->dims), 1, kMaxBlockRows);
+    const Size block_bytes = b->block_rows * (sizeof(float) * b->dims + b->payload_bytes + 5);
+    core_call([&] {
+        BuildObjects* o = b->objects;
+        o->block.Resize(b->block_rows * b->dims);
+        o->block_list.Resize(b->block_rows);
+        o->payload.Resize(b->block_rows * b->payload_bytes);
+        o->payload.Fill(0);
+        o->row_fits.Resize(b->block_rows);
+    });
+    for (Size i = 0; i < b->block_rows; i++)
+        SET_VARSIZE(b->objects->payload.data() + i * b->payload_bytes, code_offset() + b->geometry.code_bytes);
+
+    TupleDesc desc = CreateTemplateTupleDesc(2);
+    TupleDescInitEntry(desc, 1, "key", INT8OID, -1, 0);
+    TupleDescInitEntry(desc, 2, "row", BYTEAOID, -1, 0);
+    b->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+    AttrNumber attribute = 1;
+    Oid less = Int8LessOperator, collation = InvalidOid;
+    bool nulls_first = false;
+    const Size left = b->memory > 2 * block_bytes ? b->memory - block_bytes : b->memory / 2;
+    b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
+                                   static_cast<int>(std::max<Size>(left / 1024, 64)), NULL, TUPLESORT_NONE);
+    b->heap_rows = table_index_build_scan(b->heap, b->index, b->info, false, true, add_row, b, NULL);
+    flush_block(b);
+    core_call([&] {
+        BuildObjects* o = b->objects;
+        o->block.Resize(0);
+        o->payload.Resize(0);
+        delete o->assigner;
+        o->assigner = nullptr;
+        ReleaseThreads();
+    });
+    tuplesort_performsort(b->sort);
+}
+
+}  // namespace vectorq

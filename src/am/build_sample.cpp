@@ -1,0 +1,130 @@
+// Sampling: random blocks of the heap in block order, rows into a reservoir. Everything depends on
+// the table's contents and the seed only, not on statistics, so that a rebuild gives the same index.
+#include <algorithm>
+#include <cmath>
+
+#include "am/build.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// Points a list for k-means, and the bounds of the sample when the user leaves it to us.
+static constexpr double kRowsPerList = 32;
+static constexpr double kMinSample = 10000;
+static constexpr uint32 kDensityBlocks = 64;
+
+namespace {
+struct Sampler {
+    Build* build;
+    Matrix* sample;  // NULL: only count
+    double seen;
+    Size kept;
+    ReservoirStateData reservoir;
+    double skip;
+};
+}  // namespace
+
+static void keep_row(Sampler* s, Datum value) {
+    const Size capacity = s->sample->rows();
+    Size slot = s->kept;
+    if (s->kept == capacity) {
+        // Algorithm Z, as ANALYZE does: replaces a random row so that each is equally likely.
+        if (s->skip < 0) s->skip = reservoir_get_next_S(&s->reservoir, s->seen, static_cast<int>(capacity));
+        if (s->skip > 0) {
+            s->skip -= 1;
+            return;
+        }
+        s->skip = -1;
+        slot = std::min(capacity - 1, static_cast<Size>(capacity * sampler_random_fract(&s->reservoir.randstate)));
+    }
+    const Size row_bytes = sizeof(float) * s->build->dims;
+    float* row = static_cast<float*>(palloc(row_bytes));
+    if (!load_vector(s->build->opclass, value, s->build->dims, row)) return;
+    memcpy(s->sample->row(slot), row, row_bytes);
+    if (slot == s->kept) s->kept++;
+}
+
+static void sample_row(Relation, ItemPointer, Datum* values, bool* isnull, bool, void* arg) {
+    Sampler* s = static_cast<Sampler*>(arg);
+    if (isnull[0]) return;
+    if (s->sample != NULL) {
+        MemoryContext before = MemoryContextSwitchTo(s->build->row_context);
+        keep_row(s, values[0]);
+        MemoryContextSwitchTo(before);
+        MemoryContextReset(s->build->row_context);
+    }
+    s->seen += 1;
+}
+
+static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumber wanted, uint32 seed) {
+    Build* b = s->build;
+    BlockSamplerData sampler;
+    const BlockNumber chosen = BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), seed);
+    if (chosen >= blocks) {
+        table_index_build_range_scan(b->heap, b->index, b->info, false, true, false, 0, InvalidBlockNumber, sample_row,
+                                     s, NULL);
+        return blocks;
+    }
+    while (BlockSampler_HasMore(&sampler)) {
+        CHECK_FOR_INTERRUPTS();
+        table_index_build_range_scan(b->heap, b->index, b->info, false, true, false, BlockSampler_Next(&sampler), 1,
+                                     sample_row, s, NULL);
+    }
+    return chosen;
+}
+
+// The number of lists for so many rows. 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
+// the sweep in test/bench, both at a million rows.
+static uint32 lists_for(double rows) {
+    if (rows < 2000) return 1;
+    return static_cast<uint32>(std::clamp(4.0 * std::sqrt(rows), 16.0, 200000.0));
+}
+
+// Most sample rows that fit: sample, centroids twice and what k-means needs beside them.
+static double rows_within_memory(const Build* b, uint32 lists) {
+    const double row_bytes = sizeof(float) * static_cast<double>(b->dims);
+    KMeansOptions options;
+    options.lists = lists;
+    options.threads = b->threads;
+    double rows = b->memory / row_bytes;
+    for (int i = 0; i < 50; i++) {
+        const double bytes = rows * row_bytes + KMeansBytes(static_cast<size_t>(rows), b->dims, options);
+        if (bytes <= b->memory) return rows;
+        rows *= 0.9;
+    }
+    return rows;
+}
+
+void build_sample(Build* b) {
+    const BlockNumber blocks = RelationGetNumberOfBlocks(b->heap);
+    const uint32 seed = static_cast<uint32>(b->options->seed);
+    // First the density, from a few blocks: how many rows will there be?
+    Sampler counter = {};
+    counter.build = b;
+    const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
+    const double density = counted == 0 ? 0 : counter.seen / counted;
+    const double rows = density * blocks;
+    b->lists = b->options->lists > 0 ? static_cast<uint32>(b->options->lists) : lists_for(rows);
+
+    double wanted = b->options->training_rows > 0 ? b->options->training_rows
+                                                  : std::max(kMinSample, kRowsPerList * b->lists);
+    // If a few blocks show no row (a partial index, say), the table may still have some.
+    const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
+    wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});
+    const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
+    core_call([&] { b->objects->sample = Matrix(capacity, b->dims); });
+    Sampler s = {};
+    s.build = b;
+    s.sample = &b->objects->sample;
+    s.skip = -1;
+    reservoir_init_selection_state(&s.reservoir, static_cast<int>(capacity));
+    // PostgreSQL seeds this at random; ours must repeat.
+    sampler_random_init_state(seed, &s.reservoir.randstate);
+    s.reservoir.W = std::exp(-std::log(sampler_random_fract(&s.reservoir.randstate)) / static_cast<double>(capacity));
+    const double blocks_wanted = density > 0 ? std::ceil(1.2 * wanted / density) + 16 : blocks;
+    scan_random_blocks(&s, blocks, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed);
+    b->objects->sample.TruncateRows(s.kept);
+    b->training_rows = static_cast<uint32>(s.kept);
+}
+
+}  // namespace vectorq

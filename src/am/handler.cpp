@@ -1,0 +1,52 @@
+// The access methods' tables of callbacks, nothing else.
+#include "am/am.h"
+#include "am/options.h"
+#include "pg/entry.h"
+
+VQ_FUNCTION(vectorq_ivf_handler) {
+    using namespace vectorq;
+    IndexAmRoutine* am = makeNode(IndexAmRoutine);
+    am->amstrategies = 0;
+    am->amsupport = 1;
+    am->amoptsprocnum = 0;
+    am->amcanorder = false;
+    am->amcanorderbyop = true;
+    am->amcanbackward = false;
+    am->amcanunique = false;
+    am->amcanmulticol = false;
+    am->amoptionalkey = true;
+    am->amsearcharray = false;
+    am->amsearchnulls = false;
+    am->amstorage = false;
+    am->amclusterable = false;
+    am->ampredlocks = false;
+    am->amcanparallel = false;
+    am->amcaninclude = false;
+    am->amusemaintenanceworkmem = false;
+    am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    am->amkeytype = InvalidOid;
+
+    am->ambuild = vq_build;
+    am->ambuildempty = vq_buildempty;
+    am->aminsert = vq_insert;
+    am->ambulkdelete = vq_bulkdelete;
+    am->amvacuumcleanup = vq_vacuumcleanup;
+    am->amcanreturn = NULL;
+    am->amcostestimate = vq_costestimate;
+    am->amoptions = parse_index_options;
+    am->amproperty = NULL;
+    am->ambuildphasename = vq_buildphasename;
+    am->amvalidate = vq_validate;
+    am->amadjustmembers = NULL;
+    am->ambeginscan = vq_beginscan;
+    am->amrescan = vq_rescan;
+    am->amgettuple = vq_gettuple;
+    am->amgetbitmap = NULL;
+    am->amendscan = vq_endscan;
+    am->ammarkpos = NULL;
+    am->amrestrpos = NULL;
+    am->amestimateparallelscan = NULL;
+    am->aminitparallelscan = NULL;
+    am->amparallelrescan = NULL;
+    PG_RETURN_POINTER(am);
+}

@@ -1,0 +1,193 @@
+// See index_cache.h.
+#include "am/index_cache.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/cluster/compact_centroids.h"
+#include "core/simd/distance.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// A backend's bound over all indexes, and the most that one index's exact centroids may take of it.
+static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
+static constexpr Size kMaxExactBytes = 64 * 1024 * 1024;
+
+static IndexCache* entries;  // most recently used first
+
+static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
+    MetaPage now = *meta;
+    now.rows = entry->meta.rows;
+    now.crc = entry->meta.crc;
+    return RelFileNodeEquals(entry->node, index->rd_node) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
+}
+
+static void free_entry(IndexCache* entry) {
+    for (IndexCache** link = &entries; *link != NULL; link = &(*link)->next)
+        if (*link == entry) {
+            *link = entry->next;
+            break;
+        }
+    MemoryContextDelete(entry->context);
+}
+
+static void unpin(void* arg) {
+    IndexCache* entry = static_cast<IndexCache*>(arg);
+    if (--entry->pins == 0 && entry->doomed) free_entry(entry);
+}
+
+static void doom(IndexCache* entry) {
+    entry->doomed = true;
+    if (entry->pins == 0) free_entry(entry);
+}
+
+static void forget_dropped(Datum, Oid index_oid) {
+    for (IndexCache *entry = entries, *next; entry != NULL; entry = next) {
+        next = entry->next;
+        // An index that changed is found out at its next use; here only make room early for
+        // one that may be gone.
+        if (entry->index_oid == index_oid) doom(entry);
+    }
+}
+
+static void make_room(Size wanted) {
+    Size total = wanted;
+    for (IndexCache* entry = entries; entry != NULL; entry = entry->next) total += entry->bytes;
+    while (total > kMaxCacheBytes) {
+        IndexCache* oldest = NULL;
+        for (IndexCache* entry = entries; entry != NULL; entry = entry->next)
+            if (entry->pins == 0) oldest = entry;
+        if (oldest == NULL) return;
+        total -= oldest->bytes;
+        free_entry(oldest);
+    }
+}
+
+static IndexCache* load_entry(Relation index, const MetaPage* meta) {
+    const bool keep_exact = meta->centroids.bytes <= kMaxExactBytes;
+    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + (keep_exact ? meta->centroids.bytes : 0);
+    make_room(bytes);
+    // Under the caller's context until complete, so that an error in between leaves nothing behind.
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
+    IndexCache* entry = static_cast<IndexCache*>(MemoryContextAllocZero(context, sizeof(IndexCache)));
+    entry->index_oid = RelationGetRelid(index);
+    entry->node = index->rd_node;
+    entry->context = context;
+    entry->bytes = bytes;
+    entry->meta = *meta;
+    entry->geometry = meta_geometry(meta);
+    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, meta->compact.bytes));
+    read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, compact);
+    entry->compact = compact;
+    if (keep_exact) {
+        float* centroids = static_cast<float*>(MemoryContextAllocHuge(context, meta->centroids.bytes));
+        read_region(index, &meta->centroids, PageKind::kCentroids, 0, meta->centroids.bytes, centroids);
+        entry->centroids = centroids;
+    }
+    entry->codec = {static_cast<Metric>(meta->metric), static_cast<CodeKind>(meta->code), meta->dims, NULL, NULL};
+    if (meta->quantizer.bytes > 0) {
+        float* quantizer = static_cast<float*>(MemoryContextAlloc(context, meta->quantizer.bytes));
+        read_region(index, &meta->quantizer, PageKind::kQuantizer, 0, meta->quantizer.bytes, quantizer);
+        entry->codec.sq8_offset = quantizer;
+        entry->codec.sq8_scale = quantizer + meta->dims;
+    }
+    MemoryContextSetParent(context, CacheMemoryContext);
+    entry->next = entries;
+    entries = entry;
+    return entry;
+}
+
+const IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
+    static bool registered = false;
+    if (!registered) {
+        CacheRegisterRelcacheCallback(forget_dropped, static_cast<Datum>(0));
+        registered = true;
+    }
+    MetaPage meta;
+    read_meta(index, &meta);
+    MemoryContextCallback* callback =
+        static_cast<MemoryContextCallback*>(MemoryContextAlloc(owner, sizeof(MemoryContextCallback)));
+    IndexCache* entry = NULL;
+    for (IndexCache *each = entries, *next; each != NULL; each = next) {
+        next = each->next;
+        if (each->index_oid != RelationGetRelid(index) || each->doomed) continue;
+        if (same_index(each, index, &meta))
+            entry = each;
+        else
+            doom(each);
+    }
+    if (entry == NULL) entry = load_entry(index, &meta);
+    entry->pins++;
+    callback->func = unpin;
+    callback->arg = entry;
+    MemoryContextRegisterResetCallback(owner, callback);
+    return entry;
+}
+
+const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer) {
+    const uint64 dims = cache->meta.dims;
+    if (likely(cache->centroids != NULL)) return cache->centroids + list * dims;
+    read_region(index, &cache->meta.centroids, PageKind::kCentroids, list * dims * sizeof(float),
+                dims * sizeof(float), buffer);
+    return buffer;
+}
+
+void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch) {
+    const uint32 lists = cache->meta.lists;
+    ScoreCompactCentroids(cache->compact, lists, cache->meta.dims, cache->codec.metric, query, flat_scores, scratch);
+    for (uint32 list = 0; list < lists; list++) scores[list] = {flat_scores[list], list};
+}
+
+static float exact_list_score(Metric metric, const float* query, const float* centroid, uint32 dims) {
+    switch (metric) {
+        case Metric::kL2: return L2SquaredF32(query, centroid, dims);
+        case Metric::kL1: return L1F32(query, centroid, dims);
+        default: return -DotF32(query, centroid, dims);
+    }
+}
+
+void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
+                 uint32 count, float* buffer) {
+    const uint32 lists = cache->meta.lists, dims = cache->meta.dims;
+    const auto nearer = [](const ListScore& a, const ListScore& b) {
+        return a.score < b.score || (a.score == b.score && a.list < b.list);
+    };
+    // Eight bits misplace neighbours in the ranking, hardly more: a quarter and eight more than
+    // wanted are looked at exactly.
+    const uint32 refined = std::min(lists, from + count + count / 4 + 8);
+    if (refined < lists) std::nth_element(scores + from, scores + refined, scores + lists, nearer);
+    for (uint32 i = from; i < refined; i++)
+        scores[i].score = exact_list_score(cache->codec.metric, query,
+                                           cached_centroid(index, cache, scores[i].list, buffer), dims);
+    std::sort(scores + from, scores + refined, nearer);
+}
+
+uint32 nearest_list(Relation index, const IndexCache* cache, const float* row) {
+    const uint32 lists = cache->meta.lists, dims = cache->meta.dims;
+    if (lists == 1) return 0;
+    ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
+    float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));
+    float* scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
+    score_lists(cache, row, scores, flat, scratch);
+    // Rows belong to the list that is nearest by L2 under L1 too, as at build.
+    IndexCache as_built = *cache;
+    if (as_built.codec.metric == Metric::kL1) as_built.codec.metric = Metric::kL2;
+    order_lists(index, &as_built, row, scores, 0, 1, scratch + 2 * dims);
+    const uint32 list = scores[0].list;
+    pfree(scores);
+    pfree(flat);
+    pfree(scratch);
+    return list;
+}
+
+uint32 effective_nprobe(uint32 lists) {
+    const uint32 wanted = settings.nprobe > 0
+                              ? static_cast<uint32>(settings.nprobe)
+                              : static_cast<uint32>(std::ceil(0.85 * std::sqrt(static_cast<double>(lists))));
+    return std::max<uint32>(1, std::min(wanted, lists));
+}
+
+}  // namespace vectorq

@@ -1,0 +1,55 @@
+// What each backend keeps of an index between scans: the meta page, the compact centroids, the
+// exact ones if they are not too many, and the quantizer. Bounded in bytes over all indexes; an
+// entry is checked against the meta page at every use, so it cannot outlive a REINDEX.
+#pragma once
+#include "am/options.h"
+#include "am/storage.h"
+#include "core/quantize/codec.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct IndexCache {
+    // — set when loaded, then constant —
+    Oid index_oid;
+    RelFileNode node;
+    MemoryContext context;
+    Size bytes;
+    MetaPage meta;  // rows may be out of date
+    ExtentGeometry geometry;
+    Codec codec;
+    const uint8* compact;
+    const float* centroids;  // NULL when too many to keep: see cached_centroid()
+    // — changed by pins, evictions and invalidations —
+    int pins;
+    bool doomed;  // free at the last unpin
+    IndexCache* next;
+};
+
+// Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
+const IndexCache* index_cache_pin(Relation index, MemoryContext owner);
+
+// The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
+const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
+
+// A list and how far the query is from its centroid (squared L2, negative inner product, or L1).
+struct ListScore {
+    float score;
+    uint32 list;
+};
+
+// Fills scores[0 .. lists) from the compact centroids, unordered. scratch: 2 * dims floats.
+void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch);
+
+// Puts the `count` nearest of scores[from .. lists) in order at scores[from ..), after refining
+// the best with exact centroids. buffer: dims floats.
+void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
+                 uint32 count, float* buffer);
+
+// The list that a new row belongs to.
+uint32 nearest_list(Relation index, const IndexCache* cache, const float* row);
+
+// The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
+uint32 effective_nprobe(uint32 lists);
+
+}  // namespace vectorq

@@ -1,0 +1,62 @@
+// aminsert: one row into its list, encoded with what the index was trained on.
+#include "am/am.h"
+#include "am/index_cache.h"
+#include "am/opclass.h"
+#include "am/posting_writer.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+namespace {
+// Kept over the rows of one statement in ii_AmCache.
+struct InsertState {
+    const OpclassInfo* opclass;
+    const IndexCache* cache;
+    MemoryContext scratch;  // reset after each row
+};
+}  // namespace
+
+static InsertState* insert_state(Relation index, IndexInfo* info) {
+    if (info->ii_AmCache != NULL) return static_cast<InsertState*>(info->ii_AmCache);
+    InsertState* state = static_cast<InsertState*>(MemoryContextAlloc(info->ii_Context, sizeof(InsertState)));
+    state->opclass = opclass_of_index(index);
+    state->cache = index_cache_pin(index, info->ii_Context);
+    state->scratch = AllocSetContextCreate(info->ii_Context, "vectorq insert", ALLOCSET_DEFAULT_SIZES);
+    info->ii_AmCache = state;
+    return state;
+}
+
+void report_unfit_row(Relation index) {
+    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                    errmsg("vector has a value that half precision cannot hold, for index \"%s\"",
+                           RelationGetRelationName(index)),
+                    errhint("Build the index with quantizer = flat or sq8.")));
+    pg_unreachable();
+}
+
+static void insert_row(Relation index, const InsertState* state, Datum value, ItemPointer heap_tid) {
+    const IndexCache* cache = state->cache;
+    const uint32 dims = cache->meta.dims;
+    float* row = static_cast<float*>(palloc(sizeof(float) * dims));
+    if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
+    const uint32 list = nearest_list(index, cache, row);
+    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
+    uint8* code = static_cast<uint8*>(palloc(cache->geometry.code_bytes));
+    float scalar = 0;
+    if (!EncodeRow(cache->codec, row, cached_centroid(index, cache, list, buffer), code, &scalar))
+        report_unfit_row(index);
+    posting_append(index, cache, list, heap_tid, code, scalar);
+}
+
+bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,
+               IndexInfo* info) {
+    if (isnull[0]) return false;
+    InsertState* state = insert_state(index, info);
+    MemoryContext before = MemoryContextSwitchTo(state->scratch);
+    insert_row(index, state, values[0], heap_tid);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(state->scratch);
+    return false;
+}
+
+}  // namespace vectorq

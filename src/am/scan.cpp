@@ -1,0 +1,182 @@
+// beginscan, rescan, gettuple, endscan: which lists to search next and what to return.
+//
+// A scan works in rounds. A round searches a window of lists and collects the best `capacity`
+// rows, ordered by (distance, tid). When the executor has had them all and asks for more:
+//   - if the collector had to drop rows, the same window is searched again for rows after the
+//     last one returned, with more room (so LIMIT 100000 or a filter loses nothing);
+//   - else the next window of lists is searched (vectorq.iterative_scan), until max_scan_rows.
+// The windows are disjoint and a row is in one list, so no row is returned twice.
+#include <algorithm>
+#include <cmath>
+
+#include "am/am.h"
+#include "am/scan_state.h"
+#include "pg/memory.h"
+
+namespace vectorq {
+
+ScanStats last_scan_stats;
+
+// Rows collected in the first round: pushing is cheap (amortised O(1)) beside scoring, and a query
+// with a filter that keeps a hundredth of the rows still needs one round for ten results.
+static constexpr Size kFirstCapacity = 1024;
+static constexpr Size kCapacityGrowth = 8;
+static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
+
+IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
+    IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq scan", ALLOCSET_DEFAULT_SIZES);
+    ScanState* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
+    state->context = context;
+    state->opclass = opclass_of_index(index);
+    scan->opaque = state;
+    return scan;
+}
+
+void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    if (keys != NULL && scan->numberOfKeys > 0) memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+    if (orderbys != NULL && scan->numberOfOrderBys > 0)
+        memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    state->started = false;
+}
+
+void vq_endscan(IndexScanDesc scan) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    MemoryContextDelete(state->context);
+    pfree(state);
+    scan->opaque = NULL;
+}
+
+// Memory and constants that stay for all rescans.
+static void prepare_scan(IndexScanDesc scan, ScanState* state) {
+    MemoryContext before = MemoryContextSwitchTo(state->context);
+    state->cache = index_cache_pin(scan->indexRelation, state->context);
+    const IndexCache* cache = state->cache;
+    const uint32 dims = cache->meta.dims;
+    if (cache->meta.metric != static_cast<uint8>(state->opclass->metric) ||
+        cache->meta.element != static_cast<uint8>(state->opclass->element))
+        report_corruption(scan->indexRelation, 0, "built for another operator class");
+    state->query = static_cast<float*>(palloc(sizeof(float) * dims));
+    state->scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
+    state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
+    state->distances = static_cast<float*>(palloc(sizeof(float) * cache->geometry.capacity));
+    state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (cache->geometry.capacity + 64)));
+    state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * cache->geometry.capacity));
+    state->scalars = static_cast<float*>(palloc(sizeof(float) * cache->geometry.capacity));
+    state->kernel = CodecKernel(cache->codec);
+    state->collector = make_owned<TopK>(state->context);
+    MemoryContextSwitchTo(before);
+}
+
+static void load_query(IndexScanDesc scan, ScanState* state) {
+    const ScanKey key = &scan->orderByData[0];
+    const IndexCache* cache = state->cache;
+    state->null_query = (key->sk_flags & SK_ISNULL) != 0;
+    if (state->null_query) {
+        memset(state->query, 0, sizeof(float) * cache->meta.dims);
+        return;
+    }
+    MemoryContext before = MemoryContextSwitchTo(state->context);
+    // A zero vector under cosine: every distance is NaN in SQL, so any order is right.
+    if (!load_vector(state->opclass, key->sk_argument, static_cast<int>(cache->meta.dims), state->query))
+        state->null_query = true;
+    MemoryContextSwitchTo(before);
+}
+
+static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
+    const uint32 lists = state->cache->meta.lists;
+    state->list_begin = begin;
+    state->list_end = begin + std::min(count, lists - begin);
+    order_lists(scan->indexRelation, state->cache, state->query, state->lists, begin, state->list_end - begin,
+                state->scratch + 2 * state->cache->meta.dims);
+    state->stats.lists_probed += state->list_end - state->list_begin;
+}
+
+enum class Round { kNewWindow, kSameWindow };
+
+static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
+    const bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::kStrict);
+    const bool after_last = state->stats.rows_returned > 0 && (strict || round == Round::kSameWindow);
+    core_call([&] {
+        state->collector->Reset(state->capacity);
+        if (after_last) state->collector->SetLowerBound(state->last_distance, state->last_tid);
+    });
+    state->stats.rounds++;
+    const uint64 scored_before = state->stats.rows_scored;
+    scan_lists(scan->indexRelation, state);
+    if (round == Round::kNewWindow) state->rows_seen += state->stats.rows_scored - scored_before;
+    state->candidates = state->collector->Finish(&state->count, &state->overflowed);
+    state->next = 0;
+    state->stats.rows_collected += state->count;
+    last_scan_stats = state->stats;
+}
+
+static void start_scan(IndexScanDesc scan, ScanState* state) {
+    if (state->cache == NULL) prepare_scan(scan, state);
+    load_query(scan, state);
+    const IndexCache* cache = state->cache;
+    memset(&state->stats, 0, sizeof(state->stats));
+    state->stats.index = RelationGetRelid(scan->indexRelation);
+    state->index_blocks = RelationGetNumberOfBlocks(scan->indexRelation);
+    state->nprobe = effective_nprobe(cache->meta.lists);
+    float* flat = static_cast<float*>(MemoryContextAllocHuge(state->context, sizeof(float) * cache->meta.lists));
+    score_lists(cache, state->query, state->lists, flat, state->scratch);
+    pfree(flat);
+    state->capacity = kFirstCapacity;
+    state->rows_seen = 0;
+    state->started = true;
+    open_window(scan, state, 0, state->nprobe);
+    search_window(scan, state, Round::kNewWindow);
+}
+
+// Finds more rows after all collected ones were returned. False when there are none.
+static bool refill(IndexScanDesc scan, ScanState* state) {
+    while (state->next >= state->count) {
+        CHECK_FOR_INTERRUPTS();
+        if (state->overflowed) {
+            state->capacity = std::min(state->capacity * kCapacityGrowth, kMaxCapacity);
+            search_window(scan, state, Round::kSameWindow);
+            continue;
+        }
+        const bool more_lists = state->list_end < state->cache->meta.lists;
+        const bool budget =
+            settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
+        if (!more_lists || !budget || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
+        // Twice as many lists each time, so that a rare match costs few rounds.
+        open_window(scan, state, state->list_end, std::max(state->nprobe, state->list_end));
+        search_window(scan, state, Round::kNewWindow);
+    }
+    return true;
+}
+
+bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    if (!ScanDirectionIsForward(direction))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("index \"%s\" cannot be scanned backwards", RelationGetRelationName(scan->indexRelation)),
+                        errhint("Declare the cursor with SCROLL, or fetch forward only.")));
+    if (scan->numberOfOrderBys != 1)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("index \"%s\" cannot be scanned without an ORDER BY distance",
+                               RelationGetRelationName(scan->indexRelation))));
+    // The snapshot is what makes stale tids harmless (README, concurrency).
+    if (!IsMVCCSnapshot(scan->xs_snapshot))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
+    if (!state->started) {
+        pgstat_count_index_scan(scan->indexRelation);
+        start_scan(scan, state);
+    }
+    if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;
+    const Candidate* candidate = &state->candidates[state->next++];
+    state->last_distance = candidate->distance;
+    state->last_tid = candidate->tid;
+    unpack_tid(candidate->tid, &scan->xs_heaptid);
+    scan->xs_recheck = false;
+    scan->xs_recheckorderby = false;
+    state->stats.rows_returned++;
+    last_scan_stats.rows_returned = state->stats.rows_returned;
+    return true;
+}
+
+}  // namespace vectorq

@@ -1,0 +1,160 @@
+// The inner part of a scan: posting pages of a window of lists, through the kernel, into the
+// collector. Holds one share lock at a time, and none while collecting from several pages.
+#include <algorithm>
+
+#include "am/scan_state.h"
+#include "core/simd/topk_filter.h"
+#include "pg/entry.h"
+
+extern "C" {
+#include "optimizer/cost.h"
+}
+
+namespace vectorq {
+
+namespace {
+struct ListScan {
+    uint32 list;
+    ListTable table;
+};
+}  // namespace
+
+static void check_posting(Relation index, BlockNumber block, const ExtentGeometry* g, const PostingHeader* header,
+                          Buffer buffer) {
+    if (likely(header->count <= g->capacity)) return;
+    UnlockReleaseBuffer(buffer);
+    report_corruption(index, block, "more rows than fit the page");
+}
+
+// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector.
+static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
+                    const ItemPointerData* tids) {
+    float* distances = state->distances;
+    if (unlikely(state->null_query)) {
+        memset(distances, 0, count * sizeof(float));
+    } else if (scan->table.has_scalar) {
+        for (uint32 i = 0; i < count; i++)
+            distances[i] = scan->table.bias + scalars[i] + scan->table.factor * distances[i];
+    } else if (scan->table.factor != 1.0f) {
+        for (uint32 i = 0; i < count; i++) distances[i] = scan->table.bias + scan->table.factor * distances[i];
+    }
+    const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
+    for (size_t i = 0; i < survivors; i++) {
+        const uint16 slot = state->survivors[i];
+        if (likely(ItemPointerIsValid(&tids[slot]))) state->collector->Push(distances[slot], pack_tid(&tids[slot]));
+    }
+    state->stats.rows_scored += count;
+}
+
+// Extents of one page: everything under one share lock, nothing copied.
+static BlockNumber scan_single(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
+    const ExtentGeometry* g = &state->cache->geometry;
+    Buffer buffer = read_page(index, block, PageKind::kPosting, scan->list, 0, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    const char* payload = page_payload(page);
+    const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
+    check_posting(index, block, g, header, buffer);
+    const uint32 count = header->count;
+    memset(state->distances, 0, count * sizeof(float));
+    if (!state->null_query)
+        state->kernel(scan->table.table, payload + g->codes_offset, g->code_bytes, count, state->cache->meta.dims,
+                      state->distances);
+    collect(state, scan, count, reinterpret_cast<const float*>(payload + g->scalars_offset),
+            reinterpret_cast<const ItemPointerData*>(payload + sizeof(PostingHeader)));
+    const BlockNumber next = page_tail(page)->next;
+    UnlockReleaseBuffer(buffer);
+    state->stats.pages_read++;
+    return next;
+}
+
+// Adds to distances[] what lies of codes [0, count) in the extent's page `part`. Codes that run
+// over the page's end are scored piece by piece: the kernels add.
+static void score_part(ScanState* state, const ListScan* scan, const char* payload, uint32 part, uint32 count) {
+    const ExtentGeometry* g = &state->cache->geometry;
+    const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
+    const uint64 begin = static_cast<uint64>(part) * g->payload;
+    const uint64 end = std::min(begin + g->payload, g->codes_offset + static_cast<uint64>(count) * g->code_bytes);
+    uint64 at = std::max<uint64>(begin, g->codes_offset);
+    while (at < end) {
+        const uint32 slot = static_cast<uint32>((at - g->codes_offset) / g->code_bytes);
+        const uint32 within = static_cast<uint32>((at - g->codes_offset) % g->code_bytes);
+        uint32 rows = 1;
+        uint64 length = std::min<uint64>(g->code_bytes - within, end - at);
+        if (within == 0 && length == g->code_bytes) rows = static_cast<uint32>((end - at) / g->code_bytes);
+        state->kernel(scan->table.table + within / element, payload + (at - begin), g->code_bytes, rows,
+                      length / element, state->distances + slot);
+        at += length * rows;
+    }
+}
+
+// Extents of several pages: tids and scalars are copied from the first, then the pages are read one
+// after another. A slot that is refilled meanwhile held a row that was dead to every snapshot.
+static BlockNumber scan_several(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
+    const ExtentGeometry* g = &state->cache->geometry;
+    BlockNumber next = InvalidBlockNumber;
+    uint32 count = 0;
+    for (uint32 part = 0; part < g->pages; part++) {
+        Buffer buffer = read_page(index, block + part, PageKind::kPosting, scan->list, static_cast<uint16>(part),
+                                  BUFFER_LOCK_SHARE);
+        Page page = BufferGetPage(buffer);
+        const char* payload = page_payload(page);
+        if (part == 0) {
+            const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
+            check_posting(index, block, g, header, buffer);
+            count = header->count;
+            memcpy(state->tids, payload + sizeof(PostingHeader), count * kTidBytes);
+            memcpy(state->scalars, payload + g->scalars_offset, count * g->scalar_bytes);
+            next = page_tail(page)->next;
+            memset(state->distances, 0, count * sizeof(float));
+        }
+        if (!state->null_query) score_part(state, scan, payload, part, count);
+        UnlockReleaseBuffer(buffer);
+        state->stats.pages_read++;
+        if (g->codes_offset + static_cast<uint64>(count) * g->code_bytes <=
+            static_cast<uint64>(part + 1) * g->payload)
+            break;
+    }
+    collect(state, scan, count, state->scalars, state->tids);
+    return next;
+}
+
+// Asks the kernel for a list's pages. Useful only when pages come from disk: in a warm cache it
+// would double the buffer look-ups, so it starts once this scan has missed.
+static void prefetch_list(Relation index, const ScanState* state, uint32 list, int max_pages) {
+    DirectoryEntry entry;
+    read_directory(index, &state->cache->meta, list, &entry);
+    const uint32 pages = std::min(entry.contiguous_pages, static_cast<uint32>(max_pages));
+    for (uint32 i = 0; i < pages && entry.head + i < state->index_blocks; i++)
+        PrefetchBuffer(index, MAIN_FORKNUM, entry.head + i);
+}
+
+void scan_lists(Relation index, ScanState* state) {
+    const IndexCache* cache = state->cache;
+    const int64 missed_before = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
+    const int io_depth = get_tablespace_io_concurrency(index->rd_rel->reltablespace);
+    for (uint32 i = state->list_begin; i < state->list_end; i++) {
+        CHECK_FOR_INTERRUPTS();
+        ListScan scan;
+        scan.list = state->lists[i].list;
+        DirectoryEntry entry;
+        read_directory(index, &cache->meta, scan.list, &entry);
+        const bool missing = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before;
+        if (missing && io_depth > 0 && i + 1 < state->list_end)
+            prefetch_list(index, state, state->lists[i + 1].list, 32 * io_depth);
+        const float* centroid =
+            cached_centroid(index, cache, scan.list, state->scratch + 2 * cache->meta.dims);
+        scan.table = PrepareListTable(cache->codec, state->query, centroid, state->scratch);
+        // A damaged chain must not be followed for ever.
+        uint64 steps = 0;
+        for (BlockNumber block = entry.head; block != InvalidBlockNumber; steps++) {
+            if (unlikely((steps & 63) == 63)) {
+                CHECK_FOR_INTERRUPTS();
+                if (steps > RelationGetNumberOfBlocks(index)) report_corruption(index, block, "list runs in a circle");
+            }
+            block = cache->geometry.pages == 1 ? scan_single(index, state, &scan, block)
+                                               : scan_several(index, state, &scan, block);
+        }
+    }
+}
+
+}  // namespace vectorq

@@ -1,0 +1,65 @@
+// State of one index scan. Plain data in the scan's memory context, plus the collector that the
+// context owns; nothing in it holds a buffer or a lock between calls.
+#pragma once
+#include "am/index_cache.h"
+#include "am/opclass.h"
+#include "core/search/topk.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+// Counters of the session's last scan, shown by vectorq_stats().
+struct ScanStats {
+    Oid index;
+    uint64 lists_probed;
+    uint64 rows_scored;
+    uint64 rows_collected;
+    uint64 rows_returned;
+    uint64 pages_read;
+    uint64 rounds;  // 1 + how often the executor asked for more than was collected
+};
+extern ScanStats last_scan_stats;
+
+struct ScanState {
+    // — set by beginscan, then constant —
+    MemoryContext context;
+    const OpclassInfo* opclass;
+    // — set by the first call of a scan —
+    const IndexCache* cache;
+    TopK* collector;
+    BlockFn kernel;
+    bool started;
+    bool null_query;
+    float* query;        // (dims), normalised for cosine
+    float* scratch;      // (3 * dims): list table, centroid buffer
+    ListScore* lists;    // (lists), ordered as far as list_end
+    float* distances;    // (extent capacity)
+    uint16* survivors;   // (extent capacity)
+    ItemPointerData* tids;  // (extent capacity); extents of several pages only
+    float* scalars;      // likewise
+    uint32 nprobe;
+    BlockNumber index_blocks;
+    ScanStats stats;  // copied to last_scan_stats after each round
+    // — changed by each round —
+    uint32 list_begin, list_end;  // the window of lists[] that this round searches
+    Size capacity;                // of the collector
+    bool overflowed;              // this window has rows that the collector dropped
+    uint64 rows_seen;             // in all windows so far, for max_scan_rows
+    // — changed by each call —
+    const Candidate* candidates;
+    size_t count, next;
+    float last_distance;
+    uint64 last_tid;
+};
+
+// Collects the best rows of lists[list_begin .. list_end) into the collector.
+void scan_lists(Relation index, ScanState* state);
+
+inline uint64 pack_tid(const ItemPointerData* tid) {
+    return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+}
+inline void unpack_tid(uint64 packed, ItemPointer tid) {
+    ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 16), static_cast<OffsetNumber>(packed & 0xFFFF));
+}
+
+}  // namespace vectorq

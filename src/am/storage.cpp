@@ -1,0 +1,234 @@
+// See storage.h.
+#include "am/storage.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "pg/entry.h"
+
+extern "C" {
+#include "port/pg_crc32c.h"
+}
+
+namespace vectorq {
+
+static_assert(kPageHeaderBytes == MAXALIGN(SizeOfPageHeaderData));
+static_assert(sizeof(ItemPointerData) == kTidBytes);
+static_assert(PayloadBytes(BLCKSZ) % 8 == 0);
+static_assert(PayloadBytes(BLCKSZ) >= sizeof(MetaPage));
+static_assert(kInvalidBlock == InvalidBlockNumber);
+
+void report_corruption(Relation index, BlockNumber block, const char* problem) {
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block, problem),
+                    errhint("REINDEX it; the table itself is not affected.")));
+    pg_unreachable();
+}
+
+void init_page(Page page, PageKind kind, uint32 owner, uint16 part, BlockNumber next) {
+    PageInit(page, BLCKSZ, sizeof(PageTail));
+    // No hole between the bounds: generic WAL and full page images must keep every byte.
+    reinterpret_cast<PageHeader>(page)->pd_lower = reinterpret_cast<PageHeader>(page)->pd_upper;
+    PageTail* tail = page_tail(page);
+    tail->next = next;
+    tail->owner = owner;
+    tail->part = part;
+    tail->kind = static_cast<uint16>(kind);
+    tail->reserved = 0;
+    tail->magic = kPageMagic;
+}
+
+const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part) {
+    if (PageIsNew(page)) return "page is empty";
+    const PageTail* tail = page_tail(page);
+    if (tail->magic != kPageMagic || PageGetSpecialSize(page) != sizeof(PageTail)) return "not a vectorq page";
+    if (tail->kind != static_cast<uint16>(kind)) return "page of another kind";
+    if (tail->owner != owner) return "page of another list";
+    if (tail->part != part) return "page of another part of an extent";
+    return NULL;
+}
+
+Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner, uint16 part, int mode,
+                 BufferAccessStrategy strategy) {
+    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    LockBuffer(buffer, mode);
+    const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
+    if (unlikely(problem != NULL)) {
+        UnlockReleaseBuffer(buffer);
+        report_corruption(index, block, problem);
+    }
+    return buffer;
+}
+
+// ---- meta page
+
+static uint32 meta_crc(const MetaPage* meta) {
+    pg_crc32c crc;
+    INIT_CRC32C(crc);
+    COMP_CRC32C(crc, meta, offsetof(MetaPage, crc));
+    FIN_CRC32C(crc);
+    return crc;
+}
+
+void seal_meta(MetaPage* meta) { meta->crc = meta_crc(meta); }
+
+static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) {
+    if (bytes == 0) return region->blocks == 0 && region->bytes == 0;
+    return region->bytes == bytes && region->start > 0 && region->start < blocks &&
+           region->blocks == (bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ) &&
+           region->blocks <= blocks - region->start;
+}
+
+const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
+    if (meta->magic != kMetaMagic) return "no vectorq meta page";
+    if (meta->version != kFormatVersion) return "made by another version of vectorq";
+    if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
+    if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
+    if (meta->dims < 1 || meta->dims > 16000 || meta->metric >= kNumMetrics || meta->element > 1 ||
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->lists < 1)
+        return "meta page has impossible values";
+    const ExtentGeometry g = meta_geometry(meta);
+    if (g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
+    const uint64 lists = meta->lists, dims = meta->dims;
+    const uint64 directory_pages = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
+    const bool sq8 = meta->code == static_cast<uint8>(CodeKind::kSq8);
+    if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
+        !region_fits(&meta->compact, 8 * dims + 4 * lists + lists * dims, blocks) ||
+        !region_fits(&meta->quantizer, sq8 ? dims * 8 : 0, blocks) || meta->directory.start < 1 ||
+        meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
+        meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
+        return "meta page points outside the index";
+    return NULL;
+}
+
+void read_meta(Relation index, MetaPage* meta) {
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    if (blocks == 0) report_corruption(index, 0, "no meta page");
+    Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_SHARE);
+    memcpy(meta, page_payload(BufferGetPage(buffer)), sizeof(MetaPage));
+    UnlockReleaseBuffer(buffer);
+    const char* problem = meta_problem(meta, blocks);
+    if (problem != NULL) report_corruption(index, 0, problem);
+}
+
+void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg) {
+    Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    GenericXLogState* xlog = GenericXLogStart(index);
+    MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0)));
+    change(meta, arg);
+    seal_meta(meta);
+    GenericXLogFinish(xlog);
+    UnlockReleaseBuffer(buffer);
+}
+
+ExtentGeometry meta_geometry(const MetaPage* meta) {
+    const CodeKind kind = static_cast<CodeKind>(meta->code);
+    const uint32 element_bytes = kind == CodeKind::kF32 ? 4 : kind == CodeKind::kF16 ? 2 : 1;
+    const bool scalar = kind == CodeKind::kSq8 && meta->metric == static_cast<uint8>(Metric::kL2);
+    return ChooseGeometry(BLCKSZ, element_bytes * meta->dims, scalar);
+}
+
+// ---- regions and directory
+
+void read_region(Relation index, const Region* region, PageKind kind, uint64 offset, uint64 length, void* out) {
+    const uint32 payload = PayloadBytes(BLCKSZ);
+    Assert(offset + length <= region->bytes);
+    char* to = static_cast<char*>(out);
+    while (length > 0) {
+        const BlockNumber block = region->start + static_cast<BlockNumber>(offset / payload);
+        const uint32 at = static_cast<uint32>(offset % payload);
+        const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
+        Buffer buffer = read_page(index, block, kind, 0, 0, BUFFER_LOCK_SHARE);
+        memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
+        UnlockReleaseBuffer(buffer);
+        to += part;
+        offset += part;
+        length -= part;
+    }
+}
+
+static BlockNumber directory_block(const MetaPage* meta, uint32 list) {
+    return meta->directory.start + list / DirectoryEntriesPerPage(BLCKSZ);
+}
+
+static DirectoryEntry* directory_slot(Page page, uint32 list) {
+    return reinterpret_cast<DirectoryEntry*>(page_payload(page)) + list % DirectoryEntriesPerPage(BLCKSZ);
+}
+
+void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry) {
+    const BlockNumber block = directory_block(meta, list);
+    Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
+    *entry = *directory_slot(BufferGetPage(buffer), list);
+    UnlockReleaseBuffer(buffer);
+    if (entry->head < meta->postings_start || entry->head == kInvalidBlock)
+        report_corruption(index, block, "directory entry points outside the postings");
+}
+
+void update_directory(Relation index, const MetaPage* meta, uint32 list, bool (*change)(DirectoryEntry*, void*),
+                      void* arg) {
+    Buffer buffer = read_page(index, directory_block(meta, list), PageKind::kDirectory, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    DirectoryEntry entry = *directory_slot(BufferGetPage(buffer), list);
+    if (change(&entry, arg)) {
+        GenericXLogState* xlog = GenericXLogStart(index);
+        *directory_slot(GenericXLogRegisterBuffer(xlog, buffer, 0), list) = entry;
+        GenericXLogFinish(xlog);
+    }
+    UnlockReleaseBuffer(buffer);
+}
+
+// ---- building
+
+static void fill_built_page(Buffer buffer, Page page) {
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    memcpy(BufferGetPage(buffer), page, BLCKSZ);
+    MarkBufferDirty(buffer);
+    UnlockReleaseBuffer(buffer);
+}
+
+BlockNumber append_built_page(Relation index, ForkNumber fork, Page page) {
+    Buffer buffer = ReadBufferExtended(index, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+    const BlockNumber block = BufferGetBlockNumber(buffer);
+    memcpy(BufferGetPage(buffer), page, BLCKSZ);
+    MarkBufferDirty(buffer);
+    UnlockReleaseBuffer(buffer);
+    return block;
+}
+
+void overwrite_built_page(Relation index, ForkNumber fork, BlockNumber block, Page page) {
+    fill_built_page(ReadBufferExtended(index, fork, block, RBM_NORMAL, NULL), page);
+}
+
+Region append_region(Relation index, ForkNumber fork, PageKind kind, const void* bytes, uint64 length) {
+    Region region = {0, 0, length};
+    const uint32 payload = PayloadBytes(BLCKSZ);
+    PGAlignedBlock image;
+    for (uint64 offset = 0; offset < length; offset += payload) {
+        init_page(image.data, kind, 0, 0, kInvalidBlock);
+        memcpy(page_payload(image.data), static_cast<const char*>(bytes) + offset,
+               std::min<uint64>(payload, length - offset));
+        const BlockNumber block = append_built_page(index, fork, image.data);
+        if (region.blocks++ == 0) region.start = block;
+        CHECK_FOR_INTERRUPTS();
+    }
+    return region;
+}
+
+void finish_build_wal(Relation index, ForkNumber fork) {
+    if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
+        log_newpage_range(index, fork, 0, RelationGetNumberOfBlocksInFork(index, fork), true);
+}
+
+BlockNumber extend_index(Relation index, uint32 count) {
+    BlockNumber first = InvalidBlockNumber;
+    const bool lock = !RELATION_IS_LOCAL(index);
+    if (lock) LockRelationForExtension(index, ExclusiveLock);
+    for (uint32 i = 0; i < count; i++) {
+        Buffer buffer = ReadBuffer(index, P_NEW);
+        if (i == 0) first = BufferGetBlockNumber(buffer);
+        ReleaseBuffer(buffer);
+    }
+    if (lock) UnlockRelationForExtension(index, ExclusiveLock);
+    return first;
+}
+
+}  // namespace vectorq

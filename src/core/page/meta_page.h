@@ -1,0 +1,56 @@
+// Block 0: what the index is and where its regions lie.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include "core/base/kinds.h"
+#include "core/page/layout.h"
+
+namespace vectorq {
+
+inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
+inline constexpr uint32_t kFormatVersion = 1;
+
+struct Region {
+    uint32_t start;   // first block, or kInvalidBlock when the region is absent
+    uint32_t blocks;  // how many
+    uint64_t bytes;   // bytes in use, over all payloads
+};
+
+enum MetaFlags : uint16_t { kMetaTrained = 1 };
+
+// v1. The crc covers everything before it; it is renewed by whoever changes a field.
+struct MetaPage {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t page_bytes;
+    uint32_t dims;
+    uint8_t access_method;     // AmKind
+    uint8_t metric;            // Metric
+    uint8_t element;           // ElementType of the column
+    uint8_t code;              // CodeKind in the pages; flat when not trained
+    uint8_t wanted_code;       // CodeKind that the options ask for
+    uint8_t reserved0;         // 0
+    uint16_t flags;            // MetaFlags
+    uint32_t lists;            // lists in the index
+    uint32_t wanted_lists;     // the option; 0 = automatic
+    uint32_t training_rows;    // rows that trained it
+    uint32_t seed;
+    uint32_t extent_pages;     // geometry of the posting extents, checked at open
+    uint32_t extent_capacity;  // rows in an extent
+    uint64_t rows;             // as of the last build or vacuum
+    Region centroids;
+    Region compact;
+    Region quantizer;
+    Region directory;
+    uint32_t postings_start;   // first block of the extents
+    uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
+    uint32_t reserved1;        // 0
+    uint32_t crc;
+};
+static_assert(std::is_trivially_copyable_v<MetaPage>);
+static_assert(sizeof(MetaPage) == 136);
+static_assert(offsetof(MetaPage, rows) == 48 && offsetof(MetaPage, crc) == 132);
+
+}  // namespace vectorq

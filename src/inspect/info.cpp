@@ -1,0 +1,103 @@
+// vectorq_index_info(regclass): what an index is, as built and as it stands. vectorq_stats(): counters of
+// the session's last scan.
+#include <algorithm>
+
+#include "am/index_cache.h"
+#include "am/scan_state.h"
+#include "inspect/open.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
+static void count_rows(Relation index, const MetaPage* meta, uint32* rows) {
+    const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
+    for (BlockNumber block = meta->postings_start; block < blocks; block++) {
+        CHECK_FOR_INTERRUPTS();
+        Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        Page page = BufferGetPage(buffer);
+        const uint32 list = PageIsNew(page) ? 0 : page_tail(page)->owner;
+        if (page_problem(page, PageKind::kPosting, list, 0) == NULL && list < meta->lists) {
+            const PostingHeader* header = reinterpret_cast<const PostingHeader*>(page_payload(page));
+            if (header->dead <= header->count) rows[list] += header->count - header->dead;
+        }
+        UnlockReleaseBuffer(buffer);
+    }
+    FreeAccessStrategy(strategy);
+}
+
+}  // namespace vectorq
+
+using namespace vectorq;
+
+VQ_FUNCTION(vectorq_index_info) {
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
+    MetaPage meta;
+    read_meta(opened.index, &meta);
+    uint32* rows = static_cast<uint32*>(
+        palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    count_rows(opened.index, &meta, rows);
+    std::sort(rows, rows + meta.lists);
+    uint64 total = 0;
+    double squares = 0;
+    for (uint32 list = 0; list < meta.lists; list++) {
+        total += rows[list];
+        squares += static_cast<double>(rows[list]) * rows[list];
+    }
+    const int64 pages = RelationGetNumberOfBlocks(opened.index);
+    const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
+    const int64 other_pages = 1 + meta.quantizer.blocks + meta.directory.blocks;
+    const int64 list_pages = pages - centroid_pages - other_pages;
+
+    Datum values[22];
+    bool nulls[22] = {};
+    int n = 0;
+    values[n++] = CStringGetTextDatum("ivf");
+    values[n++] = CStringGetTextDatum(metric_name(meta.metric));
+    values[n++] = CStringGetTextDatum(code_name(meta.code));
+    values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
+    values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
+    values[n++] = Int64GetDatum(static_cast<int64>(total));
+    values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
+    values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
+    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(meta.lists)));
+    values[n++] = Int64GetDatum(meta.training_rows);
+    values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
+    values[n++] = Int64GetDatum(rows[0]);
+    values[n++] = Int64GetDatum(rows[meta.lists / 2]);
+    values[n++] = Int64GetDatum(rows[meta.lists - 1]);
+    // FAISS's imbalance factor: 1 = all lists alike; the work of a query grows with it.
+    values[n++] = Float8GetDatum(total == 0 ? 1.0 : squares * meta.lists / (static_cast<double>(total) * total));
+    values[n++] = Int64GetDatum(pages * BLCKSZ);
+    values[n++] = Int64GetDatum(list_pages * BLCKSZ);
+    values[n++] = Int64GetDatum(centroid_pages * BLCKSZ);
+    values[n++] = Int64GetDatum(other_pages * BLCKSZ);
+    if (total == 0) nulls[n] = true;
+    values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / total);
+    if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);
+    close_index(&opened, AccessShareLock);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+VQ_FUNCTION(vectorq_stats) {
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    const ScanStats* s = &last_scan_stats;
+    Datum values[8];
+    bool nulls[8] = {};
+    int n = 0;
+    nulls[n] = !OidIsValid(s->index);
+    values[n++] = ObjectIdGetDatum(s->index);
+    values[n++] = Int64GetDatum(static_cast<int64>(s->rounds));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->lists_probed));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->pages_read));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_scored));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
+    if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,22 @@
+// Opening the index that a user named, with the checks that each function here needs.
+#pragma once
+#include "am/storage.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct OpenedIndex {
+    Relation heap;
+    Relation index;
+};
+
+// Locks the table and then the index in `lock`. Errors out unless the relation is a vectorq index and
+// the caller may SELECT from its table; unless `rows_visible` is false, also when row-level security
+// would hide rows of the table from the caller.
+OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows);
+void close_index(OpenedIndex* opened, LOCKMODE lock);
+
+const char* metric_name(uint8 metric);
+const char* code_name(uint8 code);
+
+}  // namespace vectorq

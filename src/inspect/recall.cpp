@@ -1,0 +1,179 @@
+// vectorq_recall(index, queries, k): the recall of the session's present settings, measured against an
+// exact scan of the table in the same snapshot. One pass over the table answers all queries.
+//
+// A row counts as found if it is not farther than the exact k-th neighbour, so ties do not matter.
+#include <algorithm>
+#include <cmath>
+
+#include "am/am.h"
+#include "am/opclass.h"
+#include "core/simd/distance.h"
+#include "inspect/open.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+namespace {
+struct Recall {
+    OpenedIndex opened;
+    const OpclassInfo* opclass;
+    int dims, k, queries;
+    Datum* query_values;
+    float* query_rows;  // (queries, dims)
+    bool* usable;       // false: zero vector under cosine, no distance to anything
+    float* best;        // (queries, k): the k smallest distances so far, a max-heap each
+    int* found;         // how many of them
+    IndexInfo* info;
+    EState* estate;
+    ExprState* predicate;
+    float* row;
+};
+}  // namespace
+
+static float distance(const Recall* r, const float* query, const float* row) {
+    const size_t dims = r->dims;
+    switch (r->opclass->metric) {
+        case Metric::kL2: return L2SquaredF32(query, row, dims);
+        case Metric::kL1: return L1F32(query, row, dims);
+        default: return -DotF32(query, row, dims);
+    }
+}
+
+// The indexed value of a heap row, as f32. False if the index does not keep it.
+static bool indexed_vector(Recall* r, TupleTableSlot* slot) {
+    ExprContext* econtext = GetPerTupleExprContext(r->estate);
+    ResetExprContext(econtext);
+    econtext->ecxt_scantuple = slot;
+    if (r->predicate != NULL && !ExecQual(r->predicate, econtext)) return false;
+    Datum values[INDEX_MAX_KEYS];
+    bool isnull[INDEX_MAX_KEYS];
+    FormIndexDatum(r->info, slot, r->estate, values, isnull);
+    if (isnull[0]) return false;
+    MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+    const bool kept = load_vector(r->opclass, values[0], r->dims, r->row);
+    MemoryContextSwitchTo(before);
+    return kept;
+}
+
+static void offer(Recall* r, int query, float d) {
+    float* heap = r->best + static_cast<Size>(query) * r->k;
+    if (r->found[query] < r->k) {
+        heap[r->found[query]++] = d;
+        std::push_heap(heap, heap + r->found[query]);
+    } else if (d < heap[0]) {
+        std::pop_heap(heap, heap + r->k);
+        heap[r->k - 1] = d;
+        std::push_heap(heap, heap + r->k);
+    }
+}
+
+static void exact_scan(Recall* r) {
+    TupleTableSlot* slot = table_slot_create(r->opened.heap, NULL);
+    TableScanDesc scan = table_beginscan(r->opened.heap, GetActiveSnapshot(), 0, NULL);
+    while (table_scan_getnextslot(scan, ForwardScanDirection, slot)) {
+        CHECK_FOR_INTERRUPTS();
+        if (!indexed_vector(r, slot)) continue;
+        for (int q = 0; q < r->queries; q++)
+            if (r->usable[q]) offer(r, q, distance(r, r->query_rows + static_cast<Size>(q) * r->dims, r->row));
+    }
+    table_endscan(scan);
+    ExecDropSingleTupleTableSlot(slot);
+}
+
+// Recall of one query through the index.
+static double index_recall(Recall* r, int q, TupleTableSlot* slot) {
+    ScanKeyData order;
+    ScanKeyEntryInitialize(&order, SK_ORDER_BY, 1, 1, InvalidOid, InvalidOid, InvalidOid, r->query_values[q]);
+    IndexScanDesc scan = index_beginscan(r->opened.heap, r->opened.index, GetActiveSnapshot(), 0, 1);
+    index_rescan(scan, NULL, 0, &order, 1);
+    const float* query = r->query_rows + static_cast<Size>(q) * r->dims;
+    // The last bits may differ between a row in the heap and its place in the answer.
+    const float farthest = r->best[static_cast<Size>(q) * r->k];
+    const float limit = farthest + 1e-5f * std::fabs(farthest);
+    int hits = 0;
+    for (int i = 0; i < r->k && index_getnext_slot(scan, ForwardScanDirection, slot); i++) {
+        CHECK_FOR_INTERRUPTS();
+        if (indexed_vector(r, slot) && distance(r, query, r->row) <= limit) hits++;
+    }
+    index_endscan(scan);
+    return static_cast<double>(std::min(hits, r->found[q])) / r->found[q];
+}
+
+static void load_queries(Recall* r, ArrayType* array) {
+    const Oid column_type = TupleDescAttr(RelationGetDescr(r->opened.index), 0)->atttypid;
+    if (ARR_ELEMTYPE(array) != column_type)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("queries are of type %s, the index is on %s", format_type_be(ARR_ELEMTYPE(array)),
+                               format_type_be(column_type))));
+    int16 length;
+    bool by_value;
+    char align;
+    bool* nulls;
+    get_typlenbyvalalign(column_type, &length, &by_value, &align);
+    deconstruct_array(array, column_type, length, by_value, align, &r->query_values, &nulls, &r->queries);
+    if (r->queries == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no queries given")));
+    const Size queries = r->queries;
+    r->query_rows = static_cast<float*>(palloc_extended(sizeof(float) * queries * r->dims, MCXT_ALLOC_HUGE));
+    r->best = static_cast<float*>(palloc_extended(sizeof(float) * queries * r->k, MCXT_ALLOC_HUGE));
+    r->found = static_cast<int*>(palloc0(sizeof(int) * queries));
+    r->usable = static_cast<bool*>(palloc0(queries));
+    for (int q = 0; q < r->queries; q++) {
+        if (nulls[q]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a query is NULL")));
+        r->usable[q] =
+            load_vector(r->opclass, r->query_values[q], r->dims, r->query_rows + static_cast<Size>(q) * r->dims);
+    }
+}
+
+static void prepare(Recall* r, ArrayType* array) {
+    r->opclass = opclass_of_index(r->opened.index);
+    r->dims = vector_column_dims(r->opened.index);
+    r->row = static_cast<float*>(palloc(sizeof(float) * r->dims));
+    r->info = BuildIndexInfo(r->opened.index);
+    r->estate = CreateExecutorState();
+    r->predicate = r->info->ii_Predicate == NIL ? NULL : ExecPrepareQual(r->info->ii_Predicate, r->estate);
+    load_queries(r, array);
+}
+
+}  // namespace vectorq
+
+using namespace vectorq;
+
+VQ_FUNCTION(vectorq_recall) {
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
+    Recall r;
+    memset(&r, 0, sizeof(r));
+    r.k = PG_GETARG_INT32(2);
+    if (r.k < 1 || r.k > 100000)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be between 1 and 100000")));
+    r.opened = open_index(PG_GETARG_OID(0), AccessShareLock, true);
+    prepare(&r, PG_GETARG_ARRAYTYPE_P(1));
+    exact_scan(&r);
+    TupleTableSlot* slot = table_slot_create(r.opened.heap, NULL);
+    double sum = 0, squares = 0;
+    int measured = 0;
+    for (int q = 0; q < r.queries; q++) {
+        if (!r.usable[q] || r.found[q] == 0) continue;
+        const double recall = index_recall(&r, q, slot);
+        sum += recall;
+        squares += recall * recall;
+        measured++;
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    FreeExecutorState(r.estate);
+    close_index(&r.opened, AccessShareLock);
+    Datum values[4] = {};
+    bool nulls[4] = {measured == 0, measured < 2, measured < 2, false};
+    const double mean = measured > 0 ? sum / measured : 0;
+    if (measured > 1) {
+        // Normal approximation over queries, 95 %.
+        const double variance = std::max(0.0, (squares - measured * mean * mean) / (measured - 1));
+        const double half = 1.96 * std::sqrt(variance / measured);
+        values[1] = Float8GetDatum(std::max(0.0, mean - half));
+        values[2] = Float8GetDatum(std::min(1.0, mean + half));
+    }
+    values[0] = Float8GetDatum(mean);
+    values[3] = Int32GetDatum(measured);
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,72 @@
+# kill -9 of the postmaster under load: afterwards vectorq_check finds nothing, and an index scan that
+# probes all lists finds every committed row.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('crash');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 30s\nfsync = off\n");
+$node->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
+    CREATE TABLE wide (id bigserial PRIMARY KEY, v vector(1536));
+    CREATE FUNCTION random_vector(n int) RETURNS vector VOLATILE LANGUAGE sql AS
+        'SELECT array_agg(random())::vector FROM generate_series(1, n)';
+    INSERT INTO t (v) SELECT random_vector(16) FROM generate_series(1, 3000);
+    INSERT INTO wide (v) SELECT random_vector(1536) FROM generate_series(1, 400);
+    CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 20);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8);
+    CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 4);
+});
+
+my $script = $node->basedir . '/load.sql';
+append_to_file($script, q{
+INSERT INTO t (v) SELECT random_vector(16) FROM generate_series(1, 20);
+INSERT INTO wide (v) SELECT random_vector(1536) FROM generate_series(1, 2);
+UPDATE t SET v = random_vector(16) WHERE id % 97 = (random() * 96)::int;
+DELETE FROM t WHERE id % 89 = (random() * 88)::int;
+DELETE FROM wide WHERE id % 31 = (random() * 30)::int;
+});
+my $vacuum = $node->basedir . '/vacuum.sql';
+append_to_file($vacuum, "VACUUM t;\nVACUUM wide;\nSELECT pg_sleep(0.05);\n");
+
+sub all_rows_found
+{
+    my ($table, $index, $op) = @_;
+    # rows that a sequential scan sees and the index does not return, or the other way round, or twice
+    return $node->safe_psql('postgres', qq{
+        SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;
+        CREATE TEMP TABLE via_index AS SELECT id FROM $table ORDER BY v $op (SELECT v FROM $table LIMIT 1);
+        SELECT (SELECT count(*) FROM via_index) - (SELECT count(DISTINCT id) FROM via_index),
+               (SELECT count(*) FROM $table WHERE NOT EXISTS (SELECT FROM via_index i WHERE i.id = $table.id)),
+               (SELECT count(*) FROM via_index) - (SELECT count(*) FROM $table);
+    });
+}
+
+for my $round (1 .. 4)
+{
+    my @loads;
+    for my $file ($script, $script, $vacuum)
+    {
+        my ($in, $out) = ('', '');
+        push @loads, IPC::Run::start(
+            [ 'pgbench', '-n', '-c1', '-T20', '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ],
+            '<', \$in, '>&', \$out);
+    }
+    sleep(2 + rand(2));
+    $node->stop('immediate') if $round == 1;
+    $node->kill9 if $round > 1;
+    IPC::Run::finish($_) for @loads;
+    $node->start;
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
+        for qw(t_flat t_sq8 wide_v);
+    is(all_rows_found('t', 't_flat', '<->'), '0|0|0', "round $round: flat index has every row once");
+    is(all_rows_found('t', 't_sq8', '<=>'), '0|0|0', "round $round: sq8 index has every row once");
+    is(all_rows_found('wide', 'wide_v', '<->'), '0|0|0', "round $round: index of wide vectors has every row once");
+}
+$node->stop;
+done_testing();

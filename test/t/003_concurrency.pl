@@ -1,0 +1,87 @@
+# Writers, readers, vacuum, REINDEX CONCURRENTLY at once. Each reader compares, in one snapshot, what the
+# index returns with what a sequential scan returns: no row lost, none twice, none dead.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('concurrency');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 50\n");
+$node->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(8));
+    CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500));
+    CREATE TABLE mismatches (what text);
+    CREATE FUNCTION rv() RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random())::vector FROM generate_series(1, 8)';
+    INSERT INTO t (v) SELECT rv() FROM generate_series(1, 1500);
+    INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 60);
+    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 8);
+    CREATE INDEX w_v ON w USING ivf (v);
+    -- in one statement, so in one snapshot; the index scan runs first
+    CREATE FUNCTION compare() RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE by_index bigint[]; by_seq bigint[];
+    BEGIN
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0,0,0,0,0,0]' LIMIT 1000000) s;
+        SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;
+        SELECT array_agg(id) INTO by_seq FROM t;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('t: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector LIMIT 1000000) s;
+        SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
+        SELECT array_agg(id) INTO by_seq FROM w;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('w: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
+    END $$;
+});
+my %script = (
+    write => q{
+\set r random(0, 60)
+INSERT INTO t (v) SELECT rv() FROM generate_series(1, 10);
+UPDATE t SET v = rv() WHERE id % 61 = :r;
+DELETE FROM t WHERE id % 67 = :r;
+INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 3);
+DELETE FROM w WHERE id % 61 = :r;
+},
+    read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1000', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
+    iterate => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
+    vacuum => "VACUUM t;\nVACUUM w;\n",
+    reindex => "REINDEX INDEX CONCURRENTLY t_v;\nSELECT pg_sleep(0.2);\n",
+);
+my @runs;
+for my $run ([ 'write', 3 ], [ 'read', 2 ], [ 'iterate', 1 ], [ 'vacuum', 1 ], [ 'reindex', 1 ])
+{
+    my ($name, $clients) = @$run;
+    my $file = $node->basedir . "/$name.sql";
+    append_to_file($file, $script{$name});
+    my $out = '';
+    push @runs, [ $name, \$out, IPC::Run::start(
+        [ 'pgbench', '-n', '-c', $clients, '-j1', '-T', '12', '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ],
+        '<', \undef, '>&', \$out) ];
+}
+for my $run (@runs)
+{
+    my ($name, $out, $handle) = @$run;
+    ok(IPC::Run::finish($handle), "$name: no error") or diag($$out);
+}
+is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and table agree in every snapshot');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
+# vacuum gives the room of dead rows to new ones
+$node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
+my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");
+for (1 .. 5)
+{
+    $node->safe_psql('postgres', 'UPDATE w SET v = v; UPDATE t SET v = v;');
+    $node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
+}
+my $after = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");
+cmp_ok($after, '<', 2.6 * $before, "five rounds of updates with vacuum: $before bytes become $after");
+$node->stop;
+done_testing();
