@@ -1,0 +1,68 @@
+// See datum.h and vector.h: detoasting, and the errors about a value as a whole.
+#include "types/datum.h"
+
+namespace vectorq {
+
+void raise_bad_dims(int dims, const char* type_name) {
+    if (dims < 1)
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s must have at least 1 dimension", type_name)));
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("%s cannot have more than %d dimensions", type_name, kMaxDims)));
+    pg_unreachable();
+}
+
+void raise_different_dims(int a, int b, const char* type_name) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different %s dimensions %d and %d", type_name, a, b)));
+    pg_unreachable();
+}
+
+void raise_unexpected_dims(int expected, int dims) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("expected %d dimensions, not %d", expected, dims)));
+    pg_unreachable();
+}
+
+void raise_not_finite(bool is_nan, const char* type_name) {
+    if (is_nan) ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("NaN not allowed in %s", type_name)));
+    ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("infinite value not allowed in %s", type_name)));
+    pg_unreachable();
+}
+
+void raise_value_out_of_range(float value, const char* type_name) {
+    char text[FLOAT_SHORTEST_DECIMAL_LEN];
+    float_to_shortest_decimal_buf(value, text);
+    ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                    errmsg("\"%s\" is out of range for type %s", text, type_name)));
+    pg_unreachable();
+}
+
+const void* detoast_vector(Datum value, size_t element_bytes, const char* type_name) {
+    const struct varlena* raw = PG_DETOAST_DATUM(value);
+    const size_t bytes = VARSIZE(raw);
+    const int dims = bytes < kVectorHeaderBytes ? -1 : reinterpret_cast<const Vector*>(raw)->dim;
+    if (unlikely(dims < 1 || dims > kMaxDims || bytes != kVectorHeaderBytes + element_bytes * static_cast<size_t>(dims)))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("invalid %s value: %d dimensions in %zu bytes", type_name, dims, bytes)));
+    return raw;
+}
+
+VectorView vector_view_from_datum(Datum value, ElementType type) {
+    VectorView view;
+    if (type == ElementType::kF32) {
+        const Vector* vector = get_vector<F32>(value);
+        view = {vector->x, vector->dim};
+    } else {
+        const HalfVector* vector = get_vector<F16>(value);
+        view = {vector->x, vector->dim};
+    }
+    return view;
+}
+
+void vector_view_to_f32(VectorView view, ElementType type, float* out) {
+    const size_t dims = static_cast<size_t>(view.dims);
+    if (type == ElementType::kF32)
+        memcpy(out, view.data, dims * sizeof(float));
+    else
+        F16ToF32(static_cast<const half*>(view.data), dims, out);
+}
+
+}  // namespace vectorq
