@@ -32,8 +32,11 @@ SHLIB_LINK := -lhwy -fopenmp -lstdc++ -lm $(SANITIZE)
 
 override with_llvm := no
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+# PGXS has a target `check` of its own, which only says no: ours runs before it is included.
+ifeq ($(filter check,$(MAKECMDGOALS)),)
 ifneq ($(PGXS),)
 include $(PGXS)
+endif
 endif
 override with_llvm := no
 $(CORE_OBJS): override CXXFLAGS += $(CORE_FLAGS)

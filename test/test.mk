@@ -1,5 +1,23 @@
-# Targets for developers. The real recipes are added with the tests.
+# Developers' targets. Each part prints its own results; test/run_all.sh adds them up.
+PRIVATE := BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+
+# The server's own tree copied below $(BUILD), with vectorq installed in it: no root, no system service.
 server-tree: all
-	scripts/bootstrap.sh check
-	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/cluster.sh install
-.PHONY: server-tree
+	@scripts/bootstrap.sh check
+	@$(PRIVATE) scripts/cluster.sh install
+
+ifneq ($(filter check,$(MAKECMDGOALS)),)
+check:
+	@$(MAKE) --no-print-directory -s -j2 server-tree
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_all.sh
+endif
+
+# make check-regress TESTS='ivf_scan vector_type'
+check-regress: server-tree
+	@$(PRIVATE) test/run_regress.sh $(TESTS)
+
+# make check-tap TESTS='t/001_crash.pl'
+check-tap: server-tree
+	@$(PRIVATE) test/run_tap.sh $(TESTS)
+
+.PHONY: server-tree check check-regress check-tap

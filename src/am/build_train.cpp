@@ -74,8 +74,9 @@ void build_train(Build* b) {
         core_call([&] { train(b); });
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
         if (b->lists < wanted && b->options->lists > 0)
-            ereport(NOTICE, (errmsg("index \"%s\" has %u lists instead of %u", RelationGetRelationName(b->index),
-                                    b->lists, wanted),
+            ereport(NOTICE, (errmsg_plural("index \"%s\" has %u list instead of %u",
+                                           "index \"%s\" has %u lists instead of %u", b->lists,
+                                           RelationGetRelationName(b->index), b->lists, wanted),
                              errdetail("The rows that training saw allow no more distinct lists."),
                              errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }

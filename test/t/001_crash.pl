@@ -58,9 +58,12 @@ for my $round (1 .. 4)
             '<', \$in, '>&', \$out);
     }
     sleep(2 + rand(2));
+    my $pid = $node->{_pid};
     $node->stop('immediate') if $round == 1;
     $node->kill9 if $round > 1;
     IPC::Run::finish($_) for @loads;
+    # a killed postmaster's pid lingers until it is reaped
+    for (1 .. 300) { last unless kill 0, $pid; select undef, undef, undef, 0.1; }
     $node->start;
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
         for qw(t_flat t_sq8 wide_v);

@@ -1,0 +1,37 @@
+#!/bin/bash
+# Every test, and the sum on the last line: `N passed, N failed`. A part that cannot run counts as a failure.
+set -u
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+mkdir -p "$build"
+passed=0 failed=0
+add() { # NAME STATUS PASSED FAILED
+    passed=$((passed + $3)) failed=$((failed + $4))
+    [ "$2" = 0 ] || [ "$4" != 0 ] || failed=$((failed + 1))
+    [ "$3" != 0 ] || [ "$4" != 0 ] || { echo "$1: no test ran"; failed=$((failed + 1)); }
+    echo "== $1: $3 passed, $4 failed"
+}
+# grep -c that prints 0 rather than failing
+count() { grep -cE "$1" "$2" 2>/dev/null || true; }
+
+echo "== lint"
+scripts/lint.sh > "$build/lint.log" 2>&1; status=$?
+cat "$build/lint.log"
+add lint $status "$([ $status = 0 ] && echo 1 || echo 0)" "$([ $status = 0 ] && echo 0 || echo 1)"
+
+echo "== core (no server)"
+$MAKE -s check-core > "$build/core.log" 2>&1; status=$?
+grep -E '^\[  FAILED|^\[  PASSED' "$build/core.log" || tail -20 "$build/core.log"
+add core $status "$(count '^\[       OK \]' "$build/core.log")" "$(count '^\[  FAILED  \] [^ ]+\.[^ ]+ \(' "$build/core.log")"
+
+echo "== regression (SQL)"
+test/run_regress.sh > "$build/regress.log" 2>&1; status=$?
+cat "$build/regress.log"
+add regression $status "$(count '^test .* ok ' "$build/regress.log")" "$(count '^test .*FAILED' "$build/regress.log")"
+
+echo "== TAP"
+test/run_tap.sh; status=$?
+add tap $status "$(count '^ok [0-9]' "$build/tap.log")" "$(count '^not ok [0-9]' "$build/tap.log")"
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,20 @@
+#!/bin/bash
+# pg_regress against a private cluster. Usage: run_regress.sh [TEST...]; default: all in test/regress_*.txt.
+# Output goes to $BUILD/regress; the cluster is stopped at the end.
+set -u
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+pg_config=${PG_CONFIG:-pg_config}
+tests=${*:-$(cat test/regress_*.txt)}
+out=$build/regress
+mkdir -p "$out/expected"
+VQ_CONF="max_parallel_workers = 4" scripts/cluster.sh start regress || exit 1
+trap 'scripts/cluster.sh stop regress' EXIT
+eval "$(scripts/cluster.sh env regress)"
+psql -qAt -c 'ALTER SYSTEM RESET ALL' >/dev/null
+regress=$(dirname "$($pg_config --pgxs)")/../test/regress/pg_regress
+"$regress" --inputdir=. --outputdir="$out" --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres \
+    --dbname=vectorq_regress --load-extension=vectorq $tests 2>&1 | tee "$out/run.log" | grep -E '^test |tests? (passed|failed)|^(NOTICE|ERROR)'
+status=${PIPESTATUS[0]}
+[ "$status" = 0 ] || head -200 "$out/regression.diffs" 2>/dev/null
+exit "$status"
