@@ -15,7 +15,14 @@ namespace {
 // Creates the pool while every signal is blocked: threads inherit the mask of their
 // creator, and a signal handler of the server must never run on one of ours. The caller's
 // own mask is restored before the real work, because cancel requests reach it as signals.
+// libgomp keeps the threads of the last region and ends surplus ones; so only a team larger
+// than the last one needs new threads.
+thread_local constinit int last_team = 1;
+
 void CreatePool(int threads) {
+    const bool have = threads <= last_team;
+    last_team = threads;
+    if (have) return;
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -71,6 +78,9 @@ void ParallelFor(size_t count, size_t grain, int threads, StopToken& stop, const
     stop.ThrowIfStopped();
 }
 
-void ReleaseThreads() noexcept { omp_pause_resource_all(omp_pause_hard); }
+void ReleaseThreads() noexcept {
+    omp_pause_resource_all(omp_pause_hard);
+    last_team = 1;
+}
 
 }  // namespace vectorq
