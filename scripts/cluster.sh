@@ -55,7 +55,7 @@ case ${1:-} in
             as_owner "$root$bindir/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 -N >"$build/initdb-$name.log" 2>&1 ||
                 { cat "$build/initdb-$name.log" >&2; exit 1; }
             printf '%s\n' "listen_addresses = ''" "unix_socket_directories = '$sock'" "shared_buffers = ${VQ_SHARED_BUFFERS:-512MB}" \
-                "max_wal_size = 8GB" "fsync = ${VQ_FSYNC:-off}" "autovacuum = ${VQ_AUTOVACUUM:-on}" "${VQ_CONF:-}" |
+                "max_wal_size = 8GB" "jit = off" "fsync = ${VQ_FSYNC:-off}" "autovacuum = ${VQ_AUTOVACUUM:-on}" "${VQ_CONF:-}" |
                 as_owner tee -a "$data/postgresql.conf" >/dev/null
         fi
         if ! as_owner "$root$bindir/pg_ctl" -D "$data" status >/dev/null 2>&1; then

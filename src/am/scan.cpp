@@ -19,7 +19,7 @@ ScanStats last_scan_stats;
 
 // Rows collected in the first round: pushing is cheap (amortised O(1)) beside scoring, and a query
 // with a filter that keeps a hundredth of the rows still needs one round for ten results.
-static constexpr Size kFirstCapacity = 1024;
+static constexpr Size kFirstCapacity = 256;
 static constexpr Size kCapacityGrowth = 8;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
 
@@ -106,7 +106,7 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     const uint64 scored_before = state->stats.rows_scored;
     scan_lists(scan->indexRelation, state);
     if (round == Round::kNewWindow) state->rows_seen += state->stats.rows_scored - scored_before;
-    state->candidates = state->collector->Finish(&state->count, &state->overflowed);
+    state->collector->Select(&state->count, &state->overflowed);
     state->next = 0;
     state->stats.rows_collected += state->count;
     last_scan_stats = state->stats;
@@ -168,10 +168,10 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
         start_scan(scan, state);
     }
     if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;
-    const Candidate* candidate = &state->candidates[state->next++];
-    state->last_distance = candidate->distance;
-    state->last_tid = candidate->tid;
-    unpack_tid(candidate->tid, &scan->xs_heaptid);
+    const Candidate candidate = state->collector->Take(state->next++);
+    state->last_distance = candidate.distance;
+    state->last_tid = candidate.tid;
+    unpack_tid(candidate.tid, &scan->xs_heaptid);
     scan->xs_recheck = false;
     scan->xs_recheckorderby = false;
     state->stats.rows_returned++;

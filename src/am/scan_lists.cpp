@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "am/scan_state.h"
+#include "core/simd/finish_distances.h"
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
 
@@ -30,14 +31,10 @@ static void check_posting(Relation index, BlockNumber block, const ExtentGeometr
 static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
                     const ItemPointerData* tids) {
     float* distances = state->distances;
-    if (unlikely(state->null_query)) {
+    if (unlikely(state->null_query))
         memset(distances, 0, count * sizeof(float));
-    } else if (scan->table.has_scalar) {
-        for (uint32 i = 0; i < count; i++)
-            distances[i] = scan->table.bias + scalars[i] + scan->table.factor * distances[i];
-    } else if (scan->table.factor != 1.0f) {
-        for (uint32 i = 0; i < count; i++) distances[i] = scan->table.bias + scan->table.factor * distances[i];
-    }
+    else
+        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor, count);
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];

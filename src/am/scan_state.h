@@ -46,7 +46,6 @@ struct ScanState {
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
-    const Candidate* candidates;
     size_t count, next;
     float last_distance;
     uint64 last_tid;
