@@ -30,9 +30,12 @@ make -s -j"${JOBS:-2}" -C "$copy" all >"$BUILD/make.log" 2>&1 || { tail -30 "$BU
 # are the memory contexts' business. Reports go to the server's log, and abort the backend.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:disable_coredump=1
 export UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
-preload="$(readlink -f "$(gcc -print-file-name=libasan.so)") $(readlink -f "$(gcc -print-file-name=libubsan.so)")"
+gcc -O1 -shared -fPIC -o "$BUILD/no_gettext.so" "$here/test/fuzz/no_gettext.c"
+preload="$(readlink -f "$(gcc -print-file-name=libasan.so)") $(readlink -f "$(gcc -print-file-name=libubsan.so)") $BUILD/no_gettext.so"
 "$copy/scripts/cluster.sh" drop fuzz
-LD_PRELOAD=$preload "$copy/scripts/cluster.sh" start fuzz
+"$copy/scripts/cluster.sh" start fuzz  # initdb needs no sanitizer
+"$copy/scripts/cluster.sh" stop fuzz
+LD_PRELOAD=$preload timeout 60 "$copy/scripts/cluster.sh" start fuzz
 trap '"$copy/scripts/cluster.sh" stop fuzz >/dev/null' EXIT
 eval "$("$copy/scripts/cluster.sh" env fuzz)"
 grep -q libasan "/proc/$(head -1 "$PGDATA/postmaster.pid")/maps" || { echo "the server runs without the sanitizers" >&2; exit 1; }
