@@ -3,3 +3,5 @@ server-tree: all
 	scripts/bootstrap.sh check
 	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/cluster.sh install
 .PHONY: server-tree
+
+include test/core/core.mk

@@ -37,6 +37,7 @@ private:
     AssignMetric metric_ = AssignMetric::kL2;
     AlignedArray<float> packed_;
     AlignedArray<float> half_sq_norm_;  // |c|^2 / 2, padded
+    AlignedArray<float> mean_;          // kL2: of the centroids; subtracted from both sides
 };
 
 }  // namespace vectorq

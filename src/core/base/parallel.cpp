@@ -1,0 +1,86 @@
+// ParallelFor on OpenMP; the only file that uses it (see parallel.h for the contract).
+#include "core/base/parallel.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+
+namespace vectorq {
+namespace {
+
+// Creates the pool while every signal is blocked: threads inherit the mask of their
+// creator, and a signal handler of the server must never run on one of ours. The caller's
+// own mask is restored before the real work, because cancel requests reach it as signals.
+// libgomp keeps the threads of the last region and ends surplus ones; so only a team larger
+// than the last one needs new threads.
+thread_local constinit int last_team = 1;
+
+void CreatePool(int threads) {
+    const bool have = threads <= last_team;
+    last_team = threads;
+    if (have) return;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+#pragma omp parallel num_threads(threads)
+    {
+        // A body that the compiler cannot drop.
+        asm volatile("" ::: "memory");
+    }
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+// What the threads of one region share.
+struct Region {
+    std::atomic<size_t> next{0};  // first index not handed out
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;  // written by the thread that set `failed`
+};
+
+using Body = std::function<void(size_t, size_t, int)>;
+
+void Work(Region& region, size_t count, size_t grain, int thread, StopToken& stop, const Body& body) noexcept {
+    while (!region.failed.load(std::memory_order_relaxed)) {
+        if (thread == 0 ? stop.Poll() : stop.Stopped()) return;
+        const size_t begin = region.next.fetch_add(grain, std::memory_order_relaxed);
+        if (begin >= count) return;
+        try {
+            body(begin, std::min(begin + grain, count), thread);
+        } catch (...) {
+            if (!region.failed.exchange(true)) region.error = std::current_exception();
+        }
+    }
+}
+
+}  // namespace
+
+void ParallelFor(size_t count, size_t grain, int threads, StopToken& stop, const Body& body) {
+    grain = std::clamp<size_t>(grain, 1, std::max<size_t>(count, 1));
+    const size_t ranges = (count + grain - 1) / grain;
+    const int team = int(std::min<size_t>(size_t(std::max(threads, 1)), ranges));
+    if (team <= 1) {
+        for (size_t begin = 0; begin < count; begin += grain) {
+            stop.ThrowIfStopped();
+            body(begin, std::min(begin + grain, count), 0);
+        }
+        stop.ThrowIfStopped();
+        return;
+    }
+    CreatePool(team);
+    Region region;
+#pragma omp parallel num_threads(team)
+    Work(region, count, grain, omp_get_thread_num(), stop, body);
+    if (region.error) std::rethrow_exception(region.error);
+    stop.ThrowIfStopped();
+}
+
+void ReleaseThreads() noexcept {
+    omp_pause_resource_all(omp_pause_hard);
+    last_team = 1;
+}
+
+}  // namespace vectorq
