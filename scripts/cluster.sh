@@ -12,6 +12,8 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac
+# After `eval "$(cluster.sh env)"` the first pg_config is the private tree's own, which names paths there.
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -v '/pgroot/' | paste -sd:)
 pg_config=${PG_CONFIG:-pg_config}
 bindir=$($pg_config --bindir)
 root=$build/pgroot

@@ -22,7 +22,8 @@ add lint $status "$([ $status = 0 ] && echo 1 || echo 0)" "$([ $status = 0 ] && 
 echo "== core (no server)"
 $MAKE -s check-core > "$build/core.log" 2>&1; status=$?
 grep -E '^\[  FAILED|^\[  PASSED' "$build/core.log" || tail -20 "$build/core.log"
-add core $status "$(count '^\[       OK \]' "$build/core.log")" "$(count '^\[  FAILED  \] [^ ]+\.[^ ]+ \(' "$build/core.log")"
+number() { grep -oP "$1" "$2" | tail -1 | grep -oE '[0-9]+' || echo 0; }
+add core $status "$(number 'PASSED  \] [0-9]+' "$build/core.log")" "$(number '[0-9]+ FAILED TEST' "$build/core.log")"
 
 echo "== regression (SQL)"
 test/run_regress.sh > "$build/regress.log" 2>&1; status=$?

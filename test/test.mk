@@ -21,3 +21,4 @@ check-tap: server-tree
 	@$(PRIVATE) test/run_tap.sh $(TESTS)
 
 .PHONY: server-tree check check-regress check-tap
+include test/core/core.mk

@@ -1,79 +1,73 @@
-// Scalar quantizer kernels (see sq8.h).
-#include "core/quantize/sq8.h"
-
-#include <limits>
-
-#include "core/simd/distance.h"
-
+// See sq8.h.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/quantize/sq8.cpp"
 #include "hwy/foreach_target.h"
-//
+// After foreach_target.h.
 #include "hwy/highway.h"
-//
-#include "core/simd/load-inl.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/quantize/sq8.h"
+#include "core/simd/distance.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vectorq {
 namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
 
-using DF = hn::ScalableTag<float>;
-using VF = hn::Vec<DF>;
-using DU8 = hn::Rebind<uint8_t, DF>;
-
-// Codes of one vector; adds the decoded squares to `sum`.
-HWY_INLINE hn::Vec<DU8> EncodeVector(VF x, VF centroid, VF offset, VF scale, VF& sum) {
-    const DF df;
-    const VF zero = hn::Zero(df);
-    // Below 1e-30 the reciprocal could overflow; such a dimension is a constant.
-    const auto flat = hn::Lt(scale, hn::Set(df, 1e-30f));
-    const VF inverse = hn::IfThenZeroElse(flat, hn::Div(hn::Set(df, 1.0f), scale));
-    const VF position = hn::Mul(hn::Sub(hn::Sub(x, centroid), offset), inverse);
-    const VF clamped = hn::Min(hn::Max(position, zero), hn::Set(df, 255.0f));
-    const auto level = hn::NearestInt(clamped);
-    const VF decoded = hn::MulAdd(scale, hn::ConvertTo(df, level), offset);
-    sum = hn::MulAdd(decoded, decoded, sum);
-    return hn::DemoteTo(DU8(), level);
+// One level of one value; the tail of the vector loop below, and the same arithmetic.
+inline float Level(float offset, float scale, float x, float centroid) {
+    const float level = ((x - centroid) - offset) / scale;
+    return level > 0.0f ? (level < 255.0f ? __builtin_nearbyintf(level) : 255.0f) : 0.0f;
 }
 
-float EncodeImpl(const float* offset, const float* scale, const float* x, const float* centroid, size_t dims, uint8_t* code) {
-    const DF df;
-    const DU8 du8;
-    const size_t N = hn::Lanes(df);
-    VF sum = hn::Zero(df);
+void EncodeKernel(const float* offset, const float* scale, const float* x, const float* centroid, size_t dims,
+                  uint8_t* code, float* sq_norm) {
+    const hn::ScalableTag<float> d;
+    const hn::Rebind<int32_t, decltype(d)> di;
+    const hn::Rebind<uint8_t, decltype(d)> du8;
+    const size_t lanes = hn::Lanes(d);
+    auto sum = hn::Zero(d);
     size_t i = 0;
-    for (; i + N <= dims; i += N) {
-        hn::StoreU(EncodeVector(hn::LoadU(df, x + i), hn::LoadU(df, centroid + i), hn::LoadU(df, offset + i),
-                                hn::LoadU(df, scale + i), sum),
-                   du8, code + i);
+    for (; i + lanes <= dims; i += lanes) {
+        const auto m = hn::LoadU(d, offset + i), s = hn::LoadU(d, scale + i);
+        const auto r = hn::Sub(hn::LoadU(d, x + i), hn::LoadU(d, centroid + i));
+        auto level = hn::Div(hn::Sub(r, m), s);
+        level = hn::Min(hn::Max(level, hn::Zero(d)), hn::Set(d, 255.0f));
+        const auto rounded = hn::NearestInt(level);
+        hn::StoreU(hn::DemoteTo(du8, rounded), du8, code + i);
+        const auto decoded = hn::MulAdd(hn::ConvertTo(d, rounded), s, m);
+        sum = hn::MulAdd(decoded, decoded, sum);
     }
-    if (i < dims) {
-        const size_t n = dims - i;
-        HWY_ALIGN uint8_t lanes[hn::MaxLanes(DF())];
-        hn::StoreU(EncodeVector(LoadFirst(df, x + i, n), LoadFirst(df, centroid + i, n), LoadFirst(df, offset + i, n),
-                                LoadFirst(df, scale + i, n), sum),
-                   du8, lanes);
-        std::memcpy(code + i, lanes, n);
+    float total = hn::GetLane(hn::SumOfLanes(d, sum));
+    for (; i < dims; i++) {
+        const float level = Level(offset[i], scale[i], x[i], centroid[i]);
+        code[i] = static_cast<uint8_t>(level);
+        const float decoded = level * scale[i] + offset[i];
+        total += decoded * decoded;
     }
-    return hn::GetLane(hn::SumOfLanes(df, sum));
+    *sq_norm = total;
+    (void)di;
 }
 
-float BuildTableImpl(const float* offset, const float* scale, const float* query, size_t dims, float* HWY_RESTRICT table) {
-    const DF df;
-    const size_t N = hn::Lanes(df);
-    VF bias = hn::Zero(df);
+float TableKernel(const float* offset, const float* scale, const float* query, size_t dims, float* table) {
+    const hn::ScalableTag<float> d;
+    const size_t lanes = hn::Lanes(d);
+    auto sum = hn::Zero(d);
     size_t i = 0;
-    for (; i + N <= dims; i += N) {
-        const VF q = hn::LoadU(df, query + i);
-        hn::StoreU(hn::Mul(q, hn::LoadU(df, scale + i)), df, table + i);
-        bias = hn::MulAdd(q, hn::LoadU(df, offset + i), bias);
+    for (; i + lanes <= dims; i += lanes) {
+        const auto q = hn::LoadU(d, query + i);
+        hn::StoreU(hn::Mul(q, hn::LoadU(d, scale + i)), d, table + i);
+        sum = hn::MulAdd(q, hn::LoadU(d, offset + i), sum);
     }
-    float rest = 0;
+    float bias = hn::GetLane(hn::SumOfLanes(d, sum));
     for (; i < dims; i++) {
         table[i] = query[i] * scale[i];
-        rest += query[i] * offset[i];
+        bias += query[i] * offset[i];
     }
-    return hn::GetLane(hn::SumOfLanes(df, bias)) + rest;
+    return bias;
 }
 
 }  // namespace HWY_NAMESPACE
@@ -82,16 +76,34 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace vectorq {
-HWY_EXPORT(EncodeImpl);
-HWY_EXPORT(BuildTableImpl);
+
+HWY_EXPORT(EncodeKernel);
+HWY_EXPORT(TableKernel);
+
+void EncodeSq8(const float* offset, const float* scale, const float* x, const float* centroid, size_t dims,
+               uint8_t* code, float* sq_norm) noexcept {
+    HWY_DYNAMIC_DISPATCH(EncodeKernel)(offset, scale, x, centroid, dims, code, sq_norm);
+}
+
+float BuildSq8Table(const float* offset, const float* scale, const float* query, size_t dims, float* table) noexcept {
+    return HWY_DYNAMIC_DISPATCH(TableKernel)(offset, scale, query, dims, table);
+}
+
+void DecodeSq8(const float* offset, const float* scale, const float* centroid, size_t dims, const uint8_t* code,
+               float* x) noexcept {
+    for (size_t i = 0; i < dims; i++) {
+        const float residual = offset[i] + scale[i] * static_cast<float>(code[i]);
+        x[i] = centroid == nullptr ? residual : centroid[i] + residual;
+    }
+}
 
 // Rows that the range of a dimension is fitted on.
 static constexpr size_t kFitRows = 2048;
 
 // Narrows [*lo, *hi] about its middle to what gives the least squared error over a part of the sample:
 // step^2 / 12 for a value within, the distance to the end for one beyond. Residuals have long tails, and
-// a finer step is worth more than the few values that are clamped.
-static void FitRange(const Matrix& sample, size_t d, float* lo, float* hi) {
+// a finer step may be worth more than the few values that are clamped.
+static void FitRange(const Matrix& sample, size_t dim, float* lo, float* hi) {
     const double middle = (static_cast<double>(*lo) + *hi) / 2, half_range = (static_cast<double>(*hi) - *lo) / 2;
     if (!(half_range > 0)) return;
     const size_t stride = sample.rows() / kFitRows + 1;
@@ -100,7 +112,7 @@ static void FitRange(const Matrix& sample, size_t d, float* lo, float* hi) {
         const double half = half_range * part;
         double error = 0;
         for (size_t row = 0; row < sample.rows(); row += stride) {
-            const double beyond = std::fabs(sample.row(row)[d] - middle) - half;
+            const double beyond = std::fabs(sample.row(row)[dim] - middle) - half;
             error += beyond > 0 ? beyond * beyond : (2 * half / 255) * (2 * half / 255) / 12;
         }
         if (error < best_error) {
@@ -112,39 +124,49 @@ static void FitRange(const Matrix& sample, size_t d, float* lo, float* hi) {
     *hi = static_cast<float>(middle + best);
 }
 
-Sq8Params TrainSq8(const Matrix& residuals_sample) {
-    const size_t dims = residuals_sample.cols();
-    Sq8Params params{AlignedArray<float>(dims), AlignedArray<float>(dims)};
-    params.offset.Fill(0);
-    params.scale.Fill(0);
-    if (residuals_sample.rows() == 0 || dims == 0) return params;
-    AlignedArray<float> high(dims);
-    std::memcpy(params.offset.data(), residuals_sample.row(0), dims * sizeof(float));
-    std::memcpy(high.data(), residuals_sample.row(0), dims * sizeof(float));
-    FoldMinMaxF32(residuals_sample.data(), residuals_sample.rows(), dims, params.offset.data(), high.data());
-    for (size_t d = 0; d < dims; d++) FitRange(residuals_sample, d, &params.offset[d], &high[d]);
-    for (size_t d = 0; d < dims; d++) params.scale[d] = high[d] / 255.0f - params.offset[d] / 255.0f;
+Sq8Params TrainSq8(const Matrix& residuals) {
+    const size_t dims = residuals.cols();
+    Sq8Params params;
+    params.offset.Resize(dims);
+    params.scale.Resize(dims);
+    AlignedArray<float> lo(dims), hi(dims);
+    lo.Fill(std::numeric_limits<float>::max());
+    hi.Fill(std::numeric_limits<float>::lowest());
+    FoldMinMaxF32(residuals.data(), residuals.rows(), dims, lo.data(), hi.data());
+    for (size_t i = 0; i < dims; i++) {
+        FitRange(residuals, i, &lo[i], &hi[i]);
+        // In double and bounded: the range of huge values must not overflow, nor a constant give scale 0.
+        const double widen = 0.02 * (static_cast<double>(hi[i]) - lo[i]);
+        const double range = static_cast<double>(hi[i]) - lo[i] + 2 * widen;
+        params.offset[i] = static_cast<float>(std::max(lo[i] - widen, -3.0e38));
+        params.scale[i] = std::max(static_cast<float>(range / 255), std::numeric_limits<float>::min());
+    }
     return params;
 }
 
-void EncodeSq8(const float* offset, const float* scale, const float* x, const float* centroid, size_t dims, uint8_t* code,
-               float* sq_norm) noexcept {
-    const float sum = HWY_DYNAMIC_DISPATCH(EncodeImpl)(offset, scale, x, centroid, dims, code);
-    if (sq_norm != nullptr) *sq_norm = sum;
-}
+namespace reference {
 
-void DecodeSq8(const float* offset, const float* scale, const float* centroid, size_t dims, const uint8_t* code,
-               float* x) noexcept {
-    for (size_t d = 0; d < dims; d++) {
-        const float residual = offset[d] + scale[d] * float(code[d]);
-        x[d] = centroid == nullptr ? residual : centroid[d] + residual;
+void EncodeSq8(const float* offset, const float* scale, const float* x, const float* centroid, size_t dims,
+               uint8_t* code, float* sq_norm) noexcept {
+    float total = 0;
+    for (size_t i = 0; i < dims; i++) {
+        const float level = std::clamp(((x[i] - centroid[i]) - offset[i]) / scale[i], 0.0f, 255.0f);
+        code[i] = static_cast<uint8_t>(std::nearbyint(level));
+        const float decoded = offset[i] + scale[i] * code[i];
+        total += decoded * decoded;
     }
+    *sq_norm = total;
 }
 
-float BuildSq8Table(const float* offset, const float* scale, const float* query_minus_centroid, size_t dims,
-                    float* table) noexcept {
-    return HWY_DYNAMIC_DISPATCH(BuildTableImpl)(offset, scale, query_minus_centroid, dims, table);
+float BuildSq8Table(const float* offset, const float* scale, const float* query, size_t dims, float* table) noexcept {
+    float bias = 0;
+    for (size_t i = 0; i < dims; i++) {
+        table[i] = query[i] * scale[i];
+        bias += query[i] * offset[i];
+    }
+    return bias;
 }
 
+}  // namespace reference
 }  // namespace vectorq
 #endif

@@ -1,0 +1,66 @@
+// The last step of scoring against its scalar reference, on every SIMD target.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "core/simd/finish_distances.h"
+#include "core/search/topk.h"
+#include "test_support.h"
+
+namespace vectorq {
+namespace {
+
+TEST(FinishDistances, EqualsReferenceAndMovesNaNLast) {
+    test::ForEachTarget([] {
+        std::mt19937 random(3);
+        std::normal_distribution<float> normal;
+        for (size_t n = 0; n < 70; n++) {
+            std::vector<float> values(n + 1), scalars(n + 1);
+            for (float& v : values) v = normal(random);
+            for (float& s : scalars) s = normal(random);
+            if (n > 2) values[n / 2] = std::numeric_limits<float>::quiet_NaN();
+            if (n > 5) values[n - 1] = -std::numeric_limits<float>::infinity();
+            for (const bool with_scalars : {false, true}) {
+                std::vector<float> got = values, want = values;
+                // One element off, so that nothing is aligned.
+                const float* s = with_scalars ? scalars.data() + 1 : nullptr;
+                FinishDistances(got.data() + 1, s, 0.5f, -2.0f, n);
+                reference::FinishDistances(want.data() + 1, s, 0.5f, -2.0f, n);
+                for (size_t i = 0; i <= n; i++) {
+                    if (i > 0) EXPECT_FALSE(std::isnan(got[i]));
+                    if (std::isnan(want[i]) || std::isinf(want[i]))
+                        EXPECT_EQ(std::isnan(want[i]), std::isnan(got[i])) << "n " << n << " i " << i;
+                    else
+                        EXPECT_NEAR(want[i], got[i], 1e-5f) << "n " << n << " i " << i;
+                }
+            }
+        }
+    });
+}
+
+TEST(TopK, TakeSortsLazilyAsFinishDoes) {
+    std::mt19937 random(4);
+    for (const size_t rows : {0, 1, 5, 31, 32, 33, 500, 5000}) {
+        TopK lazy, whole;
+        lazy.Reset(300);
+        whole.Reset(300);
+        for (size_t i = 0; i < rows; i++) {
+            const float distance = float(random() % 100);
+            lazy.Push(distance, i);
+            whole.Push(distance, i);
+        }
+        size_t count = 0, expected = 0;
+        bool dropped = false, expected_dropped = false;
+        lazy.Select(&count, &dropped);
+        const Candidate* all = whole.Finish(&expected, &expected_dropped);
+        ASSERT_EQ(expected, count);
+        EXPECT_EQ(expected_dropped, dropped);
+        for (size_t i = 0; i < count; i++) EXPECT_EQ(all[i].tid, lazy.Take(i).tid) << rows << " " << i;
+    }
+}
+
+}  // namespace
+}  // namespace vectorq
