@@ -3,3 +3,6 @@ server-tree: all
 	scripts/bootstrap.sh check
 	BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/cluster.sh install
 .PHONY: server-tree
+
+include test/demo.mk
+include test/bench.mk
