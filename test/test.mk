@@ -22,3 +22,5 @@ check-tap: server-tree
 
 .PHONY: server-tree check check-regress check-tap
 include test/core/core.mk
+-include test/demo.mk
+include test/bench.mk
