@@ -77,4 +77,4 @@ SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
 WHERE castsource IN ('vector'::regtype, 'halfvec'::regtype) OR casttarget IN ('vector'::regtype, 'halfvec'::regtype) ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
 -- every function behind the two types is strict, immutable and parallel safe
 SELECT oid::regprocedure FROM pg_proc
-WHERE probin LIKE '%vectorq%' AND prosrc ~ '^vectorq_(vector|halfvec|array_to)' AND NOT (proisstrict AND provolatile = 'i' AND proparallel = 's');
+WHERE probin LIKE '%vectorq%' AND prosrc ~ '^vectorq_(vector|halfvec|array_to)' AND prosrc !~ '_support$' AND NOT (proisstrict AND provolatile = 'i' AND proparallel = 's');
