@@ -7,7 +7,7 @@ packages_of() {
     case $1 in
         build) echo g++ make postgresql-server-dev-all libhwy-dev libeigen3-dev ;;
         check) echo postgresql libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
-        demo) echo postgresql python3 python3-venv ;;
+        demo) echo postgresql python3 python3-venv libpq-dev ;;
         bench) echo postgresql python3 python3-venv libpq-dev dpkg-dev debian-archive-keyring ;;
         sift) echo python3-opencv python3-numpy ;;
         *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;

@@ -12,9 +12,11 @@ set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac
+root=$build/pgroot
+# After `eval "$(cluster.sh env)"` the private tree comes first in PATH, and its own pg_config names that tree.
+PATH=$(printf %s "$PATH" | tr : '\n' | grep -v "^$root/" | paste -sd:)
 pg_config=${PG_CONFIG:-pg_config}
 bindir=$($pg_config --bindir)
-root=$build/pgroot
 name=${2:-main}
 data=$build/cluster-$name
 # Unix socket paths are limited to 107 bytes, so the directory cannot lie below a deep checkout.
