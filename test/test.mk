@@ -6,3 +6,4 @@ server-tree: all
 
 include test/demo.mk
 include test/bench.mk
+include test/help.mk
