@@ -7,7 +7,7 @@ PG_CONFIG ?= pg_config
 BUILD ?= build
 
 .DEFAULT_GOAL := all
-NEEDS_NO_PG := help bootstrap clean-build
+NEEDS_NO_PG := help format lint bootstrap clean-build
 ifeq ($(filter $(NEEDS_NO_PG),$(MAKECMDGOALS)),)
 # Installs packages only where one is missing; prints nothing otherwise.
 BOOTSTRAPPED := $(shell PG_CONFIG=$(PG_CONFIG) scripts/bootstrap.sh build >&2 && echo yes)

@@ -1,14 +1,15 @@
 #!/bin/bash
 # Installs the Debian packages that a step needs, if any is missing. Usage: bootstrap.sh STEP...
 # Steps: build (compiler, server headers, libraries), check (server and test tools), demo, bench,
-# sift (makes the benchmark's descriptors).
+# format, sift (makes the benchmark's descriptors).
 set -eu
 packages_of() {
     case $1 in
         build) echo g++ make postgresql-server-dev-all libhwy-dev libeigen3-dev ;;
         check) echo postgresql libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
-        demo) echo postgresql python3 python3-venv ;;
+        demo) echo postgresql python3 python3-venv libpq-dev ;;
         bench) echo postgresql python3 python3-venv libpq-dev dpkg-dev debian-archive-keyring ;;
+        format) echo clang-format ;;
         sift) echo python3-opencv python3-numpy ;;
         *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;
     esac

@@ -14,9 +14,9 @@ build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac
 # After `eval "$(cluster.sh env)"` the first pg_config is the private tree's own, which names paths there.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -v '/pgroot/' | paste -sd:)
+root=$build/pgroot
 pg_config=${PG_CONFIG:-pg_config}
 bindir=$($pg_config --bindir)
-root=$build/pgroot
 name=${2:-main}
 data=$build/cluster-$name
 # Unix socket paths are limited to 107 bytes, so the directory cannot lie below a deep checkout.

@@ -20,7 +20,13 @@ check-regress: server-tree
 check-tap: server-tree
 	@$(PRIVATE) test/run_tap.sh $(TESTS)
 
-.PHONY: server-tree check check-regress check-tap
+# Core tests, regression tests and 100,000 fuzzed values under the address and undefined-behaviour sanitizers.
+asan:
+	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	@test/fuzz/run.sh $(or $(FUZZ),100000)
+
+.PHONY: server-tree check check-regress check-tap asan
 include test/core/core.mk
--include test/demo.mk
+include test/demo.mk
 include test/bench.mk
+include test/help.mk

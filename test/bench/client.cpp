@@ -58,7 +58,8 @@ Rows ReadNpy(const std::string& path, size_t max_rows) {
     if (header.find("'<f4'") != std::string::npos) rows.value_bytes = 4;
     const size_t shape = header.find("'shape'");
     const size_t open = shape == std::string::npos ? shape : header.find('(', shape);
-    if (rows.value_bytes == 0 || open == std::string::npos || header.find("'fortran_order': False") == std::string::npos ||
+    if (rows.value_bytes == 0 || open == std::string::npos ||
+        header.find("'fortran_order': False") == std::string::npos ||
         std::sscanf(header.c_str() + open, "(%zu, %zu)", &rows.count, &rows.dims) != 2)
         Fail(path + ": wanted a two-dimensional uint8 or float32 array in C order");
     if (max_rows != 0) rows.count = std::min(rows.count, max_rows);
@@ -112,7 +113,8 @@ void Run(PGconn* connection, const std::string& sql) {
 
 void Load(const std::string& table, const Rows& rows) {
     PGconn* connection = Connect();
-    PQclear(Check(connection, PQexec(connection, ("COPY " + table + " (id, embedding) FROM STDIN (FORMAT binary)").c_str()),
+    PQclear(Check(connection,
+                  PQexec(connection, ("COPY " + table + " (id, embedding) FROM STDIN (FORMAT binary)").c_str()),
                   PGRES_COPY_IN));
     std::string out("PGCOPY\n\377\r\n\0", 11);
     Put32(out, 0);
@@ -210,7 +212,8 @@ int main(int argc, char** argv) {
     std::string file, table;
     size_t rows = 0;
     QueryOptions options;
-    if (mode != "load" && mode != "query") Fail("usage: client load|query --file X.npy ... (see the head of client.cpp)");
+    if (mode != "load" && mode != "query")
+        Fail("usage: client load|query --file X.npy ... (see the head of client.cpp)");
     for (int i = 2; i < argc; i += 2) {
         const std::string name = argv[i];
         if (i + 1 == argc) Fail(name + " wants a value");

@@ -25,11 +25,11 @@ class Cluster:
     """A throw-away server below BUILD (scripts/cluster.sh)."""
 
     def __init__(self, name, **settings):
-        self.name, self.env = name, {**os.environ, "BUILD": BUILD}
-        self.env.update(settings)
+        self.name, self.script_env = name, {**os.environ, "BUILD": BUILD, **settings}
+        self.env = dict(self.script_env)
         self.script = os.path.join(ROOT, "scripts", "cluster.sh")
-        run(self.script, "start", name, env=self.env)
-        self.exports = run(self.script, "env", name, env=self.env)
+        run(self.script, "start", name, env=self.script_env)
+        self.exports = run(self.script, "env", name, env=self.script_env)
         for key, value in re.findall(r"(PG\w+)='?([^' ]*)'?", self.exports):
             self.env[key] = value
         self.env["PATH"] = re.search(r"PATH='([^']*)'", self.exports).group(1) + ":" + os.environ["PATH"]
@@ -37,10 +37,10 @@ class Cluster:
         self.env.pop("PGOPTIONS", None)
 
     def stop(self):
-        run(self.script, "stop", self.name, env=self.env)
+        run(self.script, "stop", self.name, env=self.script_env)
 
     def drop(self):
-        run(self.script, "drop", self.name, env=self.env)
+        run(self.script, "drop", self.name, env=self.script_env)
 
     def sql(self, statement, database="postgres", stdin=None):
         """Runs SQL and returns its rows as lists of strings."""

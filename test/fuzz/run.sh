@@ -1,5 +1,5 @@
 #!/bin/bash
-# Type-input fuzzing under the address and undefined-behaviour sanitizers. Usage: run.sh [N [SEED]]
+# Regression tests and type-input fuzzing under the address and undefined-behaviour sanitizers. Usage: run.sh [N [SEED]]
 # Builds a sanitized module from a copy of the sources (the normal objects stay untouched), runs a
 # private server with it, and feeds it N values (default 100000). The run fails if a value does, if
 # a backend died, or if a sanitizer said anything. The last line is `N passed, N failed`.
@@ -40,7 +40,16 @@ trap '"$copy/scripts/cluster.sh" stop fuzz >/dev/null' EXIT
 eval "$("$copy/scripts/cluster.sh" env fuzz)"
 grep -q libasan "/proc/$(head -1 "$PGDATA/postmaster.pid")/maps" || { echo "the server runs without the sanitizers" >&2; exit 1; }
 
+# First every regression test in the sanitized server.
 status=0
+pgxs=$(PATH=${PATH#*:} pg_config --pgxs)
+mkdir -p "$BUILD/regress"
+(cd "$here" && "$(dirname "$pgxs")/../test/regress/pg_regress" --inputdir=. --outputdir="$BUILD/regress" \
+    --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres --dbname=vectorq_regress \
+    --load-extension=vectorq $(cat test/regress_*.txt)) >"$BUILD/regress.log" 2>&1 || status=1
+grep -E '^test |tests? (passed|failed)' "$BUILD/regress.log"
+[ $status = 0 ] || head -100 "$BUILD/regress/regression.diffs" || true
+
 python3 "$here/test/fuzz/type_input_fuzz" "$count" "$seed" >"$BUILD/fuzz.out" || status=$?
 verdict=$(tail -1 "$BUILD/fuzz.out")
 sed '$d' "$BUILD/fuzz.out"
@@ -48,7 +57,7 @@ if grep -nE 'terminated by signal|reinitializing|Sanitizer|runtime error|PANIC' 
     head -20 "$BUILD/fuzz.faults"
     echo "server log: $PGDATA/server.log"
     status=1
-    case $verdict in *', 0 failed') verdict="$((${verdict%% *} - 1)) passed, 1 failed" ;; esac
 fi
+[ $status = 0 ] || case $verdict in *', 0 failed') verdict="$((${verdict%% *} - 1)) passed, 1 failed" ;; esac
 echo "$verdict"
 exit $status

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""The main job on real data: load SIFT descriptors, build an ivf index, search, compare with an exact scan.
+
+    make demo [KEEP=1]        table on the terminal; plots in build/demo/recall_speed.{png,svg}
+
+The 20,000 rows and 1,000 queries of test/data come from different photographs. Recall is the share of the ten
+nearest rows of an exact scan that the index returned (a row as near as the tenth counts, whichever of them the scan
+named). Queries run one after the other on one connection, prepared, vectors in binary.
+"""
+import argparse
+import gzip
+import os
+import re
+import sys
+import time
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+from common import BUILD, ROOT, Cluster, ask, build_client, load, recall, timed_build  # noqa: E402
+
+DIMS, K = 128, 10
+PROBES = (1, 2, 4, 8, 16, 32, 64)
+SQL = "SELECT id FROM items ORDER BY embedding <-> $1 LIMIT 10"
+OUT = os.path.join(BUILD, "demo")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # The same demo with another extension of the same types, to compare or to test this script.
+    parser.add_argument("--extension", default="vectorq")
+    parser.add_argument("--method", default="ivf")
+    parser.add_argument("--setting", default="vectorq.nprobe")
+    parser.add_argument("--options", default="", help="for CREATE INDEX ... WITH (...)")
+    return parser.parse_args()
+
+
+def unpack(name):
+    """A file of test/data as an array, and as .npy for the client."""
+    with gzip.open(os.path.join(ROOT, "test", "data", name + ".u8.gz")) as file:
+        rows = np.frombuffer(file.read(), np.uint8).reshape(-1, DIMS)
+    path = os.path.join(OUT, name + ".npy")
+    np.save(path, rows)
+    return rows, path
+
+
+def plot(points, exact_qps, title):
+    import matplotlib
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    figure, axes = plt.subplots(figsize=(7, 4.5))
+    axes.plot([p["recall"] for p in points], [p["qps"] for p in points], "o-", color="#1f6f8b", label="index")
+    for p in points:
+        axes.annotate(str(p["nprobe"]), (p["recall"], p["qps"]), textcoords="offset points", xytext=(6, 5), fontsize=9)
+    axes.axhline(exact_qps, linestyle="--", color="#b2555b", label="exact scan (recall 1)")
+    axes.set_yscale("log")
+    axes.set_xlabel(f"recall@{K} against an exact scan (numbers: lists probed)")
+    axes.set_ylabel("queries a second, one connection")
+    axes.set_title(title, fontsize=11)
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    for ending in ("png", "svg"):
+        figure.savefig(os.path.join(OUT, "recall_speed." + ending), dpi=120)
+
+
+def search(client, cluster, database, query_file, base, queries, setting):
+    """Queries by exact scan, then by index at each number of probes. Returns the table and the exact q/s."""
+    exact, exact_ids = ask(client, cluster, database, query_file, SQL,
+                           ["SET enable_indexscan = off", "SET max_parallel_workers_per_gather = 0"], K, warmup=20)
+    kth = base[exact_ids[:, K - 1]].astype(np.int64) - queries.astype(np.int64)
+    limits = (kth * kth).sum(axis=1)
+    points = []
+    for probes in PROBES:
+        figures, ids = ask(client, cluster, database, query_file, SQL,
+                           [f"SET {setting} = {probes}", "SET enable_seqscan = off"], K, repeats=3, warmup=100)
+        points.append(dict(nprobe=probes, recall=recall(ids, base, queries, limits), qps=figures["qps"],
+                           mean_ms=figures["mean_ms"], p99_ms=figures["p99_ms"]))
+    return points, exact
+
+
+def main():
+    options = parse()
+    os.makedirs(OUT, exist_ok=True)
+    started = time.time()
+
+    def say(text):
+        print(f"[{time.time() - started:5.1f} s] {text}", flush=True)
+
+    client = build_client()
+    cluster = Cluster("demo")
+    database = "demo"
+    try:
+        cluster.sql(f"DROP DATABASE IF EXISTS {database}")
+        cluster.sql(f"CREATE DATABASE {database}")
+        cluster.sql(f"CREATE EXTENSION {options.extension}", database)
+        cluster.sql(f"CREATE TABLE items (id bigint, embedding vector({DIMS}))", database)
+        base, base_file = unpack("sift_base")
+        queries, query_file = unpack("sift_query")
+        load(client, cluster, database, "items", base_file)
+        say(f"loaded {len(base):,} SIFT descriptors of {DIMS} dimensions")
+        with_options = f" WITH ({options.options})" if options.options else ""
+        statement = f"CREATE INDEX items_embedding_idx ON items USING {options.method} (embedding vector_l2_ops){with_options}"
+        built = timed_build(cluster, database, [], statement)
+        cluster.sql("VACUUM ANALYZE items", database)
+        table_mb, index_mb = (int(v) / 2**20 for v in cluster.sql(
+            "SELECT pg_relation_size('items'), pg_relation_size('items_embedding_idx')", database)[0])
+        say(f"{statement};")
+        say(f"    took {built['seconds']:.2f} s; table {table_mb:.1f} MB, index {index_mb:.1f} MB")
+        vector = "[" + ",".join(map(str, queries[0])) + "]"
+        plan = [row[0].strip() for row in cluster.sql(f"EXPLAIN {SQL.replace('$1', repr(vector))}", database)]
+        say("plan of a search: " + re.sub(r"\s+", " ", next((line for line in plan if "Scan" in line), plan[0])))
+        points, exact = search(client, cluster, database, query_file, base, queries, options.setting)
+        say(f"answered {len(queries):,} queries by exact scan and at each of {len(PROBES)} settings\n")
+
+        print(f"{options.setting:>16} {'recall@10':>10} {'queries/s':>10} {'mean ms':>8} {'p99 ms':>8} {'index MB':>9}")
+        for p in points:
+            print(f"{p['nprobe']:>16} {p['recall']:>10.4f} {p['qps']:>10.0f} {p['mean_ms']:>8.3f} {p['p99_ms']:>8.3f} {index_mb:>9.1f}")
+        print(f"{'exact scan':>16} {1:>10.4f} {exact['qps']:>10.0f} {exact['mean_ms']:>8.3f} {exact['p99_ms']:>8.3f} {'-':>9}")
+        plot(points, exact["qps"], f"{len(base):,} SIFT descriptors, {options.method}, one connection")
+        print(f"\nplots: {OUT}/recall_speed.png and .svg")
+    finally:
+        keep = os.environ.get("KEEP", "") not in ("", "0")
+        if not keep:
+            cluster.stop()
+    start = "" if keep else "scripts/cluster.sh start demo && "
+    print(f'to look around:  {start}eval "$(scripts/cluster.sh env demo)" && psql {database}')
+    print("to tidy up:      scripts/cluster.sh drop demo")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+# Every developer command in one place; `make help` needs neither PostgreSQL nor a compiler.
+help:
+	@echo 'make                          build the extension'
+	@echo 'make check                    everything: lint, core tests, regression and TAP tests'
+	@echo 'make check-core               unit tests of src/core: seconds, no server'
+	@echo 'make check-regress            regression tests in a private cluster; one: TESTS=ivf_scan'
+	@echo 'make check-tap                crash, standby, concurrency, cancel, damage tests; one: TESTS=t/001_crash.pl'
+	@echo 'make demo                     real data, an index, recall and speed, a plot; KEEP=1 leaves the server running'
+	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
+	@echo 'make bench-micro              speed of the kernels alone'
+	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
+	@echo 'make format                   clang-format over src and test'
+	@echo 'make lint                     layout rules, listed tests, doubts numbered (scripts/lint.sh)'
+	@echo 'make clean, clean-build       remove objects; remove build/ (clusters, environments, results)'
+
+format:
+	scripts/bootstrap.sh format
+	git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'test/*.h' 'test/*.cpp' | xargs -r clang-format -i --style=file
+
+lint:
+	@scripts/lint.sh
+.PHONY: help format lint
