@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 suite=${1:-trixie}
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac
-cache=${VQ_DATA:-$here/build/data}/pgvector-$suite
+cache=$(realpath -m "${VQ_DATA:-$here/build/data}")/pgvector-$suite
 pg_config=${PG_CONFIG:-pg_config}
 pgroot=$build/pgroot
 # Two extensions named differently, but both own a type `vector`: they go to databases of their own.

@@ -170,7 +170,7 @@ def report(configs, reference, header):
                   f"{r['speed'][str(t)]['qps']:.0f} ({r['speed'][str(t)]['mean_ms']:.2f} ms)" for t in TARGETS]
         lines.append(f"| {config.label} | {r['build_s']:.1f} | {r['size_mb']:.0f} | {r['build_peak_mb']:.0f} | " +
                      " | ".join(speeds) + " |")
-    if reference is not None:
+    if reference is not None and len(configs) > 1:
         lines += ["", f"Times as good as {reference.label} (build: its time / ours; speed: our q/s / its):", "",
                   "| index | build | size | " + " | ".join(f"speed at {t:.2f}" for t in TARGETS) + " |",
                   "|---|---|---|" + "---|" * len(TARGETS)]
