@@ -183,10 +183,13 @@ uint32 nearest_list(Relation index, const IndexCache* cache, const float* row) {
     return list;
 }
 
+// Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
+// a rule of thumb through both, a little generous, until an index calibrates itself.
+static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
+
 uint32 effective_nprobe(uint32 lists) {
-    const uint32 wanted = settings.nprobe > 0
-                              ? static_cast<uint32>(settings.nprobe)
-                              : static_cast<uint32>(std::ceil(0.85 * std::sqrt(static_cast<double>(lists))));
+    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe)
+                                              : static_cast<uint32>(std::ceil(automatic_nprobe(lists)));
     return std::max<uint32>(1, std::min(wanted, lists));
 }
 
