@@ -1,0 +1,164 @@
+// Inner loops of lut16_scan.cpp: the sums of one block. Included once per SIMD target, after
+// hwy/highway.h.
+//
+// A vector holds the 16 bytes of one subspace in each of its 128-bit lanes (two with AVX2, four with
+// AVX-512), and the shuffle looks up each lane in its own table. Lookups are bytes; they are added as
+// 16-bit numbers without unpacking (FAISS): `all` sums even + 256 * odd bytes modulo 65536, `odd` the
+// odd bytes alone, so that even = all - 256 * odd, exact while the true sums fit 16 bits.
+//
+// AVX3_DL has a shuffle of 64 bytes and a dot product of four bytes, which together do better: the
+// codes of 4 subspaces are brought side by side for each row, looked up in one table of 4 * 16 bytes
+// and added up as four neighbours: 8 instructions for 128 lookups instead of 11.
+#if defined(VECTORQ_CORE_SIMD_LUT16_SCAN_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef VECTORQ_CORE_SIMD_LUT16_SCAN_INL_H_
+#undef VECTORQ_CORE_SIMD_LUT16_SCAN_INL_H_
+#else
+#define VECTORQ_CORE_SIMD_LUT16_SCAN_INL_H_
+#endif
+
+#include "core/simd/load-inl.h"
+
+#undef VECTORQ_LUT16_VBMI
+#if HWY_ARCH_X86 && HWY_TARGET == HWY_AVX3_DL
+#define VECTORQ_LUT16_VBMI 1
+#else
+#define VECTORQ_LUT16_VBMI 0
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace vectorq {
+namespace HWY_NAMESPACE {
+
+// A type with: static void Blocks(lut, blocks, block_bytes, bytes, sums), the sums of kBlocks blocks
+// `block_bytes` apart over their first `bytes` bytes (a multiple of 32) into sums[kBlocks * 32].
+
+#if VECTORQ_LUT16_VBMI
+
+struct Lut16Kernel {
+    static constexpr size_t kBlocks = 2;  // four chains of dot products, whose latency is 5 cycles
+
+    // index = nibble + 16 * (subspace within the four)
+    static HWY_INLINE __m512i Index(__m512i nibbles) {
+        const __m512i low = _mm512_set1_epi8(0x0F), subspace = _mm512_set1_epi32(0x30201000);
+        return _mm512_ternarylogic_epi32(nibbles, low, subspace, 0xEA);  // (a & b) | c
+    }
+    static HWY_INLINE void Step(__m512i codes, __m512i table, __m512i& sum_low, __m512i& sum_high) {
+        // Byte 4 * r + g of the result is byte 16 * g + r: of row r (and r + 16), subspace g.
+        const __m512i transpose = _mm512_set_epi32(
+            0x3F2F1F0F, 0x3E2E1E0E, 0x3D2D1D0D, 0x3C2C1C0C, 0x3B2B1B0B, 0x3A2A1A0A, 0x39291909, 0x38281808, 0x37271707,
+            0x36261606, 0x35251505, 0x34241404, 0x33231303, 0x32221202, 0x31211101, 0x30201000);
+        const __m512i ones = _mm512_set1_epi8(1);
+        const __m512i by_row = _mm512_permutexvar_epi8(transpose, codes);
+        const __m512i low = _mm512_permutexvar_epi8(Index(by_row), table);
+        const __m512i high = _mm512_permutexvar_epi8(Index(_mm512_srli_epi16(by_row, 4)), table);
+        sum_low = _mm512_dpbusd_epi32(sum_low, low, ones);
+        sum_high = _mm512_dpbusd_epi32(sum_high, high, ones);
+    }
+    static HWY_INLINE void Store(__m512i low, __m512i high, uint16_t* sums) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm512_cvtepi32_epi16(low));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 16), _mm512_cvtepi32_epi16(high));
+    }
+    template <size_t kCount>
+    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t block_bytes,
+                                  size_t bytes, uint16_t* HWY_RESTRICT sums) {
+        const uint8_t* HWY_RESTRICT second = blocks + (kCount - 1) * block_bytes;
+        __m512i low0 = _mm512_setzero_si512(), high0 = low0, low1 = low0, high1 = low0;
+        size_t i = 0;
+        for (; i + 64 <= bytes; i += 64) {
+            const __m512i table = _mm512_loadu_si512(lut + i);
+            Step(_mm512_loadu_si512(blocks + i), table, low0, high0);
+            if constexpr (kCount == 2) Step(_mm512_loadu_si512(second + i), table, low1, high1);
+        }
+        if (i < bytes) {  // two subspaces are left; the other two have codes and tables of zeros
+            const __m512i table = _mm512_maskz_loadu_epi64(0x0F, lut + i);
+            Step(_mm512_maskz_loadu_epi64(0x0F, blocks + i), table, low0, high0);
+            if constexpr (kCount == 2) Step(_mm512_maskz_loadu_epi64(0x0F, second + i), table, low1, high1);
+        }
+        Store(low0, high0, sums);
+        if constexpr (kCount == 2) Store(low1, high1, sums + 32);
+    }
+};
+
+#elif HWY_TARGET == HWY_SCALAR
+
+struct Lut16Kernel {
+    static constexpr size_t kBlocks = 1;
+    template <size_t kCount>
+    static void Blocks(const uint8_t* lut, const uint8_t* blocks, size_t, size_t bytes, uint16_t* sums) {
+        for (size_t row = 0; row < 32; row++) sums[row] = 0;
+        for (size_t i = 0; i < bytes; i++) {
+            const uint8_t* table = lut + i / 16 * 16;
+            sums[i % 16] = uint16_t(sums[i % 16] + table[blocks[i] & 15]);
+            sums[i % 16 + 16] = uint16_t(sums[i % 16 + 16] + table[blocks[i] >> 4]);
+        }
+    }
+};
+
+#else
+
+struct Lut16Kernel {
+    // One block: sharing the tables between two would need more registers than AVX2 has.
+    static constexpr size_t kBlocks = 1;
+    using D8 = hn::CappedTag<uint8_t, 64>;
+    using D16 = hn::Repartition<uint16_t, D8>;
+    using V8 = hn::Vec<D8>;
+    using V16 = hn::Vec<D16>;
+
+    static HWY_INLINE void Step(V8 codes, V8 table, V16& low_all, V16& low_odd, V16& high_all, V16& high_odd) {
+        const D8 d8;
+        const D16 d16;
+        const V8 mask = hn::Set(d8, uint8_t(0x0F));
+        const V8 shifted = hn::BitCast(d8, hn::ShiftRight<4>(hn::BitCast(d16, codes)));
+        const V16 low = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(codes, mask)));
+        const V16 high = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(shifted, mask)));
+        low_all = hn::Add(low_all, low);
+        low_odd = hn::Add(low_odd, hn::ShiftRight<8>(low));
+        high_all = hn::Add(high_all, high);
+        high_odd = hn::Add(high_odd, hn::ShiftRight<8>(high));
+    }
+
+    // Rows 0..15 are even[0], odd[0], even[1], ... in each 128-bit lane; the lanes add up.
+    static HWY_INLINE void Store(V16 all, V16 odd, uint16_t* HWY_RESTRICT sums) {
+        const D16 d16;
+        const V16 even = hn::Sub(all, hn::ShiftLeft<8>(odd));
+        HWY_ALIGN uint16_t e[hn::MaxLanes(D16())];
+        HWY_ALIGN uint16_t o[hn::MaxLanes(D16())];
+        hn::Store(even, d16, e);
+        hn::Store(odd, d16, o);
+        for (size_t i = 0; i < 8; i++) {
+            uint16_t sum_even = 0, sum_odd = 0;
+            for (size_t lane = i; lane < hn::Lanes(d16); lane += 8) {
+                sum_even = uint16_t(sum_even + e[lane]);
+                sum_odd = uint16_t(sum_odd + o[lane]);
+            }
+            sums[2 * i] = sum_even;
+            sums[2 * i + 1] = sum_odd;
+        }
+    }
+
+    template <size_t kCount>
+    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t, size_t bytes,
+                                  uint16_t* HWY_RESTRICT sums) {
+        const D8 d8;
+        const D16 d16;
+        const size_t N = hn::Lanes(d8);
+        V16 low_all = hn::Zero(d16), low_odd = low_all, high_all = low_all, high_odd = low_all;
+        size_t i = 0;
+        for (; i + N <= bytes; i += N) {
+            Step(hn::LoadU(d8, blocks + i), hn::LoadU(d8, lut + i), low_all, low_odd, high_all, high_odd);
+        }
+        if (i < bytes) {  // fewer subspaces than lanes: code 0 in a table of zeros for the others
+            Step(LoadFirst(d8, blocks + i, bytes - i), LoadFirst(d8, lut + i, bytes - i), low_all, low_odd, high_all,
+                 high_odd);
+        }
+        Store(low_all, low_odd, sums);
+        Store(high_all, high_odd, sums + 16);
+    }
+};
+
+#endif
+
+}  // namespace HWY_NAMESPACE
+}  // namespace vectorq
+HWY_AFTER_NAMESPACE();
+#endif
