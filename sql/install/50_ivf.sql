@@ -72,7 +72,8 @@ CREATE OPERATOR CLASS halfvec_l1_ops
     FUNCTION 1 vectorq_halfvec_l1_support(internal);
 
 CREATE FUNCTION vectorq_index_info(index regclass,
-    OUT access_method text, OUT metric text, OUT code text, OUT trained boolean, OUT dims integer, OUT rows bigint,
+    OUT access_method text, OUT metric text, OUT code text, OUT subvectors integer, OUT bits integer, OUT transform text,
+    OUT reorder text, OUT trained boolean, OUT dims integer, OUT rows bigint,
     OUT lists integer, OUT lists_option integer, OUT nprobe integer, OUT training_rows bigint, OUT seed integer,
     OUT list_rows_min bigint, OUT list_rows_median bigint, OUT list_rows_max bigint, OUT imbalance double precision,
     OUT bytes_total bigint, OUT bytes_lists bigint, OUT bytes_centroids bigint, OUT bytes_other bigint,
@@ -95,7 +96,7 @@ COMMENT ON FUNCTION vectorq_recall(regclass, anyarray, integer) IS
 
 CREATE FUNCTION vectorq_stats(
     OUT index regclass, OUT rounds bigint, OUT lists_probed bigint, OUT pages_read bigint, OUT rows_scored bigint,
-    OUT rows_collected bigint, OUT rows_returned bigint)
+    OUT rows_collected bigint, OUT rows_reordered bigint, OUT rows_returned bigint)
     AS 'MODULE_PATHNAME', 'vectorq_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vectorq_stats() IS 'what the last vectorq index scan of this session did';

@@ -34,11 +34,51 @@ int vector_column_dims(Relation index) {
     return dims;
 }
 
+static void refuse(const char* message, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
+}
+
+// What a code of the given options would be; leaves training to build_train.
+static void choose_codec(Build* b) {
+    const IndexOptions* o = &b->options;
+    TransformSpec spec;
+    core_call([&] { spec = ResolveTransform(ParseTransform(o->transform_text), b->dims); });
+    b->transform_kind = spec.kind;
+    b->opq_m = spec.opq_m;
+    b->codec.metric = b->opclass->metric;
+    b->codec.dims = spec.kind == TransformKind::kNone ? static_cast<uint32>(b->dims) : spec.out_dims;
+    b->codec.kind = static_cast<CodeKind>(o->quantizer);
+    if (o->quantizer == kQuantizerFlat)
+        b->codec.kind = b->opclass->element == ElementType::kF16 && spec.kind == TransformKind::kNone ? CodeKind::kF16
+                                                                                                      : CodeKind::kF32;
+    if (o->quantizer == kQuantizerPq) {
+        if (o->bits == 4) b->codec.kind = CodeKind::kPq4;
+        // Four dimensions a byte, as in FAISS's everyday PQ16 for 64 and PQ32 for 128; two a nibble, as ScaNN.
+        const uint32 automatic = std::max<uint32>(1, std::min<uint32>(b->codec.dims / (o->bits == 4 ? 2 : 4), 256));
+        b->codec.pq = {b->codec.dims, o->subvectors > 0 ? static_cast<uint32>(o->subvectors) : automatic,
+                       static_cast<uint32>(o->bits)};
+    }
+    // Distances of codes are not those of rows, unless the codes are the rows.
+    const bool exact = (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) &&
+                       spec.kind == TransformKind::kNone;
+    b->reorder = o->reorder != kReorderAuto ? static_cast<Reorder>(o->reorder) : exact ? Reorder::kOff : Reorder::kHeap;
+}
+
 static void check_options(const Build* b) {
-    if (b->opclass->metric == Metric::kL1 && b->options->quantizer != kQuantizerFlat)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("L1 distance needs quantizer = flat"),
-                        errhint("Leave the option away, or use an operator class for L2, inner product or cosine.")));
+    const IndexOptions* o = &b->options;
+    const bool dot = b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
+    if (b->opclass->metric == Metric::kL1 && (o->quantizer != kQuantizerFlat || b->transform_kind != TransformKind::kNone))
+        refuse("L1 distance needs quantizer = flat and no transform",
+               "Leave the option away, or use an operator class for L2, inner product or cosine.");
+    if (o->subvectors > 0 && o->quantizer != kQuantizerPq)
+        refuse("option subvectors needs quantizer = pq", "Add quantizer = pq, or leave subvectors away.");
+    if (o->quantizer == kQuantizerPq && !PqShapeIsValid(b->codec.pq))
+        refuse(psprintf("subvectors = %u is more than the %u dimensions", b->codec.pq.m, b->codec.dims),
+               "Choose at most one part for each dimension.");
+    if (dot && b->transform_kind == TransformKind::kCenter)
+        refuse("transform = center changes inner products", "Use it with L2 distance, or leave it away.");
+    if (codec_geometry(&b->codec).capacity == 0)
+        refuse(psprintf("product codes of %u parts do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 
 static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info) {
@@ -51,6 +91,7 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->dims = vector_column_dims(index);
     b->threads = build_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
+    choose_codec(b);
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);

@@ -10,6 +10,7 @@
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/kmeans.h"
+#include "core/transform/transform.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -23,9 +24,12 @@ inline constexpr double kMinTrainingRows = 256;
 struct BuildObjects {
     Matrix sample;
     Matrix centroids;
-    AlignedArray<float> quantizer;  // sq8: offset, scale
+    AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
+    AlignedArray<float> transform;  // matrix, offset; empty without one
     TwoLevelAssigner* assigner = nullptr;
     AlignedArray<float> block;      // (block_rows, dims)
+    AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
+    AlignedArray<float> scratch;    // of each thread, for encoding
     AlignedArray<uint32_t> block_list;
     AlignedArray<uint8_t> payload;  // (block_rows, payload_bytes)
     AlignedArray<uint8_t> row_fits; // (block_rows)
@@ -39,7 +43,7 @@ struct Build {
     Relation heap, index;
     IndexInfo* info;
     const OpclassInfo* opclass;
-    const IndexOptions* options;
+    IndexOptions options;
     int dims;
     int threads;
     Size memory;  // bytes: maintenance_work_mem
@@ -50,6 +54,9 @@ struct Build {
     uint32 lists;
     uint32 training_rows;
     Codec codec;
+    TransformKind transform_kind;
+    uint32 opq_m;
+    Reorder reorder;
     ExtentGeometry geometry;
     // — changed while rows are assigned —
     Size block_rows, block_fill;

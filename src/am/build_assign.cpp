@@ -17,23 +17,32 @@ namespace vectorq {
 // Rows a block: enough to feed the matrix kernel, few enough that a cancel waits some milliseconds.
 static constexpr Size kMaxBlockBytes = 8 * 1024 * 1024;
 static constexpr Size kMaxBlockRows = 8192;
+static constexpr Size kEncodeGrain = 1024;
 
 static Size scalar_offset() { return VARHDRSZ + 8; }
 static Size code_offset() { return VARHDRSZ + 12; }
 
 static void encode_block(Build* b) {
     BuildObjects* o = b->objects;
-    const Size rows = b->block_fill, dims = b->dims;
+    const Size rows = b->block_fill, in = b->dims, dims = b->codec.dims;
+    const float* x = o->block.data();
+    if (o->transform.size() > 0) {
+        ParallelFor(rows, kEncodeGrain, b->threads, o->stop, [&](size_t begin, size_t end, int) {
+            ApplyTransform(o->transform.data(), o->transform.data() + in * dims, in, dims, o->block.data() + begin * in,
+                           end - begin, o->made.data() + begin * dims);
+        });
+        x = o->made.data();
+    }
     if (o->assigner != nullptr)
-        o->assigner->Nearest(o->block.data(), rows, o->block_list.data(), nullptr, b->threads, o->stop);
+        o->assigner->Nearest(x, rows, o->block_list.data(), nullptr, b->threads, o->stop);
     else
         std::fill_n(o->block_list.data(), rows, 0u);
-    ParallelFor(rows, 256, b->threads, o->stop, [&](size_t begin, size_t end, int) {
-        for (size_t i = begin; i < end; i++) {
-            uint8_t* payload = o->payload.data() + i * b->payload_bytes;
-            o->row_fits[i] = EncodeRow(b->codec, o->block.data() + i * dims, o->centroids.row(o->block_list[i]),
-                                       payload + code_offset(), reinterpret_cast<float*>(payload + scalar_offset()));
-        }
+    const size_t scratch = EncodeScratchFloats(b->codec, kEncodeGrain);
+    ParallelFor(rows, kEncodeGrain, b->threads, o->stop, [&](size_t begin, size_t end, int thread) {
+        const RowSink sink = {o->payload.data() + begin * b->payload_bytes, b->payload_bytes, code_offset(),
+                              scalar_offset(), o->row_fits.data() + begin};
+        EncodeRows(b->codec, x + begin * dims, end - begin, o->centroids.data(), o->block_list.data() + begin, sink,
+                   o->scratch.data() + thread * scratch);
     });
 }
 
@@ -81,6 +90,8 @@ void build_assign(Build* b) {
         o->payload.Resize(b->block_rows * b->payload_bytes);
         o->payload.Fill(0);
         o->row_fits.Resize(b->block_rows);
+        if (o->transform.size() > 0) o->made.Resize(b->block_rows * b->codec.dims);
+        o->scratch.Resize(b->threads * EncodeScratchFloats(b->codec, kEncodeGrain));
     });
     for (Size i = 0; i < b->block_rows; i++)
         SET_VARSIZE(b->objects->payload.data() + i * b->payload_bytes, code_offset() + b->geometry.code_bytes);
@@ -101,6 +112,8 @@ void build_assign(Build* b) {
         BuildObjects* o = b->objects;
         o->block.Resize(0);
         o->payload.Resize(0);
+        o->made.Resize(0);
+        o->scratch.Resize(0);
         delete o->assigner;
         o->assigner = nullptr;
         ReleaseThreads();

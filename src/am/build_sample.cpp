@@ -97,16 +97,16 @@ static double rows_within_memory(const Build* b, uint32 lists) {
 
 void build_sample(Build* b) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(b->heap);
-    const uint32 seed = static_cast<uint32>(b->options->seed);
+    const uint32 seed = static_cast<uint32>(b->options.seed);
     // First the density, from a few blocks: how many rows will there be?
     Sampler counter = {};
     counter.build = b;
     const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
     const double density = counted == 0 ? 0 : counter.seen / counted;
     const double rows = density * blocks;
-    b->lists = b->options->lists > 0 ? static_cast<uint32>(b->options->lists) : lists_for(rows);
+    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
-    double wanted = b->options->training_rows > 0 ? b->options->training_rows
+    double wanted = b->options.training_rows > 0 ? b->options.training_rows
                                                   : std::max(kMinSample, kRowsPerList * b->lists);
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "am/build.h"
+#include "core/base/parallel.h"
 #include "core/quantize/sq8.h"
 #include "pg/entry.h"
 
@@ -10,39 +11,73 @@ namespace vectorq {
 
 static void report_progress(int) {}
 
+// Iterations of k-means in each subspace; FAISS does 25, of which the later ones change little.
+static constexpr int kPqIterations = 16;
+
 static bool dot_metric(const Build* b) {
     return b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
-}
-
-static CodeKind flat_code(const Build* b) {
-    return b->opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
 }
 
 // Residuals of the sample, in place: the sample is not needed any more.
 static void train_quantizer(Build* b) {
     BuildObjects* o = b->objects;
-    const size_t dims = b->dims;
+    const size_t dims = b->codec.dims;
     std::vector<uint32_t> list(o->sample.rows());
     o->assigner->Nearest(o->sample.data(), o->sample.rows(), list.data(), nullptr, b->threads, o->stop);
     for (size_t i = 0; i < o->sample.rows(); i++)
         for (size_t d = 0; d < dims; d++) o->sample.row(i)[d] -= o->centroids.row(list[i])[d];
+    if (IsProductCode(b->codec.kind)) {
+        o->quantizer = TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop);
+        return;
+    }
     const Sq8Params params = TrainSq8(o->sample);
     o->quantizer.Resize(2 * dims);
     std::copy_n(params.offset.data(), dims, o->quantizer.data());
     std::copy_n(params.scale.data(), dims, o->quantizer.data() + dims);
 }
 
+// Learns the transform and puts the transformed sample in the sample's place.
+static void train_transform(Build* b) {
+    BuildObjects* o = b->objects;
+    const TransformSpec spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims);
+    Transform transform = TrainTransform(spec, o->sample, b->options.seed, b->threads, o->stop);
+    // Inner products do not survive a shift.
+    if (dot_metric(b)) transform.offset.Fill(0.0f);
+    const size_t in = transform.in_dims, out = transform.out_dims;
+    o->transform.Resize(in * out + out);
+    std::copy_n(transform.matrix.data(), in * out, o->transform.data());
+    std::copy_n(transform.offset.data(), out, o->transform.data() + in * out);
+    Matrix made(o->sample.rows(), out);
+    ParallelFor(o->sample.rows(), 1024, b->threads, o->stop, [&](size_t begin, size_t end, int) {
+        ApplyTransform(o->transform.data(), o->transform.data() + in * out, in, out, o->sample.row(begin), end - begin,
+                       made.row(begin));
+    });
+    o->sample = std::move(made);
+}
+
+static void train_lists(Build* b, KMeansOptions* options) {
+    BuildObjects* o = b->objects;
+    if (b->lists > 1) {
+        o->centroids = TrainKMeans(o->sample, *options, o->stop, report_progress);
+        return;
+    }
+    // One list: product codes without lists are of the vectors themselves, as in FAISS's IndexPQ.
+    o->centroids = Matrix(1, b->codec.dims);
+    std::fill_n(o->centroids.data(), b->codec.dims, 0.0f);
+}
+
 static void train(Build* b) {
     BuildObjects* o = b->objects;
+    if (b->transform_kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
     options.spherical = dot_metric(b);
-    options.seed = static_cast<uint64_t>(b->options->seed);
+    options.seed = static_cast<uint64_t>(b->options.seed);
     options.threads = b->threads;
-    o->centroids = TrainKMeans(o->sample, options, o->stop, report_progress);
+    train_lists(b, &options);
     o->assigner = new TwoLevelAssigner(o->centroids, dot_metric(b), options.hierarchical_above, options.seed,
                                        b->threads, o->stop);
-    if (b->codec.kind == CodeKind::kSq8) train_quantizer(b);
+    if (b->codec.kind == CodeKind::kSq8 || IsProductCode(b->codec.kind)) train_quantizer(b);
     o->sample = Matrix();
 }
 
@@ -54,7 +89,11 @@ static void leave_untrained(Build* b) {
     });
     b->lists = 1;
     b->training_rows = 0;
-    b->codec.kind = flat_code(b);
+    b->codec.kind = b->opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    b->codec.dims = static_cast<uint32_t>(b->dims);
+    b->codec.pq = {0, 0, 0};
+    b->transform_kind = TransformKind::kNone;
+    b->reorder = Reorder::kOff;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
                      errhint("REINDEX it once the table has its rows.")));
@@ -62,9 +101,6 @@ static void leave_untrained(Build* b) {
 
 void build_train(Build* b) {
     const uint32 rows = b->training_rows;
-    b->codec.metric = b->opclass->metric;
-    b->codec.dims = static_cast<uint32_t>(b->dims);
-    b->codec.kind = b->options->quantizer == kQuantizerFlat ? flat_code(b) : static_cast<CodeKind>(b->options->quantizer);
     b->trained = rows >= kMinTrainingRows;
     if (!b->trained) {
         leave_untrained(b);
@@ -73,19 +109,15 @@ void build_train(Build* b) {
         b->lists = std::min(b->lists, rows);
         core_call([&] { train(b); });
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
-        if (b->lists < wanted && b->options->lists > 0)
+        if (b->lists < wanted && b->options.lists > 0)
             ereport(NOTICE, (errmsg_plural("index \"%s\" has %u list instead of %u",
                                            "index \"%s\" has %u lists instead of %u", b->lists,
                                            RelationGetRelationName(b->index), b->lists, wanted),
                              errdetail("The rows that training saw allow no more distinct lists."),
                              errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
-    if (b->objects->quantizer.size() > 0) {
-        b->codec.sq8_offset = b->objects->quantizer.data();
-        b->codec.sq8_scale = b->objects->quantizer.data() + b->dims;
-    }
-    b->geometry = ChooseGeometry(BLCKSZ, static_cast<uint32_t>(CodeBytes(b->codec.kind, b->dims)),
-                                 CodeHasScalar(b->codec.kind, b->codec.metric));
+    if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
+    b->geometry = codec_geometry(&b->codec);
     if (b->geometry.capacity == 0) elog(ERROR, "no page geometry for %d dimensions", b->dims);
 }
 

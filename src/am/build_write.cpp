@@ -4,6 +4,7 @@
 
 #include "am/build.h"
 #include "core/cluster/compact_centroids.h"
+#include "core/page/posting_codes.h"
 #include "pg/memory.h"
 
 extern "C" {
@@ -52,6 +53,10 @@ static void put_row(ExtentWriter* w, const char* row) {
     const uint32 slot = header->count++;
     memcpy(first + sizeof(PostingHeader) + slot * kTidBytes, row, kTidBytes);
     if (g->scalar_bytes > 0) memcpy(first + g->scalars_offset + slot * g->scalar_bytes, row + 8, g->scalar_bytes);
+    if (g->block_bytes > 0) {
+        PutBlockCode(*g, first, slot, reinterpret_cast<const uint8*>(row + 12));
+        return;
+    }
     uint64 at = g->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
     for (uint32 done = 0; done < g->code_bytes;) {
         const uint32 part = static_cast<uint32>(at / g->payload), within = static_cast<uint32>(at % g->payload);
@@ -127,18 +132,21 @@ static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
 
 static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     BuildObjects* o = b->objects;
-    const Size compact_bytes = CompactCentroidBytes(b->lists, b->dims);
+    const Size compact_bytes = CompactCentroidBytes(b->lists, b->codec.dims);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
     BuildCompactCentroids(o->centroids, compact);
     meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
-                                    sizeof(float) * b->lists * static_cast<uint64>(b->dims));
+                                    sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
     meta->quantizer = append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(),
                                     sizeof(float) * o->quantizer.size());
+    meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
+                                           sizeof(float) * o->transform.size());
     pfree(compact);
     pg_crc32c crc;
     INIT_CRC32C(crc);
-    COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->dims));
+    COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
+    COMP_CRC32C(crc, o->transform.data(), sizeof(float) * o->transform.size());
     COMP_CRC32C(crc, o->quantizer.data(), sizeof(float) * o->quantizer.size());
     FIN_CRC32C(crc);
     meta->content_crc = crc;
@@ -151,16 +159,22 @@ static MetaPage describe(const Build* b) {
     meta.version = kFormatVersion;
     meta.page_bytes = BLCKSZ;
     meta.dims = static_cast<uint32>(b->dims);
-    meta.access_method = static_cast<uint8>(AmKind::kIvf);
+    meta.access_method = static_cast<uint8>(am_of_index(b->index));
     meta.metric = static_cast<uint8>(b->opclass->metric);
     meta.element = static_cast<uint8>(b->opclass->element);
     meta.code = static_cast<uint8>(b->codec.kind);
-    meta.wanted_code = static_cast<uint8>(b->options->quantizer);
+    meta.wanted_code = static_cast<uint8>(b->options.quantizer);
+    meta.code_dims = b->codec.dims;
+    meta.subvectors = static_cast<uint16>(b->codec.pq.m);
+    meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->opq_m) : 0;
+    meta.bits = static_cast<uint8>(b->codec.pq.bits);
+    meta.reorder = static_cast<uint8>(b->reorder);
+    meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
     meta.flags = b->trained ? kMetaTrained : 0;
     meta.lists = b->lists;
-    meta.wanted_lists = static_cast<uint32>(b->options->lists);
+    meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
-    meta.seed = static_cast<uint32>(b->options->seed);
+    meta.seed = static_cast<uint32>(b->options.seed);
     meta.extent_pages = b->geometry.pages;
     meta.extent_capacity = b->geometry.capacity;
     meta.rows = static_cast<uint64>(b->indexed_rows);
@@ -204,9 +218,10 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     b.dims = dims;
     b.context = CurrentMemoryContext;
     b.lists = 1;
-    b.codec = {opclass->metric, opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32,
-               static_cast<uint32_t>(dims), NULL, NULL};
-    b.geometry = ChooseGeometry(BLCKSZ, static_cast<uint32_t>(CodeBytes(b.codec.kind, dims)), false);
+    b.codec.metric = opclass->metric;
+    b.codec.kind = opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    b.codec.dims = static_cast<uint32_t>(dims);
+    b.geometry = codec_geometry(&b.codec);
     b.objects = make_owned<BuildObjects>(b.context);
     core_call([&] {
         b.objects->centroids = Matrix(1, dims);

@@ -3,8 +3,9 @@
 #include "am/options.h"
 #include "pg/entry.h"
 
-VQ_FUNCTION(vectorq_ivf_handler) {
-    using namespace vectorq;
+namespace vectorq {
+
+static IndexAmRoutine* make_routine(amoptions_function parse_options) {
     IndexAmRoutine* am = makeNode(IndexAmRoutine);
     am->amstrategies = 0;
     am->amsupport = 1;
@@ -33,7 +34,7 @@ VQ_FUNCTION(vectorq_ivf_handler) {
     am->amvacuumcleanup = vq_vacuumcleanup;
     am->amcanreturn = NULL;
     am->amcostestimate = vq_costestimate;
-    am->amoptions = parse_index_options;
+    am->amoptions = parse_options;
     am->amproperty = NULL;
     am->ambuildphasename = vq_buildphasename;
     am->amvalidate = vq_validate;
@@ -48,5 +49,10 @@ VQ_FUNCTION(vectorq_ivf_handler) {
     am->amestimateparallelscan = NULL;
     am->aminitparallelscan = NULL;
     am->amparallelrescan = NULL;
-    PG_RETURN_POINTER(am);
+    return am;
 }
+
+}  // namespace vectorq
+
+VQ_FUNCTION(vectorq_ivf_handler) { PG_RETURN_POINTER(vectorq::make_routine(vectorq::parse_ivf_options)); }
+VQ_FUNCTION(vectorq_pq_handler) { PG_RETURN_POINTER(vectorq::make_routine(vectorq::parse_pq_options)); }

@@ -7,6 +7,7 @@
 
 #include "core/cluster/compact_centroids.h"
 #include "core/simd/distance.h"
+#include "core/transform/transform.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -65,9 +66,24 @@ static void make_room(Size wanted) {
     }
 }
 
+static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context) {
+    float* floats = static_cast<float*>(MemoryContextAllocHuge(context, region->bytes));
+    read_region(index, region, kind, 0, region->bytes, floats);
+    return floats;
+}
+
+void attach_quantizer(Codec* codec, const float* quantizer) {
+    if (IsProductCode(codec->kind)) {
+        codec->codebook = quantizer;
+    } else if (codec->kind == CodeKind::kSq8) {
+        codec->sq8_offset = quantizer;
+        codec->sq8_scale = quantizer + codec->dims;
+    }
+}
+
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const bool keep_exact = meta->centroids.bytes <= kMaxExactBytes;
-    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + (keep_exact ? meta->centroids.bytes : 0);
+    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + meta->transform_matrix.bytes + (keep_exact ? meta->centroids.bytes : 0);
     make_room(bytes);
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context =
@@ -82,25 +98,19 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, meta->compact.bytes));
     read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, compact);
     entry->compact = compact;
-    if (keep_exact) {
-        float* centroids = static_cast<float*>(MemoryContextAllocHuge(context, meta->centroids.bytes));
-        read_region(index, &meta->centroids, PageKind::kCentroids, 0, meta->centroids.bytes, centroids);
-        entry->centroids = centroids;
-    }
-    entry->codec = {static_cast<Metric>(meta->metric), static_cast<CodeKind>(meta->code), meta->dims, NULL, NULL};
-    if (meta->quantizer.bytes > 0) {
-        float* quantizer = static_cast<float*>(MemoryContextAlloc(context, meta->quantizer.bytes));
-        read_region(index, &meta->quantizer, PageKind::kQuantizer, 0, meta->quantizer.bytes, quantizer);
-        entry->codec.sq8_offset = quantizer;
-        entry->codec.sq8_scale = quantizer + meta->dims;
-    }
+    if (keep_exact) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context);
+    entry->codec = meta_codec(meta);
+    if (meta->quantizer.bytes > 0)
+        attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
+    if (meta->transform_matrix.bytes > 0)
+        entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
     MemoryContextSetParent(context, CacheMemoryContext);
     entry->next = entries;
     entries = entry;
     return entry;
 }
 
-const IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
+IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
     static bool registered = false;
     if (!registered) {
         CacheRegisterRelcacheCallback(forget_dropped, static_cast<Datum>(0));
@@ -127,8 +137,15 @@ const IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
     return entry;
 }
 
+const float* to_code_space(const IndexCache* cache, const float* vector, float* out) {
+    if (cache->transform == NULL) return vector;
+    const size_t in = cache->meta.dims, made = cache->meta.code_dims;
+    ApplyTransform(cache->transform, cache->transform + in * made, in, made, vector, 1, out);
+    return out;
+}
+
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer) {
-    const uint64 dims = cache->meta.dims;
+    const uint64 dims = cache->meta.code_dims;
     if (likely(cache->centroids != NULL)) return cache->centroids + list * dims;
     read_region(index, &cache->meta.centroids, PageKind::kCentroids, list * dims * sizeof(float),
                 dims * sizeof(float), buffer);
@@ -137,7 +154,7 @@ const float* cached_centroid(Relation index, const IndexCache* cache, uint32 lis
 
 void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch) {
     const uint32 lists = cache->meta.lists;
-    ScoreCompactCentroids(cache->compact, lists, cache->meta.dims, cache->codec.metric, query, flat_scores, scratch);
+    ScoreCompactCentroids(cache->compact, lists, cache->meta.code_dims, cache->codec.metric, query, flat_scores, scratch);
     for (uint32 list = 0; list < lists; list++) scores[list] = {flat_scores[list], list};
 }
 
@@ -151,7 +168,7 @@ static float exact_list_score(Metric metric, const float* query, const float* ce
 
 void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
                  uint32 count, float* buffer) {
-    const uint32 lists = cache->meta.lists, dims = cache->meta.dims;
+    const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
     const auto nearer = [](const ListScore& a, const ListScore& b) {
         return a.score < b.score || (a.score == b.score && a.list < b.list);
     };
@@ -166,7 +183,7 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
 }
 
 uint32 nearest_list(Relation index, const IndexCache* cache, const float* row) {
-    const uint32 lists = cache->meta.lists, dims = cache->meta.dims;
+    const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
     if (lists == 1) return 0;
     ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
     float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));

@@ -20,14 +20,20 @@ struct IndexCache {
     Codec codec;
     const uint8* compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
+    const float* transform;  // (code_dims, dims) and then its offset (code_dims); NULL without one
     // — changed by pins, evictions and invalidations —
     int pins;
     bool doomed;  // free at the last unpin
     IndexCache* next;
+    // — changed by scans: rows that the executor took from the last one —
+    uint64 rows_taken;
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
-const IndexCache* index_cache_pin(Relation index, MemoryContext owner);
+IndexCache* index_cache_pin(Relation index, MemoryContext owner);
+
+// A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.
+const float* to_code_space(const IndexCache* cache, const float* vector, float* out);
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
@@ -48,6 +54,9 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
 
 // The list that a new row belongs to.
 uint32 nearest_list(Relation index, const IndexCache* cache, const float* row);
+
+// Points the codec at its quantizer's numbers, as the quantizer region has them.
+void attach_quantizer(Codec* codec, const float* quantizer);
 
 // The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
 uint32 effective_nprobe(uint32 lists);

@@ -39,12 +39,18 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     const uint32 dims = cache->meta.dims;
     float* row = static_cast<float*>(palloc(sizeof(float) * dims));
     if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
-    const uint32 list = nearest_list(index, cache, row);
-    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
-    uint8* code = static_cast<uint8*>(palloc(cache->geometry.code_bytes));
+    const float* x = to_code_space(cache, row, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
+    const uint32 list = nearest_list(index, cache, x);
+    float* buffer = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
+    float* scratch = static_cast<float*>(
+        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, 1), MCXT_ALLOC_HUGE));
+    uint8* code = static_cast<uint8*>(palloc(cache->geometry.code_bytes + sizeof(float)));
     float scalar = 0;
-    if (!EncodeRow(cache->codec, row, cached_centroid(index, cache, list, buffer), code, &scalar))
-        report_unfit_row(index);
+    uint8 fits = 1;
+    const RowSink sink = {code, 0, 0, cache->geometry.code_bytes, &fits};
+    EncodeRows(cache->codec, x, 1, cached_centroid(index, cache, list, buffer), NULL, sink, scratch);
+    if (!fits) report_unfit_row(index);
+    memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
     posting_append(index, cache, list, heap_tid, code, scalar);
 }
 

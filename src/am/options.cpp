@@ -3,6 +3,9 @@
 
 #include <limits.h>
 
+#include "core/transform/transform_spec.h"
+#include "pg/entry.h"
+
 namespace vectorq {
 
 Settings settings;
@@ -10,10 +13,12 @@ Settings settings;
 namespace {
 
 enum class Scope { kIndex, kSession };
-enum class Kind { kInt, kEnum };
+enum class Kind { kInt, kEnum, kText };
+enum AmMask { kIvf = 1 << static_cast<int>(AmKind::kIvf), kPq = 1 << static_cast<int>(AmKind::kPq), kAll = kIvf | kPq };
 
 struct OptionRow {
     Scope scope;
+    int ams;  // AmMask: who accepts it
     Kind kind;
     const char* name;
     int def, lo, hi;
@@ -26,41 +31,63 @@ struct OptionRow {
 const struct config_enum_entry kQuantizers[] = {{"flat", kQuantizerFlat, false},
                                                 {"f16", static_cast<int>(CodeKind::kF16), false},
                                                 {"sq8", static_cast<int>(CodeKind::kSq8), false},
+                                                {"pq", kQuantizerPq, false},
                                                 {NULL, 0, false}};
+const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
+                                              {"off", static_cast<int>(Reorder::kOff), false},
+                                              {"heap", static_cast<int>(Reorder::kHeap), false},
+                                              {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
                                                     {NULL, 0, false}};
+const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance::kAdc), false},
+                                               {"sdc", static_cast<int>(Distance::kSdc), false},
+                                               {NULL, 0, false}};
 
 #define VQ_INDEX(field) offsetof(IndexOptions, field), NULL
 #define VQ_SESSION(field) 0, &settings.field
 
 const OptionRow kOptions[] = {
-    {Scope::kIndex, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
+    {Scope::kIndex, kIvf, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
      "Number of inverted lists; 0 chooses by the number of rows"},
-    {Scope::kIndex, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
-     "How rows are kept in the lists: flat (as they are), f16 or sq8"},
-    {Scope::kIndex, Kind::kInt, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),
+    {Scope::kIndex, kIvf, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
+     "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)"},
+    {Scope::kIndex, kAll, Kind::kInt, "subvectors", 0, 0, 2048, NULL, VQ_INDEX(subvectors),
+     "Parts that a product code cuts a vector into; 0 chooses by the dimensions"},
+    {Scope::kIndex, kAll, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
+     "Bits of each part of a product code; 4 bits are scored in registers"},
+    {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
+     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N"},
+    {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
+     "Where the exact distance of the rows that the codes chose comes from: off, heap, or auto"},
+    {Scope::kIndex, kAll, Kind::kInt, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),
      "Rows to sample for training; 0 chooses by the number of lists"},
-    {Scope::kIndex, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
+    {Scope::kIndex, kAll, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index"},
-    {Scope::kSession, Kind::kInt, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
+    {Scope::kSession, 0, Kind::kInt, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by the number of lists"},
-    {Scope::kSession, Kind::kEnum, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0, kIterativeScans,
-     VQ_SESSION(iterative_scan),
+    {Scope::kSession, 0, Kind::kEnum, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
+     kIterativeScans, VQ_SESSION(iterative_scan),
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
      "than earlier ones) or strict (exact order, some rows skipped)"},
-    {Scope::kSession, Kind::kInt, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
+    {Scope::kSession, 0, Kind::kInt, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
      "Rows after which an iterative scan stops going on to further lists; 0 = no limit"},
+    {Scope::kSession, 0, Kind::kInt, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
+     "Rows to put in order by exact distance at a time; 0 chooses by the rows asked for so far and the code"},
+    {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
+     VQ_SESSION(distance),
+     "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
 };
 
-relopt_kind ivf_options_kind;
+relopt_kind option_kinds[kNumAms];
 
-void register_index_option(const OptionRow& row) {
-    if (row.kind == Kind::kInt) {
-        add_int_reloption(ivf_options_kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
-        return;
-    }
+void validate_transform(const char* value) {
+    if (value == NULL) return;
+    core_call([&] { ParseTransform(value); });
+}
+
+void register_enum_option(relopt_kind kind, const OptionRow& row) {
     int count = 0;
     while (row.choices[count].name != NULL) count++;
     // Reloptions keep the pointer, so the members live as long as the backend.
@@ -77,7 +104,19 @@ void register_index_option(const OptionRow& row) {
     }
     appendStringInfoChar(&detail, '.');
     MemoryContextSwitchTo(before);
-    add_enum_reloption(ivf_options_kind, row.name, row.help, members, row.def, detail.data, AccessExclusiveLock);
+    add_enum_reloption(kind, row.name, row.help, members, row.def, detail.data, AccessExclusiveLock);
+}
+
+void register_index_option(relopt_kind kind, const OptionRow& row) {
+    switch (row.kind) {
+        case Kind::kInt:
+            add_int_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
+            return;
+        case Kind::kText:
+            add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
+            return;
+        case Kind::kEnum: register_enum_option(kind, row); return;
+    }
 }
 
 void register_setting(const OptionRow& row) {
@@ -90,40 +129,62 @@ void register_setting(const OptionRow& row) {
                                  NULL);
 }
 
-}  // namespace
-
-void register_options_and_settings() {
-    ivf_options_kind = add_reloption_kind();
-    for (const OptionRow& row : kOptions) {
-        if (row.scope == Scope::kIndex)
-            register_index_option(row);
-        else
-            register_setting(row);
-    }
-    MarkGUCPrefixReserved("vectorq");
-}
-
-bytea* parse_index_options(Datum reloptions, bool validate) {
+bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
     relopt_parse_elt elements[lengthof(kOptions)];
     int count = 0;
     for (const OptionRow& row : kOptions) {
-        if (row.scope != Scope::kIndex) continue;
+        if (row.scope != Scope::kIndex || !(row.ams & (1 << static_cast<int>(am)))) continue;
         elements[count].optname = row.name;
-        elements[count].opttype = row.kind == Kind::kInt ? RELOPT_TYPE_INT : RELOPT_TYPE_ENUM;
+        elements[count].opttype = row.kind == Kind::kInt    ? RELOPT_TYPE_INT
+                                  : row.kind == Kind::kEnum ? RELOPT_TYPE_ENUM
+                                                            : RELOPT_TYPE_STRING;
         elements[count].offset = static_cast<int>(row.offset);
         count++;
     }
-    return static_cast<bytea*>(
-        build_reloptions(reloptions, validate, ivf_options_kind, sizeof(IndexOptions), elements, count));
+    return static_cast<bytea*>(build_reloptions(reloptions, validate, option_kinds[static_cast<int>(am)],
+                                                sizeof(IndexOptions), elements, count));
 }
 
-const IndexOptions* index_options(Relation index) {
-    static IndexOptions defaults;
-    if (index->rd_options != NULL) return reinterpret_cast<const IndexOptions*>(index->rd_options);
+}  // namespace
+
+void register_options_and_settings() {
+    for (int am = 0; am < kNumAms; am++) {
+        option_kinds[am] = add_reloption_kind();
+        for (const OptionRow& row : kOptions)
+            if (row.ams & (1 << am)) register_index_option(option_kinds[am], row);
+    }
+    for (const OptionRow& row : kOptions)
+        if (row.scope == Scope::kSession) register_setting(row);
+    MarkGUCPrefixReserved("vectorq");
+}
+
+bytea* parse_ivf_options(Datum reloptions, bool validate) { return parse_options(AmKind::kIvf, reloptions, validate); }
+bytea* parse_pq_options(Datum reloptions, bool validate) { return parse_options(AmKind::kPq, reloptions, validate); }
+
+AmKind am_of_index(Relation index) {
+    return index->rd_indam->amoptions == parse_pq_options ? AmKind::kPq : AmKind::kIvf;
+}
+
+IndexOptions index_options(Relation index) {
+    const AmKind am = am_of_index(index);
+    const IndexOptions* given = reinterpret_cast<const IndexOptions*>(index->rd_options);
+    IndexOptions options;
+    memset(&options, 0, sizeof(options));
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex)
-            *reinterpret_cast<int*>(reinterpret_cast<char*>(&defaults) + row.offset) = row.def;
-    return &defaults;
+            *reinterpret_cast<int*>(reinterpret_cast<char*>(&options) + row.offset) =
+                given != NULL && (row.ams & (1 << static_cast<int>(am)))
+                    ? *reinterpret_cast<const int*>(reinterpret_cast<const char*>(given) + row.offset)
+                    : row.def;
+    // A string option is an offset into the varlena: make it reachable from the copy.
+    options.transform_text = given != NULL && given->transform != 0
+                                 ? reinterpret_cast<const char*>(given) + given->transform
+                                 : "none";
+    if (am == AmKind::kPq) {
+        options.quantizer = kQuantizerPq;
+        options.lists = 1;
+    }
+    return options;
 }
 
 }  // namespace vectorq

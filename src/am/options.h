@@ -6,31 +6,46 @@
 
 namespace vectorq {
 
-enum class AmKind : uint8_t { kIvf = 0 };
+enum class AmKind : uint8_t { kIvf = 0, kPq = 1 };
+inline constexpr int kNumAms = 2;
 
+enum class Distance : int { kAdc = 0, kSdc = 1 };
 enum class IterativeScan : int { kOff = 0, kRelaxed = 1, kStrict = 2 };
 
 // Options of one index, as reloptions keep them.
 struct IndexOptions {
     int32 vl_len_;
     int lists;          // 0 = automatic
-    int quantizer;      // CodeKind, or kFlat
+    int quantizer;      // kQuantizerFlat or CodeKind; pq: always product codes
+    int subvectors;     // m of product codes; 0 = automatic
+    int bits;           // of a product code
+    int reorder;        // Reorder, or kReorderAuto
     int training_rows;  // 0 = automatic
     int seed;
+    int transform;      // offset of the text, as reloptions keep strings; 0 = none
+    // — not a reloption: filled in by index_options() —
+    const char* transform_text;  // lives as long as the relcache entry
 };
 inline constexpr int kQuantizerFlat = 0;  // the column's own element type
+inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);
+inline constexpr int kReorderAuto = -1;
 
 // Settings of the session; read once at the start of a scan, never by the core.
 struct Settings {
     int nprobe;          // 0 = automatic
     int iterative_scan;  // IterativeScan
     int max_scan_rows;   // 0 = no limit
+    int reorder_rows;    // 0 = automatic
+    int distance;        // Distance
 };
 extern Settings settings;
 
 void register_options_and_settings();                      // from _PG_init
-bytea* parse_index_options(Datum reloptions, bool validate);  // amoptions of ivf
+// amoptions of each access method.
+bytea* parse_ivf_options(Datum reloptions, bool validate);
+bytea* parse_pq_options(Datum reloptions, bool validate);
+AmKind am_of_index(Relation index);
 // The options in force: those of the index, else the defaults.
-const IndexOptions* index_options(Relation index);
+IndexOptions index_options(Relation index);
 
 }  // namespace vectorq

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/page/posting_codes.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -33,7 +34,10 @@ static void put_code_part(const ExtentGeometry* g, char* payload, uint32 part, u
 // Everything of a row that lies on page 0: afterwards the row is in the list.
 static void put_row_on_first_page(const ExtentGeometry* g, Page page, uint32 slot, const Row* row) {
     PostingHeader* header = header_of(page);
-    put_code_part(g, page_payload(page), 0, slot, row->code);
+    if (g->block_bytes > 0)
+        PutBlockCode(*g, page_payload(page), slot, row->code);
+    else
+        put_code_part(g, page_payload(page), 0, slot, row->code);
     tids_of(page)[slot] = *row->tid;
     if (g->scalar_bytes > 0) reinterpret_cast<float*>(page_payload(page) + g->scalars_offset)[slot] = row->scalar;
     if (slot == header->count)
@@ -45,6 +49,7 @@ static void put_row_on_first_page(const ExtentGeometry* g, Page page, uint32 slo
 // The rest of the code, on pages 1 ..: logged before page 0 says that the row exists.
 static void put_row_on_other_pages(Relation index, const ExtentGeometry* g, BlockNumber head, uint32 list, uint32 slot,
                                    const Row* row) {
+    if (g->pages == 1) return;
     const uint64 begin = g->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
     const uint32 first = static_cast<uint32>(begin / g->payload);
     const uint32 last = static_cast<uint32>((begin + g->code_bytes - 1) / g->payload);

@@ -10,7 +10,9 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/reorder.h"
 #include "am/scan_state.h"
+#include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
 
 namespace vectorq {
@@ -21,6 +23,8 @@ ScanStats last_scan_stats;
 // with a filter that keeps a hundredth of the rows still needs one round for ten results.
 static constexpr Size kFirstCapacity = 256;
 static constexpr Size kCapacityGrowth = 8;
+// Each of these costs a visit to the heap.
+static constexpr Size kReorderGrowth = 4;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
 
 IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
@@ -33,16 +37,23 @@ IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
     return scan;
 }
 
+// What this scan was asked for is the best guess of what the next will be.
+static void note_rows_taken(ScanState* state) {
+    if (state->started && state->stats.rows_returned > 0) state->cache->rows_taken = state->stats.rows_returned;
+}
+
 void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     if (keys != NULL && scan->numberOfKeys > 0) memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
     if (orderbys != NULL && scan->numberOfOrderBys > 0)
         memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    note_rows_taken(state);
     state->started = false;
 }
 
 void vq_endscan(IndexScanDesc scan) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
+    note_rows_taken(state);
     MemoryContextDelete(state->context);
     pfree(state);
     scan->opaque = NULL;
@@ -52,19 +63,29 @@ void vq_endscan(IndexScanDesc scan) {
 static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     MemoryContext before = MemoryContextSwitchTo(state->context);
     state->cache = index_cache_pin(scan->indexRelation, state->context);
-    const IndexCache* cache = state->cache;
+    IndexCache* cache = state->cache;
     const uint32 dims = cache->meta.dims;
     if (cache->meta.metric != static_cast<uint8>(state->opclass->metric) ||
         cache->meta.element != static_cast<uint8>(state->opclass->element))
         report_corruption(scan->indexRelation, 0, "built for another operator class");
+    const uint32 capacity = cache->geometry.capacity;
+    state->codec = cache->codec;
     state->query = static_cast<float*>(palloc(sizeof(float) * dims));
-    state->scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
+    state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
+    state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
+    state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
     state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
-    state->distances = static_cast<float*>(palloc(sizeof(float) * cache->geometry.capacity));
-    state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (cache->geometry.capacity + 64)));
-    state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * cache->geometry.capacity));
-    state->scalars = static_cast<float*>(palloc(sizeof(float) * cache->geometry.capacity));
-    state->kernel = CodecKernel(cache->codec);
+    state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
+    state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
+    state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
+    state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
+    if (cache->codec.kind == CodeKind::kPq4) {
+        state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
+        state->sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));
+    } else if (cache->codec.kind != CodeKind::kPq) {
+        state->kernel = CodecKernel(cache->codec);
+    }
+    state->reorder = static_cast<Reorder>(cache->meta.reorder);
     state->collector = make_owned<TopK>(state->context);
     MemoryContextSwitchTo(before);
 }
@@ -75,6 +96,7 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     state->null_query = (key->sk_flags & SK_ISNULL) != 0;
     if (state->null_query) {
         memset(state->query, 0, sizeof(float) * cache->meta.dims);
+        memset(state->code_query, 0, sizeof(float) * cache->meta.code_dims);
         return;
     }
     MemoryContext before = MemoryContextSwitchTo(state->context);
@@ -82,25 +104,47 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     if (!load_vector(state->opclass, key->sk_argument, static_cast<int>(cache->meta.dims), state->query))
         state->null_query = true;
     MemoryContextSwitchTo(before);
+    const float* x = to_code_space(cache, state->query, state->code_query);
+    if (x != state->code_query) memcpy(state->code_query, x, sizeof(float) * cache->meta.code_dims);
 }
+
+static bool reorders(const ScanState* state) { return state->reorder == Reorder::kHeap && !state->null_query; }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
     const uint32 lists = state->cache->meta.lists;
     state->list_begin = begin;
     state->list_end = begin + std::min(count, lists - begin);
-    order_lists(scan->indexRelation, state->cache, state->query, state->lists, begin, state->list_end - begin,
-                state->scratch + 2 * state->cache->meta.dims);
+    order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, begin, state->list_end - begin,
+                state->centroid);
     state->stats.lists_probed += state->list_end - state->list_begin;
 }
 
 enum class Round { kNewWindow, kSameWindow };
 
+static Candidate farthest_collected(ScanState* state) {
+    Candidate farthest = state->collector->Take(0);
+    for (size_t i = 1; i < state->count; i++)
+        if (NearerFirst()(farthest, state->collector->Take(i))) farthest = state->collector->Take(i);
+    return farthest;
+}
+
+// strict: rows that should have come before the last one returned are left out.
+static void drop_nearer_than_last(ScanState* state) {
+    if (state->stats.rows_returned == 0) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < state->count; i++)
+        if (state->results[i].distance >= state->last_distance) state->results[kept++] = state->results[i];
+    state->count = kept;
+}
+
 static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     const bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::kStrict);
-    const bool after_last = state->stats.rows_returned > 0 && (strict || round == Round::kSameWindow);
+    const bool reorder = reorders(state);
+    // In the order of codes, which is the order of results too unless they are reordered.
+    const bool bound = round == Round::kSameWindow || (strict && !reorder && state->stats.rows_returned > 0);
     core_call([&] {
         state->collector->Reset(state->capacity);
-        if (after_last) state->collector->SetLowerBound(state->last_distance, state->last_tid);
+        if (bound) state->collector->SetLowerBound(state->last_collected.distance, state->last_collected.tid);
     });
     state->stats.rounds++;
     const uint64 scored_before = state->stats.rows_scored;
@@ -109,6 +153,11 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     state->collector->Select(&state->count, &state->overflowed);
     state->next = 0;
     state->stats.rows_collected += state->count;
+    if (state->count > 0) state->last_collected = farthest_collected(state);
+    if (reorder) {
+        reorder_from_heap(scan, state);
+        if (strict) drop_nearer_than_last(state);
+    }
     last_scan_stats = state->stats;
 }
 
@@ -120,10 +169,12 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->stats.index = RelationGetRelid(scan->indexRelation);
     state->index_blocks = RelationGetNumberOfBlocks(scan->indexRelation);
     state->nprobe = effective_nprobe(cache->meta.lists);
-    float* flat = static_cast<float*>(MemoryContextAllocHuge(state->context, sizeof(float) * cache->meta.lists));
-    score_lists(cache, state->query, state->lists, flat, state->scratch);
-    pfree(flat);
-    state->capacity = kFirstCapacity;
+    state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
+    float* scratch = static_cast<float*>(
+        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
+    score_lists(cache, state->code_query, state->lists, scratch, scratch + cache->meta.lists);
+    pfree(scratch);
+    state->capacity = reorders(state) ? reorder_batch(cache) : kFirstCapacity;
     state->rows_seen = 0;
     state->started = true;
     open_window(scan, state, 0, state->nprobe);
@@ -135,7 +186,7 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
     while (state->next >= state->count) {
         CHECK_FOR_INTERRUPTS();
         if (state->overflowed) {
-            state->capacity = std::min(state->capacity * kCapacityGrowth, kMaxCapacity);
+            state->capacity = std::min(state->capacity * (reorders(state) ? kReorderGrowth : kCapacityGrowth), kMaxCapacity);
             search_window(scan, state, Round::kSameWindow);
             continue;
         }
@@ -168,7 +219,8 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
         start_scan(scan, state);
     }
     if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;
-    const Candidate candidate = state->collector->Take(state->next++);
+    const size_t i = state->next++;
+    const Candidate candidate = reorders(state) ? state->results[i] : state->collector->Take(i);
     state->last_distance = candidate.distance;
     state->last_tid = candidate.tid;
     unpack_tid(candidate.tid, &scan->xs_heaptid);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "am/scan_state.h"
+#include "core/page/posting_codes.h"
 #include "core/simd/finish_distances.h"
+#include "core/simd/pq_scan.h"
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
 
@@ -17,6 +19,7 @@ namespace {
 struct ListScan {
     uint32 list;
     ListTable table;
+    Lut16Query lut;  // pq4
 };
 }  // namespace
 
@@ -43,6 +46,24 @@ static void collect(ScanState* state, const ListScan* scan, uint32 count, const 
     state->stats.rows_scored += count;
 }
 
+// distances[] += the table's sums of `count` rows that lie whole at `codes`.
+static void score_rows(ScanState* state, const ListScan* scan, const char* codes, uint32 count) {
+    const ExtentGeometry* g = &state->cache->geometry;
+    const uint8* bytes = reinterpret_cast<const uint8*>(codes);
+    switch (state->codec.kind) {
+        case CodeKind::kPq:
+            ScanPqRows(scan->table.table, bytes, g->code_bytes, count, state->codec.pq, state->distances);
+            return;
+        case CodeKind::kPq4:
+            ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->sums);
+            for (uint32 i = 0; i < count; i++)
+                state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->sums[i]);
+            return;
+        default:
+            state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
+    }
+}
+
 // Extents of one page: everything under one share lock, nothing copied.
 static BlockNumber scan_single(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
     const ExtentGeometry* g = &state->cache->geometry;
@@ -53,9 +74,7 @@ static BlockNumber scan_single(Relation index, ScanState* state, const ListScan*
     check_posting(index, block, g, header, buffer);
     const uint32 count = header->count;
     memset(state->distances, 0, count * sizeof(float));
-    if (!state->null_query)
-        state->kernel(scan->table.table, payload + g->codes_offset, g->code_bytes, count, state->cache->meta.dims,
-                      state->distances);
+    if (!state->null_query) score_rows(state, scan, payload + g->codes_offset, count);
     collect(state, scan, count, reinterpret_cast<const float*>(payload + g->scalars_offset),
             reinterpret_cast<const ItemPointerData*>(payload + sizeof(PostingHeader)));
     const BlockNumber next = page_tail(page)->next;
@@ -139,8 +158,9 @@ void scan_lists(Relation index, ScanState* state) {
         if (missing && io_depth > 0 && i + 1 < state->list_end)
             prefetch_list(index, state, state->lists[i + 1].list, 32 * io_depth);
         const float* centroid =
-            cached_centroid(index, cache, scan.list, state->scratch + 2 * cache->meta.dims);
-        scan.table = PrepareListTable(cache->codec, state->query, centroid, state->scratch);
+            cached_centroid(index, cache, scan.list, state->centroid);
+        scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, i == state->list_begin);
+        if (state->codec.kind == CodeKind::kPq4) scan.lut = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         // A damaged chain must not be followed for ever.
         uint64 steps = 0;
         for (BlockNumber block = entry.head; block != InvalidBlockNumber; steps++) {

@@ -14,6 +14,7 @@ struct ScanStats {
     uint64 lists_probed;
     uint64 rows_scored;
     uint64 rows_collected;
+    uint64 rows_reordered;
     uint64 rows_returned;
     uint64 pages_read;
     uint64 rounds;  // 1 + how often the executor asked for more than was collected
@@ -25,13 +26,20 @@ struct ScanState {
     MemoryContext context;
     const OpclassInfo* opclass;
     // — set by the first call of a scan —
-    const IndexCache* cache;
+    IndexCache* cache;
+    Codec codec;          // the cache's, with this session's distance
     TopK* collector;
     BlockFn kernel;
     bool started;
     bool null_query;
     float* query;        // (dims), normalised for cosine
-    float* scratch;      // (3 * dims): list table, centroid buffer
+    float* code_query;   // (code dims), transformed; query itself without a transform
+    float* table;        // scratch of list tables
+    float* centroid;     // (code dims): buffer
+    uint8* lut;          // pq4: table of 8-bit entries
+    uint32* sums;        // pq4: (extent capacity)
+    void* heap_reader;   // reorder.cpp; NULL until used
+    Reorder reorder;
     ListScore* lists;    // (lists), ordered as far as list_end
     float* distances;    // (extent capacity)
     uint16* survivors;   // (extent capacity)
@@ -47,8 +55,11 @@ struct ScanState {
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
     size_t count, next;
-    float last_distance;
+    Candidate* results;    // reordered rows, instead of the collector's
+    size_t results_size;
+    float last_distance;   // of the last row returned
     uint64 last_tid;
+    Candidate last_collected;  // the farthest of this round, in the order of codes
 };
 
 // Collects the best rows of lists[list_begin .. list_end) into the collector.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/simd/lut16_scan.h"
 #include "pg/entry.h"
 
 extern "C" {
@@ -79,22 +80,29 @@ static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) 
            region->blocks <= blocks - region->start;
 }
 
+static uint64 quantizer_bytes(const MetaPage* meta) {
+    if (meta->code == static_cast<uint8>(CodeKind::kSq8)) return 8ull * meta->code_dims;
+    if (IsProductCode(static_cast<CodeKind>(meta->code))) return sizeof(float) * PqCodebookFloats(meta_codec(meta).pq);
+    return 0;
+}
+
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->magic != kMetaMagic) return "no vectorq meta page";
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
-    if (meta->dims < 1 || meta->dims > 16000 || meta->metric >= kNumMetrics || meta->element > 1 ||
+    if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
         meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->lists < 1)
         return "meta page has impossible values";
     const ExtentGeometry g = meta_geometry(meta);
-    if (g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
-    const uint64 lists = meta->lists, dims = meta->dims;
+    if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
+    const uint64 lists = meta->lists, dims = meta->code_dims;
     const uint64 directory_pages = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
-    const bool sq8 = meta->code == static_cast<uint8>(CodeKind::kSq8);
+    const uint64 transform_bytes = meta->transform == 0 ? 0 : (static_cast<uint64>(meta->dims) + 1) * dims * 4;
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
         !region_fits(&meta->compact, 8 * dims + 4 * lists + lists * dims, blocks) ||
-        !region_fits(&meta->quantizer, sq8 ? dims * 8 : 0, blocks) || meta->directory.start < 1 ||
+        !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
+        !region_fits(&meta->transform_matrix, transform_bytes, blocks) || meta->directory.start < 1 ||
         meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
         meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
         return "meta page points outside the index";
@@ -121,11 +129,32 @@ void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void
     UnlockReleaseBuffer(buffer);
 }
 
+Codec meta_codec(const MetaPage* meta) {
+    Codec codec;
+    memset(&codec, 0, sizeof(codec));
+    codec.metric = static_cast<Metric>(meta->metric);
+    codec.kind = static_cast<CodeKind>(meta->code);
+    codec.dims = meta->code_dims;
+    codec.pq = {meta->code_dims, meta->subvectors, meta->bits};
+    return codec;
+}
+
+ExtentGeometry codec_geometry(const Codec* codec) {
+    ExtentGeometry none;
+    memset(&none, 0, sizeof(none));
+    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return none;
+    const uint32 code_bytes = static_cast<uint32>(CodeBytes(*codec));
+    if (codec->kind == CodeKind::kPq4)
+        return ChooseBlockGeometry(BLCKSZ, code_bytes, static_cast<uint32>(Lut16BlockBytes(codec->pq.m)));
+    const ExtentGeometry g = ChooseGeometry(BLCKSZ, code_bytes, CodeHasScalar(codec->kind, codec->metric));
+    if (codec->kind != CodeKind::kPq || g.pages == 1) return g;
+    // Product codes stay on one page: their table is not cut.
+    return ChooseGeometry(BLCKSZ, code_bytes, false, 1);
+}
+
 ExtentGeometry meta_geometry(const MetaPage* meta) {
-    const CodeKind kind = static_cast<CodeKind>(meta->code);
-    const uint32 element_bytes = kind == CodeKind::kF32 ? 4 : kind == CodeKind::kF16 ? 2 : 1;
-    const bool scalar = kind == CodeKind::kSq8 && meta->metric == static_cast<uint8>(Metric::kL2);
-    return ChooseGeometry(BLCKSZ, element_bytes * meta->dims, scalar);
+    const Codec codec = meta_codec(meta);
+    return codec_geometry(&codec);
 }
 
 // ---- regions and directory

@@ -4,6 +4,7 @@
 #include "core/page/layout.h"
 #include "core/page/meta_page.h"
 #include "core/page/posting_page.h"
+#include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -34,6 +35,9 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks);
 void seal_meta(MetaPage* meta);  // renews the crc
 // Replaces the meta page of a live index, WAL-logged. `change` edits a copy under exclusive lock.
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
+// How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).
+Codec meta_codec(const MetaPage* meta);
+ExtentGeometry codec_geometry(const Codec* codec);
 ExtentGeometry meta_geometry(const MetaPage* meta);
 
 // Bytes [offset, offset + length) of a region.

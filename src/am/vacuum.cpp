@@ -2,6 +2,7 @@
 // again by inserts, which start at the first extent with room (the insert hint).
 #include "am/am.h"
 #include "am/index_cache.h"
+#include "core/page/posting_codes.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -27,8 +28,11 @@ static ItemPointerData* tids_of(Page page) {
 static void move_row(const ExtentGeometry* g, Page page, uint32 from, uint32 to) {
     char* payload = page_payload(page);
     tids_of(page)[to] = tids_of(page)[from];
-    memmove(payload + g->codes_offset + to * g->code_bytes, payload + g->codes_offset + from * g->code_bytes,
-            g->code_bytes);
+    if (g->block_bytes > 0)
+        MoveBlockCode(*g, payload, from, to);
+    else
+        memmove(payload + g->codes_offset + to * g->code_bytes, payload + g->codes_offset + from * g->code_bytes,
+                g->code_bytes);
     if (g->scalar_bytes > 0) {
         float* scalars = reinterpret_cast<float*>(payload + g->scalars_offset);
         scalars[to] = scalars[from];

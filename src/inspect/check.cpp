@@ -170,6 +170,7 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
+    check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
     check_unreached(c);

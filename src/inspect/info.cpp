@@ -4,6 +4,7 @@
 
 #include "am/index_cache.h"
 #include "am/scan_state.h"
+#include "core/transform/transform_spec.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 
@@ -50,15 +51,24 @@ VQ_FUNCTION(vectorq_index_info) {
     }
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
-    const int64 other_pages = 1 + meta.quantizer.blocks + meta.directory.blocks;
+    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.directory.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages;
 
-    Datum values[22];
-    bool nulls[22] = {};
+    Datum values[26];
+    bool nulls[26] = {};
     int n = 0;
-    values[n++] = CStringGetTextDatum("ivf");
+    values[n++] = CStringGetTextDatum(meta.access_method == static_cast<uint8>(AmKind::kPq) ? "pq" : "ivf");
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
     values[n++] = CStringGetTextDatum(code_name(meta.code));
+    nulls[n] = meta.subvectors == 0;
+    values[n++] = Int32GetDatum(meta.subvectors);
+    nulls[n] = meta.bits == 0;
+    values[n++] = Int32GetDatum(meta.bits);
+    TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
+    char transform[32];
+    core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
+    values[n++] = CStringGetTextDatum(transform);
+    values[n++] = CStringGetTextDatum(meta.reorder == static_cast<uint8>(Reorder::kHeap) ? "heap" : "off");
     values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
     values[n++] = Int64GetDatum(static_cast<int64>(total));
@@ -97,6 +107,7 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->pages_read));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_scored));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
     if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

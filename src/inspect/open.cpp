@@ -57,7 +57,7 @@ const char* metric_name(uint8 metric) {
 }
 
 const char* code_name(uint8 code) {
-    static const char* const names[] = {"f32", "f16", "sq8"};
+    static const char* const names[] = {"f32", "f16", "sq8", "pq", "pq4"};
     return code < kNumCodeKinds ? names[code] : "unknown";
 }
 

@@ -8,7 +8,11 @@ enum class Metric : uint8_t { kL2 = 0, kInnerProduct = 1, kCosine = 2, kL1 = 3 }
 inline constexpr int kNumMetrics = 4;
 
 // How a row's vector is kept in the posting lists.
-enum class CodeKind : uint8_t { kF32 = 0, kF16 = 1, kSq8 = 2 };
-inline constexpr int kNumCodeKinds = 3;
+// kPq: product codes row after row; kPq4: of 4 bits, in blocks of 32 rows for the register scan.
+enum class CodeKind : uint8_t { kF32 = 0, kF16 = 1, kSq8 = 2, kPq = 3, kPq4 = 4 };
+inline constexpr int kNumCodeKinds = 5;
+
+// From what the rows that the codes chose are put in order again.
+enum class Reorder : uint8_t { kOff = 0, kHeap = 1 };
 
 }  // namespace vectorq

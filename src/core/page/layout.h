@@ -22,7 +22,8 @@ enum class PageKind : uint16_t {
     kMeta = 1,
     kCentroids = 2,         // f32 (lists, dims)
     kCompactCentroids = 3,  // see compact_centroids.h
-    kQuantizer = 4,         // sq8: f32 offset (dims), f32 scale (dims)
+    kQuantizer = 4,         // sq8: f32 offset (dims), f32 scale (dims); pq: codebook (pq.h)
+    kTransform = 7,         // f32 matrix (code_dims, dims), f32 offset (code_dims)
     kDirectory = 5,         // DirectoryEntry (lists), whole entries per page
     kPosting = 6,
 };

@@ -25,24 +25,32 @@ struct MetaPage {
     uint32_t magic;
     uint32_t version;
     uint32_t page_bytes;
-    uint32_t dims;
+    uint32_t dims;             // of the column
     uint8_t access_method;     // AmKind
     uint8_t metric;            // Metric
     uint8_t element;           // ElementType of the column
     uint8_t code;              // CodeKind in the pages; flat when not trained
     uint8_t wanted_code;       // CodeKind that the options ask for
-    uint8_t reserved0;         // 0
+    uint8_t transform;         // TransformKind; 0 = none
     uint16_t flags;            // MetaFlags
     uint32_t lists;            // lists in the index
     uint32_t wanted_lists;     // the option; 0 = automatic
     uint32_t training_rows;    // rows that trained it
     uint32_t seed;
+    uint32_t code_dims;        // of centroids and codes: dims, or what a transform makes of them
+    uint16_t subvectors;       // m of product codes, else 0
+    uint8_t bits;              // of a product code, else 0
+    uint8_t reorder;           // Reorder
+    uint16_t opq_m;            // of an opq transform, else 0
+    uint16_t reserved0;        // 0
+    uint32_t reserved2;        // 0
     uint32_t extent_pages;     // geometry of the posting extents, checked at open
     uint32_t extent_capacity;  // rows in an extent
     uint64_t rows;             // as of the last build or vacuum
     Region centroids;
     Region compact;
-    Region quantizer;
+    Region quantizer;          // sq8: offset, scale; pq: codebook
+    Region transform_matrix;   // f32 (code_dims, dims), then f32 offset (code_dims)
     Region directory;
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
@@ -50,7 +58,7 @@ struct MetaPage {
     uint32_t crc;
 };
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 136);
-static_assert(offsetof(MetaPage, rows) == 48 && offsetof(MetaPage, crc) == 132);
+static_assert(sizeof(MetaPage) == 168);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, crc) == 164);
 
 }  // namespace vectorq

@@ -41,25 +41,27 @@ struct ExtentGeometry {
     uint32_t scalar_bytes;     // 4 or 0, per row
     uint32_t scalars_offset;   // in the stream
     uint32_t codes_offset;     // in the stream, a multiple of 8
+    uint32_t block_bytes;      // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
 };
 
 constexpr uint32_t RoundUp(uint32_t value, uint32_t to) noexcept { return (value + to - 1) / to * to; }
 
 constexpr ExtentGeometry GeometryFor(uint32_t payload, uint32_t code_bytes, bool has_scalar, uint32_t pages,
                                      uint32_t capacity) noexcept {
-    ExtentGeometry g{payload, pages, capacity, code_bytes, has_scalar ? 4u : 0u, 0, 0};
+    ExtentGeometry g{payload, pages, capacity, code_bytes, has_scalar ? 4u : 0u, 0, 0, 0};
     g.scalars_offset = RoundUp(static_cast<uint32_t>(sizeof(PostingHeader)) + kTidBytes * capacity, 4);
     g.codes_offset = RoundUp(g.scalars_offset + g.scalar_bytes * capacity, 8);
     return g;
 }
 
 // The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.
-constexpr ExtentGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar) noexcept {
+constexpr ExtentGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
+                                        uint32_t max_pages = kMaxExtentPages) noexcept {
     const uint32_t payload = PayloadBytes(page_bytes);
     const uint32_t row_bytes = code_bytes + kTidBytes + (has_scalar ? 4 : 0);
     ExtentGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
-    for (uint32_t pages = 1; pages <= kMaxExtentPages; pages++) {
+    for (uint32_t pages = 1; pages <= max_pages; pages++) {
         const uint32_t bytes = payload * pages;
         if (bytes < row_bytes + 24) continue;
         uint32_t capacity = (bytes - 8) / row_bytes;
@@ -77,6 +79,15 @@ constexpr ExtentGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes
         if (waste <= 64) break;
     }
     return best;  // capacity 0: impossible
+}
+
+// Codes of 4 bits in blocks of 32 rows, one page an extent. Capacity 0: a block does not fit a page.
+constexpr ExtentGeometry ChooseBlockGeometry(uint32_t page_bytes, uint32_t code_bytes, uint32_t block_bytes) noexcept {
+    const uint32_t payload = PayloadBytes(page_bytes);
+    const uint32_t blocks = (payload - 16) / (block_bytes + 32 * kTidBytes);
+    ExtentGeometry g = GeometryFor(payload, code_bytes, false, 1, 32 * blocks);
+    g.block_bytes = block_bytes;
+    return g;
 }
 
 // 16,000 dimensions of f32 fit, and everyday sizes leave little unused.

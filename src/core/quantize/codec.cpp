@@ -1,6 +1,7 @@
 // See codec.h.
 #include "core/quantize/codec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -12,12 +13,13 @@ size_t CodeElementBytes(CodeKind kind) noexcept {
     switch (kind) {
         case CodeKind::kF32: return 4;
         case CodeKind::kF16: return 2;
-        case CodeKind::kSq8: return 1;
+        default: return 1;
     }
-    return 0;
 }
 
-size_t CodeBytes(CodeKind kind, size_t dims) noexcept { return CodeElementBytes(kind) * dims; }
+size_t CodeBytes(const Codec& codec) noexcept {
+    return IsProductCode(codec.kind) ? PqCodeBytes(codec.pq) : CodeElementBytes(codec.kind) * codec.dims;
+}
 
 bool CodeHasScalar(CodeKind kind, Metric metric) noexcept { return kind == CodeKind::kSq8 && metric == Metric::kL2; }
 
@@ -25,33 +27,71 @@ static bool IsDotMetric(Metric metric) noexcept {
     return metric == Metric::kInnerProduct || metric == Metric::kCosine;
 }
 
-bool EncodeRow(const Codec& codec, const float* x, const float* centroid, uint8_t* code, float* scalar) noexcept {
-    switch (codec.kind) {
-        case CodeKind::kF32: std::memcpy(code, x, codec.dims * sizeof(float)); return true;
-        case CodeKind::kF16:
-            for (uint32_t d = 0; d < codec.dims; d++)
-                if (!(std::fabs(x[d]) < 65520.0f)) return false;  // rounds to infinity from here on
-            F32ToF16(x, codec.dims, reinterpret_cast<half*>(code));
-            return true;
-        case CodeKind::kSq8: {
-            float sq_norm = 0;
-            EncodeSq8(codec.sq8_offset, codec.sq8_scale, x, centroid, codec.dims, code, &sq_norm);
-            if (CodeHasScalar(codec.kind, codec.metric)) *scalar = sq_norm;
-            return true;
-        }
-    }
-    return false;
+// ---- rows
+
+// Product codes are made of so many rows at a time: enough to pay for preparing the codebook.
+static constexpr size_t kPqEncodeRows = 1024;
+
+size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept {
+    if (!IsProductCode(codec.kind)) return 1;
+    const size_t part = std::min(rows, kPqEncodeRows);
+    return part * codec.dims + PqEncodeScratchFloats(codec.pq) + (part * PqCodeBytes(codec.pq) + 3) / 4;
 }
 
-void DecodeRow(const Codec& codec, const uint8_t* code, const float* centroid, float* x) noexcept {
-    switch (codec.kind) {
-        case CodeKind::kF32: std::memcpy(x, code, codec.dims * sizeof(float)); return;
-        case CodeKind::kF16: F16ToF32(reinterpret_cast<const half*>(code), codec.dims, x); return;
-        case CodeKind::kSq8:
-            for (uint32_t d = 0; d < codec.dims; d++)
-                x[d] = centroid[d] + codec.sq8_offset[d] + codec.sq8_scale[d] * static_cast<float>(code[d]);
-            return;
+static bool EncodeF16(const float* x, size_t dims, uint8_t* code) noexcept {
+    for (size_t d = 0; d < dims; d++)
+        if (!(std::fabs(x[d]) < 65520.0f)) return false;  // rounds to infinity from here on
+    F32ToF16(x, dims, reinterpret_cast<half*>(code));
+    return true;
+}
+
+static void EncodeProductCodes(const Codec& codec, const float* rows, size_t count, const float* centroids,
+                               const uint32_t* list, const RowSink& sink, float* scratch) noexcept {
+    const size_t dims = codec.dims, code_bytes = PqCodeBytes(codec.pq);
+    for (size_t begin = 0; begin < count; begin += kPqEncodeRows) {
+        const size_t part = std::min(kPqEncodeRows, count - begin);
+        float* residuals = scratch;
+        float* encode_scratch = residuals + part * dims;
+        uint8_t* codes = reinterpret_cast<uint8_t*>(encode_scratch + PqEncodeScratchFloats(codec.pq));
+        for (size_t i = 0; i < part; i++) {
+            const float* x = rows + (begin + i) * dims;
+            const float* c = centroids + (list == nullptr ? 0 : list[begin + i] * dims);
+            for (size_t d = 0; d < dims; d++) residuals[i * dims + d] = x[d] - c[d];
+        }
+        EncodePq(codec.pq, codec.codebook, residuals, part, codes, encode_scratch);
+        for (size_t i = 0; i < part; i++)
+            std::memcpy(sink.base + (begin + i) * sink.stride + sink.code_at, codes + i * code_bytes, code_bytes);
     }
+}
+
+void EncodeRows(const Codec& codec, const float* rows, size_t count, const float* centroids, const uint32_t* list,
+                const RowSink& sink, float* scratch) noexcept {
+    const size_t dims = codec.dims;
+    std::memset(sink.fits, 1, count);
+    if (IsProductCode(codec.kind)) {
+        EncodeProductCodes(codec, rows, count, centroids, list, sink, scratch);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const float* x = rows + i * dims;
+        uint8_t* row = sink.base + i * sink.stride;
+        if (codec.kind == CodeKind::kF32) {
+            std::memcpy(row + sink.code_at, x, dims * sizeof(float));
+        } else if (codec.kind == CodeKind::kF16) {
+            sink.fits[i] = EncodeF16(x, dims, row + sink.code_at);
+        } else {
+            float sq_norm = 0;
+            const float* c = centroids + (list == nullptr ? 0 : list[i] * dims);
+            EncodeSq8(codec.sq8_offset, codec.sq8_scale, x, c, dims, row + sink.code_at, &sq_norm);
+            if (CodeHasScalar(codec.kind, codec.metric)) std::memcpy(row + sink.scalar_at, &sq_norm, sizeof(sq_norm));
+        }
+    }
+}
+
+// ---- queries
+
+size_t TableScratchFloats(const Codec& codec) noexcept {
+    return IsProductCode(codec.kind) ? PqTableFloats(codec.pq) + codec.dims : 2 * codec.dims;
 }
 
 static ListTable PrepareSq8Table(const Codec& codec, const float* query, const float* centroid,
@@ -69,8 +109,29 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
     return {table, -DotF32(query, centroid, dims) - bias, -1.0f, false};
 }
 
-ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch) noexcept {
+static ListTable PreparePqTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
+                                bool first) noexcept {
+    float* table = scratch;
+    float* input = scratch + PqTableFloats(codec.pq);
+    const size_t dims = codec.dims;
+    if (codec.metric == Metric::kL2) {
+        for (size_t d = 0; d < dims; d++) input[d] = query[d] - centroid[d];
+        if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
+        BuildPqTable(codec.pq, codec.codebook, PqTable::kL2, input, table);
+        return {table, 0.0f, 1.0f, false};
+    }
+    if (first) {
+        std::memcpy(input, query, dims * sizeof(float));
+        if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
+        BuildPqTable(codec.pq, codec.codebook, PqTable::kDot, input, table);
+    }
+    return {table, -DotF32(query, centroid, dims), -1.0f, false};
+}
+
+ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
+                           bool first) noexcept {
     if (codec.kind == CodeKind::kSq8) return PrepareSq8Table(codec, query, centroid, scratch);
+    if (IsProductCode(codec.kind)) return PreparePqTable(codec, query, centroid, scratch, first);
     return {query, 0.0f, IsDotMetric(codec.metric) ? -1.0f : 1.0f, false};
 }
 

@@ -1,20 +1,24 @@
 // Encoding of a row into a list, and the query-side table that scores such codes.
 // One place that knows which code needs what: the AM treats all codes alike.
 //
-//   distance(query, row) = bias + factor * kernel(table, code) [+ scalar of the row]
+//   distance(query, row) = bias + factor * sum(table, code) [+ scalar of the row]
 //
-// | code | kernel   | table             | bias                              | factor | scalar  |
-// | f32, f16 L2, L1 | query             | 0                                 | 1      | -       |
-// | f32, f16 IP/cos | query             | 0                                 | -1     | -       |
-// | sq8  L2         | (q-c)_d s_d       | |q-c|^2 - 2 sum (q-c)_d m_d       | -2     | |r^|^2  |
-// | sq8  IP/cos     | q_d s_d           | -<q,c> - sum q_d m_d              | -1     | -       |
+// | code            | sum over            | table         | bias                        | factor | scalar |
+// | f32, f16 L2, L1 | differences         | query         | 0                           | 1      | -      |
+// | f32, f16 IP/cos | products            | query         | 0                           | -1     | -      |
+// | sq8  L2         | products            | (q-c)_d s_d   | |q-c|^2 - 2 sum (q-c)_d m_d | -2     | |r^|^2 |
+// | sq8  IP/cos     | products            | q_d s_d       | -<q,c> - sum q_d m_d        | -1     | -      |
+// | pq   L2         | subspaces' entries  | |(q-c)_s-w|^2 | 0                           | 1      | -      |
+// | pq   IP/cos     | subspaces' entries  | <q_s, w>      | -<q,c>                      | -1     | -      |
 //
-// r^ = m + s * code is the decoded residual of a row from its centroid c (DESIGN: scan, step 1).
+// r^ = m + s * code is the decoded residual of a row from its centroid c (DESIGN: scan, step 1); w a
+// codeword of subspace s. pq4 is pq with the table rounded to 8 bits (lut16_scan.h), which the caller does.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 #include "core/base/kinds.h"
+#include "core/quantize/pq.h"
 #include "core/simd/distance.h"
 
 namespace vectorq {
@@ -23,35 +27,51 @@ namespace vectorq {
 struct Codec {
     Metric metric;
     CodeKind kind;
-    uint32_t dims;
+    uint32_t dims;            // of what is encoded (after a transform)
     const float* sq8_offset;  // (dims) m; sq8 only
     const float* sq8_scale;   // (dims) s; sq8 only
+    PqShape pq;               // pq, pq4 only
+    const float* codebook;    // pq, pq4 only
+    bool symmetric;           // pq: distances between codes (SDC) instead of query and code (ADC)
 };
 
-size_t CodeBytes(CodeKind kind, size_t dims) noexcept;
+// A code that row-major storage keeps in CodeBytes(); pq4 is packed into blocks by the page.
+size_t CodeBytes(const Codec& codec) noexcept;
 // Bytes of one element of a code: a code may be cut between elements only.
 size_t CodeElementBytes(CodeKind kind) noexcept;
 // True when each row carries one f32 beside its code.
 bool CodeHasScalar(CodeKind kind, Metric metric) noexcept;
+inline bool IsProductCode(CodeKind kind) noexcept { return kind == CodeKind::kPq || kind == CodeKind::kPq4; }
 
-// Writes the code of x (dims) in the list of `centroid` (dims). False if x does not fit the code
-// (a value beyond half precision).
-bool EncodeRow(const Codec& codec, const float* x, const float* centroid, uint8_t* code, float* scalar) noexcept;
+// Where encoded rows go: row i's code to base + i * stride + code_at, its scalar to … + scalar_at.
+struct RowSink {
+    uint8_t* base;
+    size_t stride, code_at, scalar_at;
+    uint8_t* fits;  // (rows): 0 for a row that does not fit the code (a value beyond half precision)
+};
 
-// Inverse of EncodeRow, up to the code's error.
-void DecodeRow(const Codec& codec, const uint8_t* code, const float* centroid, float* x) noexcept;
+// Floats of scratch for EncodeRows of at most `rows` rows.
+size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept;
+// Encodes rows (count, dims); row i lies in list[i] of centroids (lists, dims), or all rows in the one
+// centroid when list is null.
+void EncodeRows(const Codec& codec, const float* rows, size_t count, const float* centroids, const uint32_t* list,
+                const RowSink& sink, float* scratch) noexcept;
 
 struct ListTable {
-    const float* table;  // (dims), `query` itself or `scratch`
+    const float* table;  // the query itself, or scratch
     float bias;
     float factor;
     bool has_scalar;
 };
 
-// Table for scoring the rows of one list. scratch holds 2 * dims floats and lives as long as the table.
-ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch) noexcept;
+// Floats of scratch for PrepareListTable.
+size_t TableScratchFloats(const Codec& codec) noexcept;
+// Table for scoring the rows of one list; scratch lives as long as it does. first: no list of this query
+// was prepared in this scratch yet (tables that do not depend on the list are kept).
+ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
+                           bool first) noexcept;
 
-// The kernel that goes with the codec; resolve once a scan.
+// The kernel that goes with the codec (not for product codes); resolve once a scan.
 BlockFn CodecKernel(const Codec& codec) noexcept;
 
 }  // namespace vectorq

@@ -1,0 +1,16 @@
+// Exact distances for the rows that lossy codes chose, from the heap.
+#pragma once
+#include "am/scan_state.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+// Replaces the collected rows by those of them that the snapshot sees, in order of their exact
+// distance (state->results, state->count). Holds no lock; a heap page is pinned while one row is read.
+void reorder_from_heap(IndexScanDesc scan, ScanState* state);
+
+// How many rows to collect and put in order at a time: vectorq.reorder_rows, or by what the executor took
+// from the last scan of this index and how coarse the code is.
+Size reorder_batch(const IndexCache* cache);
+
+}  // namespace vectorq
