@@ -37,3 +37,8 @@ CREATE OPERATOR CLASS halfvec_cosine_ops
     FOR TYPE halfvec USING pq AS
     OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
     FUNCTION 1 vectorq_halfvec_cosine_support(internal);
+CREATE FUNCTION vectorq_from_factory(factory text, OUT access_method text, OUT options text)
+    AS 'MODULE_PATHNAME', 'vectorq_from_factory' LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION vectorq_from_factory(text) IS
+    'a FAISS index_factory string as access method and options of CREATE INDEX';

@@ -45,7 +45,11 @@ static void train_transform(Build* b) {
     if (dot_metric(b)) transform.offset.Fill(0.0f);
     const size_t in = transform.in_dims, out = transform.out_dims;
     o->transform.Resize(in * out + out);
-    std::copy_n(transform.matrix.data(), in * out, o->transform.data());
+    if (transform.matrix.rows() > 0)
+        std::copy_n(transform.matrix.data(), in * out, o->transform.data());
+    else  // centring alone
+        for (size_t i = 0; i < out; i++)
+            for (size_t j = 0; j < in; j++) o->transform[i * in + j] = i == j ? 1.0f : 0.0f;
     std::copy_n(transform.offset.data(), out, o->transform.data() + in * out);
     Matrix made(o->sample.rows(), out);
     ParallelFor(o->sample.rows(), 1024, b->threads, o->stop, [&](size_t begin, size_t end, int) {
@@ -109,7 +113,7 @@ void build_train(Build* b) {
         b->lists = std::min(b->lists, rows);
         core_call([&] { train(b); });
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
-        if (b->lists < wanted && b->options.lists > 0)
+        if (b->lists + wanted / 20 < wanted && b->options.lists > 0)
             ereport(NOTICE, (errmsg_plural("index \"%s\" has %u list instead of %u",
                                            "index \"%s\" has %u lists instead of %u", b->lists,
                                            RelationGetRelationName(b->index), b->lists, wanted),

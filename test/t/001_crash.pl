@@ -20,6 +20,7 @@ $node->safe_psql('postgres', q{
     INSERT INTO wide (v) SELECT random_vector(1536) FROM generate_series(1, 400);
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 20);
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8);
+    CREATE INDEX t_pq4 ON t USING ivf (v vector_ip_ops) WITH (lists = 20, quantizer = pq, bits = 4);
     CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 4);
 });
 
@@ -66,9 +67,10 @@ for my $round (1 .. 4)
     for (1 .. 300) { last unless kill 0, $pid; select undef, undef, undef, 0.1; }
     $node->start;
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
-        for qw(t_flat t_sq8 wide_v);
+        for qw(t_flat t_sq8 t_pq4 wide_v);
     is(all_rows_found('t', 't_flat', '<->'), '0|0|0', "round $round: flat index has every row once");
     is(all_rows_found('t', 't_sq8', '<=>'), '0|0|0', "round $round: sq8 index has every row once");
+    is(all_rows_found('t', 't_pq4', '<#>'), '0|0|0', "round $round: 4-bit index has every row once");
     is(all_rows_found('wide', 'wide_v', '<->'), '0|0|0', "round $round: index of wide vectors has every row once");
 }
 $node->stop;

@@ -19,6 +19,7 @@ $node->safe_psql('postgres', q{
     INSERT INTO t (v) SELECT rv() FROM generate_series(1, 1500);
     INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 60);
     CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 8);
+    CREATE INDEX t_p ON t USING pq (v vector_cosine_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX w_v ON w USING ivf (v);
     -- in one statement, so in one snapshot; the index scan runs first
     CREATE FUNCTION compare() RETURNS void LANGUAGE plpgsql AS $$
@@ -32,6 +33,10 @@ $node->safe_psql('postgres', q{
             INSERT INTO mismatches VALUES (format('t: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
         END IF;
         SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <=> '[1,0,0,0,0,0,0,0]' LIMIT 1000000) s;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('t by pq: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM w;
@@ -73,6 +78,7 @@ for my $run (@runs)
 is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and table agree in every snapshot');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
 # vacuum gives the room of dead rows to new ones
 $node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");
