@@ -1,4 +1,5 @@
 // 4-bit codes in blocks of 32: each SIMD target must give the reference's bits.
+#define HWY_WANT_AVX3_DL  // as lut16_scan.cpp
 #include "core/simd/lut16_scan.h"
 
 #include <algorithm>

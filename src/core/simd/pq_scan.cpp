@@ -16,15 +16,21 @@ constexpr size_t kPairRows = 64;
 // Bytes of code whose merged tables lie on the stack at a time: 16 kB, half of a small L1 cache.
 constexpr size_t kPairsAtOnce = 16;
 
-// The kBits bytes that hold 8 codes, as one number.
-template <uint32_t kBits>
-inline uint64_t LoadGroup(const uint8_t* bytes) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes, kBits);
+inline uint64_t Load32(const uint8_t* from) {
+    uint32_t word;
+    std::memcpy(&word, from, 4);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
+    word = __builtin_bswap32(word);
 #endif
     return word;
+}
+// The kBits bytes that hold 8 codes, as one number. Two loads that may overlap: copying 5, 6 or 7
+// bytes into a word waits for its parts on the way through memory (1.1 ns a lookup, not 0.2).
+template <uint32_t kBits>
+inline uint64_t LoadGroup(const uint8_t* bytes) {
+    const uint64_t low = Load32(bytes);
+    if constexpr (kBits == 4) return low;
+    return low | Load32(bytes + kBits - 4) << 8 * (kBits - 4);
 }
 
 // kRows rows at once: their additions, each waiting for the one before, overlap.
