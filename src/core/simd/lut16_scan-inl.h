@@ -43,7 +43,8 @@ struct Lut16Kernel {
         return _mm512_ternarylogic_epi32(nibbles, low, subspace, 0xEA);  // (a & b) | c
     }
     // sum + the four neighbours. As assembly because Highway 1.0.3 asks the compiler for avxvnni (the
-    // 256-bit form) where its check of the processor is for avx512vnni; every VBMI2 processor has it.
+    // 256-bit form) where its check of the processor is for avx512vnni. That check names VBMI2 and may
+    // leave out VBMI, which all processors with VBMI2 have.
     static HWY_INLINE void AddFours(__m512i& sum, __m512i bytes, __m512i ones) {
         asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(ones));
     }
