@@ -133,7 +133,7 @@ TEST(Pq, ScanEqualsReferenceAndStaysInside) {
         for (const PqShape& shape : kShapes) {
             const size_t bytes = PqCodeBytes(shape);
             const Matrix table = RandomMatrix(1, PqTableFloats(shape), 5);
-            for (const size_t rows : {1, 2, 3, 63, 64, 65, 200}) {
+            for (const size_t rows : {1, 2, 3, 23, 24, 25, 200}) {
                 for (const size_t gap : {0, 3}) {
                     const size_t stride = bytes + gap;
                     Guarded codes(rows * stride - gap);
@@ -149,6 +149,22 @@ TEST(Pq, ScanEqualsReferenceAndStaysInside) {
                     reference::ScanPqRows(table.data(), codes.data(), stride, rows, shape, want.data());
                     for (size_t i = 0; i < rows; i++) ASSERT_NEAR(got[i], want[i], 1e-5f * float(1 + shape.m));
                 }
+            }
+        }
+    });
+}
+
+TEST(Pq, MergedTablesAreSumsOfTwo) {
+    ForEachTarget([&] {
+        for (const size_t m : {1, 2, 3, 8, 65}) {
+            const Matrix table = RandomMatrix(1, m * 16, m);
+            Guarded merged((m + 1) / 2 * 1024);
+            const float* got = reinterpret_cast<float*>(merged.data());
+            MergePqTables(table.data(), m, reinterpret_cast<float*>(merged.data()));
+            for (size_t i = 0; i < (m + 1) / 2 * 256; i++) {
+                const size_t s = i / 256 * 2;
+                const float high = s + 1 < m ? table.data()[s * 16 + 16 + i / 16 % 16] : 0.0f;
+                ASSERT_EQ(got[i], table.data()[s * 16 + i % 16] + high);
             }
         }
     });

@@ -83,6 +83,11 @@ enum class PqTable { kL2, kDot };
 // and L2 pass query - centroid.
 void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query, float* table) noexcept;
 
+// For 4-bit codes: merged ((m + 1) / 2, 256) := the sums of the two tables that one byte of code
+// names, merged[b][byte] = table[2b][byte & 15] + table[2b + 1][byte >> 4]. ScanPqRows with it and the
+// shape {dims, (m + 1) / 2, 8} does half as many lookups; worth it from some 24 rows a table on.
+void MergePqTables(const float* table, size_t m, float* merged) noexcept;
+
 // Paper: SDC. quantized (dims) := the decoded code of query; a table built from it gives the
 // codeword-to-codeword distances. query and quantized may be the same.
 void QuantizeQuery(const PqShape& shape, const float* codebook, const float* query, float* quantized) noexcept;

@@ -42,6 +42,12 @@ struct Lut16Kernel {
         const __m512i low = _mm512_set1_epi8(0x0F), subspace = _mm512_set1_epi32(0x30201000);
         return _mm512_ternarylogic_epi32(nibbles, low, subspace, 0xEA);  // (a & b) | c
     }
+    // sum + the four neighbours. As assembly because Highway 1.0.3 asks the compiler for avxvnni (the
+    // 256-bit form) where its check of the processor is for avx512vnni. That check names VBMI2 and may
+    // leave out VBMI, which all processors with VBMI2 have.
+    static HWY_INLINE void AddFours(__m512i& sum, __m512i bytes, __m512i ones) {
+        asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(ones));
+    }
     static HWY_INLINE void Step(__m512i codes, __m512i table, __m512i& sum_low, __m512i& sum_high) {
         // Byte 4 * r + g of the result is byte 16 * g + r: of row r (and r + 16), subspace g.
         const __m512i transpose = _mm512_set_epi32(
@@ -51,8 +57,8 @@ struct Lut16Kernel {
         const __m512i by_row = _mm512_permutexvar_epi8(transpose, codes);
         const __m512i low = _mm512_permutexvar_epi8(Index(by_row), table);
         const __m512i high = _mm512_permutexvar_epi8(Index(_mm512_srli_epi16(by_row, 4)), table);
-        sum_low = _mm512_dpbusd_epi32(sum_low, low, ones);
-        sum_high = _mm512_dpbusd_epi32(sum_high, high, ones);
+        AddFours(sum_low, low, ones);
+        AddFours(sum_high, high, ones);
     }
     static HWY_INLINE void Store(__m512i low, __m512i high, uint16_t* sums) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm512_cvtepi32_epi16(low));
@@ -118,23 +124,34 @@ struct Lut16Kernel {
     }
 
     // Rows 0..15 are even[0], odd[0], even[1], ... in each 128-bit lane; the lanes add up.
+#if HWY_HAVE_SCALABLE
     static HWY_INLINE void Store(V16 all, V16 odd, uint16_t* HWY_RESTRICT sums) {
         const D16 d16;
-        const V16 even = hn::Sub(all, hn::ShiftLeft<8>(odd));
         HWY_ALIGN uint16_t e[hn::MaxLanes(D16())];
         HWY_ALIGN uint16_t o[hn::MaxLanes(D16())];
-        hn::Store(even, d16, e);
+        hn::Store(hn::Sub(all, hn::ShiftLeft<8>(odd)), d16, e);
         hn::Store(odd, d16, o);
-        for (size_t i = 0; i < 8; i++) {
-            uint16_t sum_even = 0, sum_odd = 0;
-            for (size_t lane = i; lane < hn::Lanes(d16); lane += 8) {
-                sum_even = uint16_t(sum_even + e[lane]);
-                sum_odd = uint16_t(sum_odd + o[lane]);
-            }
-            sums[2 * i] = sum_even;
-            sums[2 * i + 1] = sum_odd;
+        for (size_t i = 0; i < 16; i++) {
+            uint16_t sum = 0;
+            for (size_t lane = i / 2; lane < hn::Lanes(d16); lane += 8) sum = uint16_t(sum + (i % 2 == 0 ? e : o)[lane]);
+            sums[i] = sum;
         }
     }
+#else
+    template <class D>
+    static HWY_INLINE void StoreFolded(D d, hn::Vec<D> all, hn::Vec<D> odd, uint16_t* HWY_RESTRICT sums) {
+        if constexpr (hn::MaxLanes(D()) == 8) {
+            const hn::Vec<D> even = hn::Sub(all, hn::ShiftLeft<8>(odd));
+            hn::StoreU(hn::InterleaveLower(d, even, odd), d, sums);
+            hn::StoreU(hn::InterleaveUpper(d, even, odd), d, sums + 8);
+        } else {
+            const hn::Half<D> dh;
+            StoreFolded(dh, hn::Add(hn::LowerHalf(dh, all), hn::UpperHalf(dh, all)),
+                        hn::Add(hn::LowerHalf(dh, odd), hn::UpperHalf(dh, odd)), sums);
+        }
+    }
+    static HWY_INLINE void Store(V16 all, V16 odd, uint16_t* HWY_RESTRICT sums) { StoreFolded(D16(), all, odd, sums); }
+#endif
 
     template <size_t kCount>
     static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t, size_t bytes,

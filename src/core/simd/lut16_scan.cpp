@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+// Highway compiles for Ice Lake and later (VBMI, VNNI) on demand only.
+#define HWY_WANT_AVX3_DL
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/lut16_scan.cpp"
 #include "hwy/foreach_target.h"
