@@ -29,4 +29,5 @@ asan:
 include test/core/core.mk
 include test/demo.mk
 include test/bench.mk
+include test/bench/micro_pq.mk
 include test/help.mk
