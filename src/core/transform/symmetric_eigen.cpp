@@ -17,12 +17,12 @@
 namespace vectorq {
 namespace {
 
-constexpr size_t kBlock = 48;
+constexpr size_t kBlock = 32;
 constexpr int kMaxSweeps = 30;
 // Off-diagonal norm over the whole norm at which it ends. The input is a sum of float products.
-constexpr double kTolerance = 1e-10;
+constexpr double kTolerance = 1e-7;
 // A pair whose off-diagonal part is below this share of the norm is left alone.
-constexpr double kSkip = 1e-12;
+constexpr double kSkip = 1e-9;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 

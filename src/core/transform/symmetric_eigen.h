@@ -16,6 +16,6 @@ struct EigenSystem {
 // every few milliseconds. The sign of each vector makes its largest component positive.
 EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers);
 
-inline constexpr size_t kDirectDims = 256;  // 20 ms
+inline constexpr size_t kDirectDims = 384;  // 60 ms
 
 }  // namespace vectorq
