@@ -176,16 +176,16 @@ TEST(Transform, RotationKeepsDistances) {
     }
 }
 
-TEST(Transform, LargeProblemUsesJacobiAndIsRight) {
+TEST(Transform, BlockJacobiFindsTheEigenvectors) {
     StopToken stop;
-    const size_t dims = kDirectDims + 40;
+    const size_t dims = 150;
     const Matrix x = Correlated(1500, dims, 10);
     const Workers workers{2, stop};
     const MatrixF64 c = Covariance(CenterSample(x, x.rows(), workers), workers);
     MatrixF64 copy(dims, dims);
     std::copy_n(c.data.data(), dims * dims, copy.data.data());
-    const EigenSystem eigen = DecomposeSymmetric(std::move(copy), workers);
-    for (size_t i = 0; i < dims; i += 37) {
+    const EigenSystem eigen = DecomposeSymmetric(std::move(copy), workers, 64);
+    for (size_t i = 0; i < dims; i += 13) {
         for (size_t r = 0; r < dims; r++) {
             double sum = -eigen.values[i] * eigen.vectors.row(i)[r];
             for (size_t d = 0; d < dims; d++) sum += c.row(r)[d] * eigen.vectors.row(i)[d];

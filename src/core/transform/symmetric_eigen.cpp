@@ -180,13 +180,13 @@ void FixSigns(MatrixF64& vectors) {
 
 }  // namespace
 
-EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers) {
+EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers, size_t direct_dims) {
     const size_t n = matrix.rows;
     EigenSystem out;
     out.values.resize(n);
     out.vectors = MatrixF64(n, n);
     workers.stop.ThrowIfStopped();
-    if (n <= kDirectDims) {
+    if (n <= direct_dims) {
         if (n > 0) DirectEigen(matrix.data.data(), n, out.values.data(), out.vectors.data.data());
     } else {
         Jacobi jacobi(matrix, workers);
