@@ -22,7 +22,7 @@ constexpr size_t kCodewords = 256;
 constexpr size_t kMaxRows = 256 * 256;  // as FAISS
 constexpr int kMaxRounds = 50;          // as FAISS
 constexpr int kSeedIterations = 8;      // of the first k-means
-constexpr double kMaxWork = 2.5e12;     // multiply-adds of all rounds: some 25 s on two threads
+constexpr double kMaxWork = 8e11;       // multiply-adds of all rounds: some 10 s on two idle cores
 constexpr size_t kRowBlock = 2048;
 // Ends when the error fell by less than this share over kPatience rounds.
 constexpr double kMinImprovement = 1e-3;
