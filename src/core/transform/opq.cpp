@@ -22,7 +22,7 @@ constexpr size_t kCodewords = 256;
 constexpr size_t kMaxRows = 256 * 256;  // as FAISS
 constexpr int kMaxRounds = 50;          // as FAISS
 constexpr int kSeedIterations = 8;      // of the first k-means
-constexpr double kMaxWork = 2.5e12;     // multiply-adds of all rounds: some 25 s on two threads
+constexpr double kMaxWork = 8e11;       // multiply-adds of all rounds: some 10 s on two idle cores
 constexpr size_t kRowBlock = 2048;
 // Ends when the error fell by less than this share over kPatience rounds.
 constexpr double kMinImprovement = 1e-3;
@@ -47,10 +47,27 @@ public:
         });
     }
 
-    Matrix Run(int rounds) {
-        std::vector<double> errors;
+    // First books and their error: how good a start `a` is.
+    double Start() {
         Project();
         FirstBooks();
+        return Encode();
+    }
+    // Starts anew from another rotation of the same shape if that has the lower error.
+    void TryStart(Matrix other) {
+        const double error = Start();
+        Matrix old_a = std::move(a_);
+        std::vector<Matrix> old_books = std::move(books_);
+        a_ = std::move(other);
+        books_ = std::vector<Matrix>(m_);
+        if (Start() < error) return;
+        a_ = std::move(old_a);
+        books_ = std::move(old_books);
+        Project();
+    }
+
+    Matrix Run(int rounds) {
+        std::vector<double> errors;
         for (int round = 0; round < rounds; round++) {
             if (round > 0) Project();
             errors.push_back(Encode());
@@ -187,7 +204,20 @@ size_t OpqRows(size_t sample_rows, size_t in_dims, size_t out_dims) noexcept {
 Matrix TrainOpq(const CenteredSample& sample, Matrix start, size_t m, uint64_t seed, const Workers& workers) {
     const double work = RoundWork(double(sample.rows), double(start.cols()), double(start.rows()));
     const int rounds = int(std::clamp(kMaxWork / work, 4.0, double(kMaxRounds)));
-    return Opq(sample, std::move(start), m, seed, workers).Run(rounds);
+    const size_t dims = start.cols();
+    const bool square = start.rows() == dims;
+    Opq opq(sample, std::move(start), m, seed, workers);
+    if (square) {
+        // Dimensions that come in related groups already (SIFT's histograms) can be a far
+        // better start than principal components, and the result is never worse than none.
+        Matrix identity(dims, dims);
+        std::memset(identity.data(), 0, dims * dims * sizeof(float));
+        for (size_t d = 0; d < dims; d++) identity.row(d)[d] = 1;
+        opq.TryStart(std::move(identity));
+    } else {
+        opq.Start();
+    }
+    return opq.Run(rounds);
 }
 
 size_t OpqBytes(size_t rows, size_t in_dims, size_t out_dims, size_t m, int threads) noexcept {
@@ -198,7 +228,7 @@ size_t OpqBytes(size_t rows, size_t in_dims, size_t out_dims, size_t m, int thre
     const size_t state = rows * (in_dims + out_dims + m) * sizeof(float) + m * kCodewords * (3 * width + 2) * sizeof(double);
     const size_t seeding = rows * width * sizeof(float) + KMeansBytes(rows, width, options);
     const size_t chunk = (size_t(1) << 21) * sizeof(float) + 1024 * (in_dims + out_dims) * sizeof(float);
-    const size_t products = chunk + in_dims * out_dims * (sizeof(double) + 5 * sizeof(float)) + out_dims * out_dims * sizeof(float);
+    const size_t products = chunk + in_dims * out_dims * (sizeof(double) + 6 * sizeof(float)) + out_dims * out_dims * sizeof(float);
     return state + std::max(seeding, products);
 }
 

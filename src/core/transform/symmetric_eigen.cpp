@@ -17,12 +17,12 @@
 namespace vectorq {
 namespace {
 
-constexpr size_t kBlock = 48;
+constexpr size_t kBlock = 32;
 constexpr int kMaxSweeps = 30;
 // Off-diagonal norm over the whole norm at which it ends. The input is a sum of float products.
-constexpr double kTolerance = 1e-10;
+constexpr double kTolerance = 1e-7;
 // A pair whose off-diagonal part is below this share of the norm is left alone.
-constexpr double kSkip = 1e-12;
+constexpr double kSkip = 1e-9;
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -180,13 +180,13 @@ void FixSigns(MatrixF64& vectors) {
 
 }  // namespace
 
-EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers) {
+EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers, size_t direct_dims) {
     const size_t n = matrix.rows;
     EigenSystem out;
     out.values.resize(n);
     out.vectors = MatrixF64(n, n);
     workers.stop.ThrowIfStopped();
-    if (n <= kDirectDims) {
+    if (n <= direct_dims) {
         if (n > 0) DirectEigen(matrix.data.data(), n, out.values.data(), out.vectors.data.data());
     } else {
         Jacobi jacobi(matrix, workers);

@@ -1,0 +1,243 @@
+// Transforms: option text, the product kernel on each target, and what learning promises.
+#include "core/transform/transform.h"
+
+#include <cmath>
+
+#include "core/cluster/assign.h"
+#include "core/cluster/kmeans.h"
+#include "core/transform/linear.h"
+#include "core/transform/symmetric_eigen.h"
+#include "test_support.h"
+
+namespace vectorq::test {
+namespace {
+
+Transform Train(const char* text, const Matrix& sample, int threads = 1, uint64_t seed = 7) {
+    StopToken stop;
+    return TrainTransform(ParseTransform(text), sample, seed, threads, stop);
+}
+double LargestGramError(const Matrix& a) {
+    double worst = 0;
+    for (size_t i = 0; i < a.rows(); i++) {
+        for (size_t j = 0; j < a.rows(); j++) {
+            double dot = 0;
+            for (size_t d = 0; d < a.cols(); d++) dot += double(a.row(i)[d]) * a.row(j)[d];
+            worst = std::max(worst, std::fabs(dot - (i == j ? 1 : 0)));
+        }
+    }
+    return worst;
+}
+// Rows with standard deviation 1 / (1 + d) along rotated axes, all far from the origin.
+Matrix Correlated(size_t rows, size_t dims, float offset) {
+    StopToken stop;
+    const Workers workers{1, stop};
+    Matrix z = RandomMatrix(rows, dims, 3);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t d = 0; d < dims; d++) z.row(i)[d] /= float(1 + d);
+    }
+    Matrix x = MultiplyTransposed(z, RandomOrthonormal(dims, dims, 5, workers), workers);
+    for (size_t i = 0; i < rows * dims; i++) x.data()[i] += offset;
+    return x;
+}
+Matrix Apply(const Transform& t, const Matrix& x) {
+    Matrix y(x.rows(), t.out_dims);
+    ApplyTransform(t, x.data(), x.rows(), y.data());
+    return y;
+}
+double CovarianceOf(const Matrix& y, size_t a, size_t b) {
+    double sa = 0, sb = 0, sab = 0;
+    for (size_t i = 0; i < y.rows(); i++) {
+        sa += y.row(i)[a];
+        sb += y.row(i)[b];
+        sab += double(y.row(i)[a]) * y.row(i)[b];
+    }
+    const double n = double(y.rows());
+    return sab / n - sa / n * sb / n;
+}
+double PqError(const Matrix& y, size_t m) {
+    StopToken stop;
+    double error = 0;
+    for (size_t s = 0; s < m; s++) {
+        const size_t begin = SubspaceBegin(y.cols(), m, s), width = SubspaceBegin(y.cols(), m, s + 1) - begin;
+        Matrix part(y.rows(), width);
+        for (size_t i = 0; i < y.rows(); i++) std::copy_n(y.row(i) + begin, width, part.row(i));
+        KMeansOptions options;
+        options.lists = 256;
+        const Matrix book = TrainKMeans(part, options, stop);
+        std::vector<uint32_t> id(y.rows());
+        std::vector<float> distance(y.rows());
+        Assigner(book, AssignMetric::kL2).Nearest(part.data(), y.rows(), id.data(), distance.data());
+        for (const float d : distance) error += d;
+    }
+    return error / double(y.rows());
+}
+
+TEST(TransformSpec, ReadsAndPrints) {
+    for (const char* text : {"none", "center", "pca64", "pcaw64", "pcar64", "pcawr64", "rr", "rr32", "opq16", "opq32_64"}) {
+        EXPECT_EQ(FormatTransform(ParseTransform(text)), text);
+    }
+    const TransformSpec spec = ParseTransform("OPQ16_64");
+    EXPECT_EQ(spec.kind, TransformKind::kOpq);
+    EXPECT_EQ(spec.opq_m, 16u);
+    EXPECT_EQ(spec.out_dims, 64u);
+    EXPECT_EQ(ResolveTransform(ParseTransform("opq8"), 96).out_dims, 96u);
+}
+
+TEST(TransformSpec, Rejects) {
+    for (const char* text : {"", "pca", "pca0", "pcax", "pca64x", "none3", "center1", "opq", "opq16_", "opq16_0", "rr99999999999",
+                             "lda4", "pca-3", "64", "opq_64"}) {
+        EXPECT_THROW(ParseTransform(text), Error) << text;
+    }
+    EXPECT_THROW(ResolveTransform(ParseTransform("pca65"), 64), Error);
+    EXPECT_THROW(ResolveTransform(ParseTransform("opq65"), 64), Error);
+    EXPECT_THROW(ResolveTransform(ParseTransform("opq16_8"), 64), Error);
+}
+
+TEST(Transform, ProductEqualsReferenceOnEveryTarget) {
+    ForEachTarget([] {
+        for (const size_t in : {1, 3, 15, 16, 33, 128, 513, 1100}) {
+            for (const size_t out : {1, 4, 7, 130}) {
+                for (const size_t count : {1, 2, 5, 19, 260}) {
+                    const Matrix x = RandomMatrix(count, in, 1), a = RandomMatrix(out, in, 2), b = RandomMatrix(1, out, 3);
+                    Guarded rows(count * in * 4), y(count * out * 4);
+                    std::memcpy(rows.data(), x.data(), count * in * 4);
+                    float* got = reinterpret_cast<float*>(y.data());
+                    ApplyTransform(a.data(), b.data(), in, out, reinterpret_cast<const float*>(rows.data()), count, got);
+                    std::vector<float> single(out);
+                    ApplyTransform(a.data(), b.data(), in, out, x.row(count - 1), 1, single.data());
+                    for (size_t i = 0; i < count; i++) {
+                        for (size_t j = 0; j < out; j++) {
+                            double want = b.data()[j];
+                            for (size_t d = 0; d < in; d++) want += double(x.row(i)[d]) * a.row(j)[d];
+                            ASSERT_NEAR(got[i * out + j], want, 1e-6 * double(in + 20)) << in << " " << out << " " << count;
+                        }
+                    }
+                    ASSERT_EQ(std::memcmp(single.data(), got + (count - 1) * out, out * 4), 0) << "a query is not as its row";
+                }
+            }
+        }
+    });
+}
+
+TEST(Transform, DoubleProductEqualsReferenceOnEveryTarget) {
+    ForEachTarget([] {
+        for (const size_t dims : {1, 7, 64, 300}) {
+            std::vector<double> x(9 * dims), a(6 * dims), got(54);
+            std::mt19937_64 random(1);
+            std::normal_distribution<double> normal;
+            for (double& v : x) v = normal(random);
+            for (double& v : a) v = normal(random);
+            MultiplyRows(x.data(), dims, 9, a.data(), dims, 6, dims, nullptr, got.data(), 6, ProductMode::kSet);
+            for (size_t i = 0; i < 54; i++) {
+                double want = 0;
+                for (size_t d = 0; d < dims; d++) want += x[i / 6 * dims + d] * a[i % 6 * dims + d];
+                ASSERT_NEAR(got[i], want, 1e-12 * double(dims + 1));
+            }
+        }
+    });
+}
+
+TEST(Transform, MatricesAreOrthonormal) {
+    const Matrix x = Correlated(2000, 40, 100);
+    for (const char* text : {"pca40", "pca7", "pcar16", "rr", "rr9", "opq4", "opq5_20"}) {
+        EXPECT_LT(LargestGramError(Train(text, x).matrix), 1e-5) << text;
+    }
+}
+
+TEST(Transform, PcaFindsTheVariances) {
+    const Matrix x = Correlated(20000, 32, 50);
+    const Matrix y = Apply(Train("pca8", x), x);
+    for (size_t i = 0; i < 8; i++) {
+        const double want = 1.0 / double((1 + i) * (1 + i));
+        EXPECT_NEAR(CovarianceOf(y, i, i), want, 0.05 * want);
+        for (size_t j = 0; j < i; j++) EXPECT_NEAR(CovarianceOf(y, i, j), 0, 1e-3);
+    }
+}
+
+TEST(Transform, WhiteningGivesUnitCovariance) {
+    const Matrix x = Correlated(5000, 24, 3);
+    for (const char* text : {"pcaw24", "pcawr16"}) {
+        const Matrix y = Apply(Train(text, x), x);
+        for (size_t i = 0; i < y.cols(); i++) {
+            for (size_t j = 0; j <= i; j++) EXPECT_NEAR(CovarianceOf(y, i, j), i == j ? 1 : 0, 5e-3) << text;
+        }
+    }
+}
+
+TEST(Transform, RotationKeepsDistances) {
+    const Matrix x = RandomMatrix(50, 100, 1), y = Apply(Train("rr", x), x);
+    for (size_t i = 1; i < 50; i++) {
+        double before = 0, after = 0;
+        for (size_t d = 0; d < 100; d++) {
+            before += std::pow(double(x.row(i)[d]) - x.row(0)[d], 2);
+            after += std::pow(double(y.row(i)[d]) - y.row(0)[d], 2);
+        }
+        EXPECT_NEAR(after, before, 1e-4 * before);
+    }
+}
+
+TEST(Transform, BlockJacobiFindsTheEigenvectors) {
+    StopToken stop;
+    const size_t dims = 150;
+    const Matrix x = Correlated(1500, dims, 10);
+    const Workers workers{2, stop};
+    const MatrixF64 c = Covariance(CenterSample(x, x.rows(), workers), workers);
+    MatrixF64 copy(dims, dims);
+    std::copy_n(c.data.data(), dims * dims, copy.data.data());
+    const EigenSystem eigen = DecomposeSymmetric(std::move(copy), workers, 64);
+    for (size_t i = 0; i < dims; i += 13) {
+        for (size_t r = 0; r < dims; r++) {
+            double sum = -eigen.values[i] * eigen.vectors.row(i)[r];
+            for (size_t d = 0; d < dims; d++) sum += c.row(r)[d] * eigen.vectors.row(i)[d];
+            ASSERT_NEAR(sum, 0, 1e-6 * eigen.values[0]);
+        }
+    }
+}
+
+TEST(Transform, OpqLowersTheQuantizationError) {
+    const Matrix x = Correlated(6000, 32, 20);
+    EXPECT_LT(PqError(Apply(Train("opq4", x), x), 4), 0.8 * PqError(x, 4));
+}
+
+TEST(Transform, SameOnAnyNumberOfThreads) {
+    const Matrix x = Correlated(3000, 40, 5);
+    for (const char* text : {"center", "pcawr20", "rr", "opq4", "opq3_20"}) {
+        const Transform a = Train(text, x, 1), b = Train(text, x, 3);
+        EXPECT_EQ(std::memcmp(a.offset.data(), b.offset.data(), a.out_dims * 4), 0) << text;
+        ASSERT_EQ(a.matrix.rows(), b.matrix.rows());
+        if (a.matrix.rows() == 0) continue;
+        EXPECT_EQ(std::memcmp(a.matrix.data(), b.matrix.data(), a.matrix.rows() * a.matrix.cols() * 4), 0) << text;
+    }
+}
+
+TEST(Transform, DegenerateSamplesStayFinite) {
+    Matrix equal(20, 12), few = RandomMatrix(5, 12, 1), one = RandomMatrix(1, 12, 2, 1e6f), huge = RandomMatrix(30, 12, 4);
+    for (size_t i = 0; i < 20 * 12; i++) equal.data()[i] = 0.1f * float(i % 12);
+    for (size_t i = 0; i < 30 * 12; i++) huge.data()[i] *= i % 12 == 3 ? 0.0f : 1e15f;
+    for (const Matrix* x : {&equal, &few, &one, &huge}) {
+        for (const char* text : {"none", "center", "pca12", "pcaw12", "pcawr5", "rr", "opq3", "opq2_5"}) {
+            const Transform t = Train(text, *x);
+            const Matrix y = Apply(t, *x);
+            for (size_t i = 0; i < y.rows() * y.cols(); i++) ASSERT_TRUE(std::isfinite(y.data()[i])) << text;
+            const bool whitens = std::string(text).find('w') != std::string::npos;
+            if (!whitens && t.matrix.rows() > 0) {
+                EXPECT_LT(LargestGramError(t.matrix), 1e-5) << text;
+            }
+        }
+    }
+    EXPECT_THROW(Train("pca3", Matrix(0, 12)), Error);
+}
+
+TEST(Transform, CancelIsAnswered) {
+    StopToken stop([] { return true; });
+    EXPECT_THROW(TrainTransform(ParseTransform("opq4"), RandomMatrix(500, 16, 1), 1, 2, stop), Error);
+}
+
+TEST(Transform, BalanceVarianceDealsOutEvenly) {
+    const std::vector<uint32_t> order = BalanceVariance({8, 4, 2, 1}, 2);
+    EXPECT_EQ(order, (std::vector<uint32_t>{0, 3, 1, 2}));
+    EXPECT_EQ(BalanceVariance({0, 0, 0}, 2).size(), 3u);
+}
+
+}  // namespace
+}  // namespace vectorq::test
