@@ -88,6 +88,8 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->info = info;
     b->opclass = opclass_of_index(index);
     b->options = index_options(index);
+    // The relcache entry may be rebuilt while we work.
+    b->options.transform_text = pstrdup(b->options.transform_text);
     b->dims = vector_column_dims(index);
     b->threads = build_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;

@@ -80,6 +80,18 @@ static uint32 lists_for(double rows) {
     return static_cast<uint32>(std::clamp(4.0 * std::sqrt(rows), 16.0, 200000.0));
 }
 
+// What the steps of training need beside the sample, at most; they come one after another.
+static double training_bytes(const Build* b, size_t rows, const KMeansOptions& options) {
+    double bytes = KMeansBytes(rows, b->codec.dims, options);
+    if (b->transform_kind != TransformKind::kNone) {
+        const TransformSpec spec = {b->transform_kind, b->codec.dims, b->opq_m};
+        const double learn = TransformTrainBytes(spec, rows, b->dims, b->threads);
+        bytes = std::max(bytes, learn + sizeof(float) * static_cast<double>(rows) * b->codec.dims);
+    }
+    if (IsProductCode(b->codec.kind)) bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows)));
+    return bytes;
+}
+
 // Most sample rows that fit: sample, centroids twice and what k-means needs beside them.
 static double rows_within_memory(const Build* b, uint32 lists) {
     const double row_bytes = sizeof(float) * static_cast<double>(b->dims);
@@ -88,8 +100,7 @@ static double rows_within_memory(const Build* b, uint32 lists) {
     options.threads = b->threads;
     double rows = b->memory / row_bytes;
     for (int i = 0; i < 50; i++) {
-        const double bytes = rows * row_bytes + KMeansBytes(static_cast<size_t>(rows), b->dims, options);
-        if (bytes <= b->memory) return rows;
+        if (rows * row_bytes + training_bytes(b, static_cast<size_t>(rows), options) <= b->memory) return rows;
         rows *= 0.9;
     }
     return rows;

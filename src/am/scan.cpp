@@ -81,7 +81,10 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
     if (cache->codec.kind == CodeKind::kPq4) {
         state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
-        state->sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));
+        if (cache->codec.pq.m <= kLut16MaxM)
+            state->sums = static_cast<uint16*>(palloc(sizeof(uint16) * capacity));
+        else
+            state->wide_sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));
     } else if (cache->codec.kind != CodeKind::kPq) {
         state->kernel = CodecKernel(cache->codec);
     }

@@ -55,12 +55,33 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
             ScanPqRows(scan->table.table, bytes, g->code_bytes, count, state->codec.pq, state->distances);
             return;
         case CodeKind::kPq4:
-            ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->sums);
+            ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
             for (uint32 i = 0; i < count; i++)
-                state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->sums[i]);
+                state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->wide_sums[i]);
             return;
         default:
             state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
+    }
+}
+
+// 4-bit codes whose sums fit 16 bits: the threshold is compared with the sums, and only survivors become
+// distances.
+static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
+                                  const ItemPointerData* tids) {
+    const float base = scan->table.bias + scan->lut.bias;
+    ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
+    state->stats.rows_scored += count;
+    // One step more than the division says: rounding must not lose a row that ties with the last one kept,
+    // and Push compares exactly.
+    const float room = state->collector->threshold() - base;
+    const float limit = scan->lut.scale > 0 ? room / scan->lut.scale + 1 : 65535.0f;
+    if (limit < 0) return;
+    const uint16 threshold = limit < 65535.0f ? static_cast<uint16>(limit) : 65535;
+    const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
+    for (size_t i = 0; i < survivors; i++) {
+        const uint16 slot = state->survivors[i];
+        if (likely(ItemPointerIsValid(&tids[slot])))
+            state->collector->Push(base + scan->lut.scale * static_cast<float>(state->sums[slot]), pack_tid(&tids[slot]));
     }
 }
 
@@ -73,10 +94,14 @@ static BlockNumber scan_single(Relation index, ScanState* state, const ListScan*
     const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
     check_posting(index, block, g, header, buffer);
     const uint32 count = header->count;
-    memset(state->distances, 0, count * sizeof(float));
-    if (!state->null_query) score_rows(state, scan, payload + g->codes_offset, count);
-    collect(state, scan, count, reinterpret_cast<const float*>(payload + g->scalars_offset),
-            reinterpret_cast<const ItemPointerData*>(payload + sizeof(PostingHeader)));
+    const ItemPointerData* tids = reinterpret_cast<const ItemPointerData*>(payload + sizeof(PostingHeader));
+    if (state->sums != NULL && !state->null_query) {
+        score_and_collect_pq4(state, scan, payload + g->codes_offset, count, tids);
+    } else {
+        memset(state->distances, 0, count * sizeof(float));
+        if (!state->null_query) score_rows(state, scan, payload + g->codes_offset, count);
+        collect(state, scan, count, reinterpret_cast<const float*>(payload + g->scalars_offset), tids);
+    }
     const BlockNumber next = page_tail(page)->next;
     UnlockReleaseBuffer(buffer);
     state->stats.pages_read++;

@@ -37,7 +37,8 @@ struct ScanState {
     float* table;        // scratch of list tables
     float* centroid;     // (code dims): buffer
     uint8* lut;          // pq4: table of 8-bit entries
-    uint32* sums;        // pq4: (extent capacity)
+    uint16* sums;        // pq4: (extent capacity); NULL where sums may need more than 16 bits, then
+    uint32* wide_sums;   // likewise
     void* heap_reader;   // reorder.cpp; NULL until used
     Reorder reorder;
     ListScore* lists;    // (lists), ordered as far as list_end

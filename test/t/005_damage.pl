@@ -33,7 +33,6 @@ my %whole = map { $_ => slurp_binary($path{$_}) } keys %path;
 sub slurp_binary { my ($file) = @_; open my $in, '<:raw', $file or die; local $/; return <$in>; }
 sub write_binary { my ($file, $bytes) = @_; open my $out, '+<:raw', $file or die; print $out $bytes; truncate $out, length $bytes; close $out; }
 
-my $session = 0;
 my ($answers, $errors, $wrong, $trials) = (0, 0, 0, 0);
 # One psql a batch: the damaged file is put in place while the index is out of the buffers.
 sub try_damage

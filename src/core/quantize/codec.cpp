@@ -124,8 +124,10 @@ static ListTable PreparePqTable(const Codec& codec, const float* query, const fl
         std::memcpy(input, query, dims * sizeof(float));
         if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
         BuildPqTable(codec.pq, codec.codebook, PqTable::kDot, input, table);
+        // Negated, so that a small sum is a near row for every metric.
+        for (size_t i = 0; i < PqTableFloats(codec.pq); i++) table[i] = -table[i];
     }
-    return {table, -DotF32(query, centroid, dims), -1.0f, false};
+    return {table, -DotF32(query, centroid, dims), 1.0f, false};
 }
 
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,

@@ -9,7 +9,7 @@
 // | sq8  L2         | products            | (q-c)_d s_d   | |q-c|^2 - 2 sum (q-c)_d m_d | -2     | |r^|^2 |
 // | sq8  IP/cos     | products            | q_d s_d       | -<q,c> - sum q_d m_d        | -1     | -      |
 // | pq   L2         | subspaces' entries  | |(q-c)_s-w|^2 | 0                           | 1      | -      |
-// | pq   IP/cos     | subspaces' entries  | <q_s, w>      | -<q,c>                      | -1     | -      |
+// | pq   IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | -      |
 //
 // r^ = m + s * code is the decoded residual of a row from its centroid c (DESIGN: scan, step 1); w a
 // codeword of subspace s. pq4 is pq with the table rounded to 8 bits (lut16_scan.h), which the caller does.
