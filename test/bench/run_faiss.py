@@ -69,9 +69,10 @@ def configurations():
     scan_r = Index("f_fsr", "IVF4096,PQ16x4fsr", "ivf", fast + "off", lists_of="f_fs")
     refine = Index("f_fs_heap", "IVF4096,PQ16x4fs", "ivf", fast + "heap", lists_of="f_fs")
     refine_r = Index("f_fsr_heap", "IVF4096,PQ16x4fsr", "ivf", fast + "heap", lists_of="f_fs")
-    return [Case(flat), Case(pq), Case(pq, sdc=True), *(Case(ivfpq, nprobe=n) for n in (1, 2, 48, 2048)),
-            Case(opq, nprobe=48), Case(opq16, nprobe=48), Case(pca), Case(pcawr, nprobe=48), Case(scan, nprobe=48),
-            Case(scan_r, nprobe=48), Case(refine, nprobe=48, refine=100), Case(refine_r, nprobe=48, refine=100)]
+    # What takes longest comes last: a report is written after each line.
+    return [Case(pq), Case(pq, sdc=True), *(Case(ivfpq, nprobe=n) for n in (1, 2, 48, 2048)), Case(scan, nprobe=48),
+            Case(refine, nprobe=48, refine=100), Case(pca), Case(pcawr, nprobe=48), Case(flat), Case(opq, nprobe=48),
+            Case(scan_r, nprobe=48), Case(refine_r, nprobe=48, refine=100), Case(opq16, nprobe=48)]
 
 
 def truth(rows, base, queries):
@@ -147,6 +148,11 @@ class Faiss:
         if lent is not None:  # the same centroids: training of the lists is left out
             made.quantizer.add(faiss.downcast_index(lent.quantizer).reconstruct_n(0, lent.nlist))
             made.quantizer_trains_alone = 0
+        if self.options.points_per_list and ivf_of(made) is not None:
+            ivf_of(made).cp.max_points_per_centroid = self.options.points_per_list
+        if self.options.opq_rounds and "OPQ" in key:
+            opq = faiss.downcast_VectorTransform(made.chain.at(0))
+            opq.niter, opq.max_train_points = self.options.opq_rounds, 16384
         started = time.time()
         made.train(self.base)
         trained = time.time() - started
@@ -273,13 +279,22 @@ def judge(case, fixed, rows):
         case.flags.append("build slower")
 
 
+def training(header):
+    parts = []
+    if header["points_per_list"]:
+        parts.append(f"{header['points_per_list']} rows a list instead of 256")
+    if header["opq_rounds"]:
+        parts.append(f"{header['opq_rounds']} rounds of OPQ on 16,384 rows instead of 50 on 65,536")
+    return ", ".join(parts) or "its defaults"
+
+
 def report(cases, header):
     lines = [f"# vectorq beside FAISS: {header['rows']:,} rows × {header['dims']}, {header['date']}", "",
              f"{header['cpu']}; faiss {header['faiss']}, {header['threads']} threads for builds and one for queries on both sides; "
              f"{header['queries']} queries, k = {K}, one by one (FAISS also in one batch); fixed cost of a SQL query "
              f"{header['fixed_ms']:.3f} ms, taken off in `net`; pairs are FAISS / vectorq. Bytes a row: FAISS's serialised index, "
              "vectorq's relation and, of it, its lists, and FAISS's code + 8. "
-             f"Flags: recall apart by more than {TOLERANCE}, net time above {TIME_LIMIT} × FAISS's (nprobe 48 and above), "
+             f"FAISS's training: {training(header)}. Flags: recall apart by more than {TOLERANCE}, net time above {TIME_LIMIT} × FAISS's (nprobe 48 and above), "
              "more bytes in lists than code + 8, slower build.", "",
              "| index | search | recall@1 | recall@10 | 1-recall@10 | FAISS ms (batch) | vectorq ms | net | net / FAISS | "
              "bytes a row FAISS / vectorq (lists; limit) | build s | flags |",
@@ -305,6 +320,16 @@ def report(cases, header):
     return "\n".join(lines) + "\n"
 
 
+def write(cases, header):
+    name = os.path.join(BUILD, "bench", f"faiss-{header['rows']}")
+    with open(name + ".md", "w") as file:
+        file.write(report(cases, header))
+    with open(name + ".json", "w") as file:
+        json.dump(dict(header=header, lines=[dict(index=c.label, search=c.notes, options=f"{c.index.method}: {c.index.options}",
+                                                  flags=c.flags, builds=c.index.figures, **c.found) for c in cases]), file, indent=1)
+    return name
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="first N of the million rows")
@@ -313,6 +338,10 @@ def parse():
     parser.add_argument("--configs", help="regular expression: only lines whose factory string matches")
     parser.add_argument("--threads", type=int, default=2, help="for builds")
     parser.add_argument("--maintenance-work-mem", default="1GB")
+    parser.add_argument("--points-per-list", type=int, default=0,
+                        help="rows that FAISS's k-means of the lists sees, for each list (0: its own default, 256; vectorq: 32)")
+    parser.add_argument("--opq-rounds", type=int, default=0,
+                        help="rounds of FAISS's OPQ, on 16,384 rows then (0: its own default, 50 on 65,536)")
     parser.add_argument("--reuse", action="store_true", help="keep FAISS's indexes in VQ_DATA and take those kept there")
     parser.add_argument("--faiss-only", action="store_true", help="only build FAISS's indexes (with --reuse)")
     parser.add_argument("--keep", action="store_true", help="leave the server running")
@@ -326,11 +355,10 @@ def main():
     queries = np.load(stem + ".query.npy")[:options.queries]
     near = truth(options.rows, base, queries)
     cases = [c for c in configurations() if not options.configs or re.search(options.configs, c.index.factory)]
-    indexes = list(dict.fromkeys(c.index for c in cases))
     library = Faiss(np.ascontiguousarray(base, np.float32), options)
     if options.faiss_only:
-        for index in indexes:
-            library.build(index)
+        for case in cases:
+            library.build(case.index)
         return
     client = build_client()
     conf = "\n".join(["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0", "jit = off"])
@@ -340,28 +368,24 @@ def main():
         server = Vectorq(cluster, client, options, options.rows, base.shape[1], stem + ".query.npy")
         fixed = server.fixed_cost()
         print(f"fixed cost of a SQL query: {fixed:.4f} ms", flush=True)
-        for index in indexes:
-            server.build(index)
-            library.build(index)
+        header = dict(rows=options.rows, dims=base.shape[1], queries=len(queries), threads=options.threads, fixed_ms=fixed,
+                      cpu=cpu_name(), date=time.strftime("%Y-%m-%d %H:%M"), faiss=faiss.__version__,
+                      points_per_list=options.points_per_list, opq_rounds=options.opq_rounds)
+        done = []
         for case in cases:
             case.dims = base.shape[1]
+            if not case.index.figures["faiss"]:
+                server.build(case.index)
+                library.build(case.index)
             server.measure(case, base, queries, near)
             library.measure(case, queries, base, near)
             judge(case, fixed, options.rows)
+            done.append(case)
             print(f"{case.label} {case.notes}: " + ", ".join(
                 f"{m} {case.found['faiss'][m]:.3f} / {case.found['vectorq'][m]:.3f}" for m in (*MEASURES, "ms")) +
                 (f"  !! {'; '.join(case.flags)}" if case.flags else ""), flush=True)
-        header = dict(rows=options.rows, dims=base.shape[1], queries=len(queries), threads=options.threads, fixed_ms=fixed,
-                      cpu=cpu_name(), date=time.strftime("%Y-%m-%d %H:%M"), faiss=faiss.__version__)
-        text = report(cases, header)
-        print("\n" + text)
-        name = os.path.join(BUILD, "bench", f"faiss-{options.rows}")
-        with open(name + ".md", "w") as file:
-            file.write(text)
-        with open(name + ".json", "w") as file:
-            json.dump(dict(header=header, lines=[dict(index=c.label, search=c.notes, options=f"{c.index.method}: {c.index.options}",
-                                                      flags=c.flags, builds=c.index.figures, **c.found) for c in cases]), file, indent=1)
-        print(f"written: {name}.md, {name}.json")
+            write(done, header)
+        print("\n" + report(done, header) + f"\nwritten: {write(done, header)}.md, .json")
     finally:
         if not options.keep:
             cluster.stop()
