@@ -11,3 +11,10 @@ bench-ivf: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)" \
 	    test/bench/run_ivf.py $(BENCH_ARGS)
 .PHONY: bench-ivf
+
+# make bench-faiss BENCH_ARGS='--rows 100000'    run_faiss.py --help tells the arguments
+bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)" \
+	    test/bench/run_faiss.py $(BENCH_ARGS)
+.PHONY: bench-faiss

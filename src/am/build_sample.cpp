@@ -11,6 +11,8 @@ namespace vectorq {
 // Points a list for k-means, and the bounds of the sample when the user leaves it to us.
 static constexpr double kRowsPerList = 32;
 static constexpr double kMinSample = 10000;
+// Rows for each codeword of a product code, as FAISS takes: fewer cost recall.
+static constexpr double kRowsPerCodeword = 256;
 static constexpr uint32 kDensityBlocks = 64;
 
 namespace {
@@ -117,8 +119,9 @@ void build_sample(Build* b) {
     const double rows = density * blocks;
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
+    const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
     double wanted = b->options.training_rows > 0 ? b->options.training_rows
-                                                  : std::max(kMinSample, kRowsPerList * b->lists);
+                                                  : std::max({kMinSample, kRowsPerList * b->lists, for_codes});
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
     wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});
