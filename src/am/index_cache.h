@@ -47,8 +47,12 @@ struct ListScore {
 // Fills scores[0 .. lists) from the compact centroids, unordered. scratch: 2 * dims floats.
 void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch);
 
+// Puts those of scores[0 .. lists) in front that order_lists(…, 0, count, …) will look at. scores must be as
+// score_lists left them.
+void select_lists(ListScore* scores, const float* flat_scores, uint32 lists, uint32 count);
+
 // Puts the `count` nearest of scores[from .. lists) in order at scores[from ..), after refining
-// the best with exact centroids. buffer: dims floats.
+// the best with exact centroids. buffer: dims floats. From 0 on, select_lists with the same count comes first.
 void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
                  uint32 count, float* buffer);
 

@@ -176,6 +176,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     float* scratch = static_cast<float*>(
         MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
     score_lists(cache, state->code_query, state->lists, scratch, scratch + cache->meta.lists);
+    select_lists(state->lists, scratch, cache->meta.lists, state->nprobe);
     pfree(scratch);
     state->capacity = reorders(state) ? reorder_batch(cache) : kFirstCapacity;
     state->rows_seen = 0;
