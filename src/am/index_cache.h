@@ -25,8 +25,11 @@ struct IndexCache {
     int pins;
     bool doomed;  // free at the last unpin
     IndexCache* next;
-    // — changed by scans: rows that the executor took from the last one —
-    uint64 rows_taken;
+    // — changed by scans —
+    uint64 rows_taken;      // that the executor took from the last one
+    Buffer* recent;         // (recent_blocks): the buffer that last held each block; 0 = not known
+    BlockNumber recent_blocks;
+    uint32 recent_turn;     // counts reads, see read_posting()
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
@@ -34,6 +37,10 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner);
 
 // A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out);
+
+// Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
+// buffer table.
+Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part);
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);

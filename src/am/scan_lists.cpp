@@ -88,7 +88,7 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
 // Extents of one page: everything under one share lock, nothing copied.
 static BlockNumber scan_single(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
     const ExtentGeometry* g = &state->cache->geometry;
-    Buffer buffer = read_page(index, block, PageKind::kPosting, scan->list, 0, BUFFER_LOCK_SHARE);
+    Buffer buffer = read_posting(index, state->cache, block, scan->list, 0);
     Page page = BufferGetPage(buffer);
     const char* payload = page_payload(page);
     const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
@@ -135,8 +135,7 @@ static BlockNumber scan_several(Relation index, ScanState* state, const ListScan
     BlockNumber next = InvalidBlockNumber;
     uint32 count = 0;
     for (uint32 part = 0; part < g->pages; part++) {
-        Buffer buffer = read_page(index, block + part, PageKind::kPosting, scan->list, static_cast<uint16>(part),
-                                  BUFFER_LOCK_SHARE);
+        Buffer buffer = read_posting(index, state->cache, block + part, scan->list, static_cast<uint16>(part));
         Page page = BufferGetPage(buffer);
         const char* payload = page_payload(page);
         if (part == 0) {
