@@ -9,8 +9,6 @@
 
 namespace vectorq {
 
-static void report_progress(int) {}
-
 // Iterations of k-means in each subspace; FAISS does 25, of which the later ones change little.
 static constexpr int kPqIterations = 16;
 
@@ -62,7 +60,7 @@ static void train_transform(Build* b) {
 static void train_lists(Build* b, KMeansOptions* options) {
     BuildObjects* o = b->objects;
     if (b->lists > 1) {
-        o->centroids = TrainKMeans(o->sample, *options, o->stop, report_progress);
+        o->centroids = TrainKMeans(o->sample, *options, o->stop);
         return;
     }
     // One list: product codes without lists are of the vectors themselves, as in FAISS's IndexPQ.

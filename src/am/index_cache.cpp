@@ -234,7 +234,7 @@ void select_lists(ListScore* scores, const float* flat_scores, uint32 lists, uin
         if (scores[i].score == threshold) std::swap(scores[front++], scores[i]);
 }
 
-static float exact_list_score(Metric metric, const float* query, const float* centroid, uint32 dims) {
+float metric_distance(Metric metric, const float* query, const float* centroid, uint32 dims) {
     switch (metric) {
         case Metric::kL2: return L2SquaredF32(query, centroid, dims);
         case Metric::kL1: return L1F32(query, centroid, dims);
@@ -252,7 +252,7 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
     // select_lists has put the first window's in front already.
     if (from > 0 && refined < lists) std::nth_element(scores + from, scores + refined, scores + lists, nearer);
     for (uint32 i = from; i < refined; i++)
-        scores[i].score = exact_list_score(cache->codec.metric, query,
+        scores[i].score = metric_distance(cache->codec.metric, query,
                                            cached_centroid(index, cache, scores[i].list, buffer), dims);
     std::sort(scores + from, scores + refined, nearer);
 }

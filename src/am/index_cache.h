@@ -45,6 +45,10 @@ Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
 
+// How far two vectors are in the metric's order: squared L2, negative product (cosine: of normalised
+// vectors), or L1.
+float metric_distance(Metric metric, const float* query, const float* vector, uint32 dims);
+
 // A list and how far the query is from its centroid (squared L2, negative inner product, or L1).
 struct ListScore {
     float score;

@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/index_cache.h"
 #include "am/opclass.h"
-#include "core/simd/distance.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 
@@ -31,12 +31,7 @@ struct Recall {
 }  // namespace
 
 static float distance(const Recall* r, const float* query, const float* row) {
-    const size_t dims = r->dims;
-    switch (r->opclass->metric) {
-        case Metric::kL2: return L2SquaredF32(query, row, dims);
-        case Metric::kL1: return L1F32(query, row, dims);
-        default: return -DotF32(query, row, dims);
-    }
+    return metric_distance(r->opclass->metric, query, row, static_cast<uint32>(r->dims));
 }
 
 // The indexed value of a heap row, as f32. False if the index does not keep it.

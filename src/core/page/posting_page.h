@@ -30,8 +30,6 @@ static_assert(sizeof(PostingHeader) == 8);
 
 inline constexpr uint32_t kTidBytes = 6;
 inline constexpr uint32_t kMaxExtentPages = 16;
-// Most rows an extent can hold on 32 kB pages: one byte of code and six of tid each.
-inline constexpr uint32_t kMaxExtentRows = 32768 / 7;
 
 struct ExtentGeometry {
     uint32_t payload;          // bytes a page
