@@ -78,3 +78,26 @@ SELECT id <> 20000 AS gone FROM items ORDER BY v <-> '[1000,1000,1000,1000]' LIM
 COMMIT;
 RESET vectorq.nprobe;
 DROP TABLE items;
+-- a cursor that asks for more searches its lists again: rows that came in between move no row's distance, so
+-- each row is returned once. The last one of the first 256 stands at the end of its page, where scoring
+-- takes another path.
+SET client_min_messages = warning;
+CREATE TABLE places (id int, v vector(13));
+CREATE INDEX ON places USING ivf (v) WITH (lists = 1);
+CREATE FUNCTION twice(direction float8, total int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE c refcursor; one int; seen int[] := '{}';
+BEGIN
+    TRUNCATE places;
+    INSERT INTO places SELECT g, (SELECT array_agg(g + sin(direction * g * d)) FROM generate_series(1, 13) d)::vector
+        FROM (SELECT g FROM generate_series(1, total) g ORDER BY g BETWEEN 255 AND 257, g) s;
+    OPEN c FOR SELECT id FROM places ORDER BY v <-> '[0,0,0,0,0,0,0,0,0,0,0,0,0]';
+    FOR i IN 1 .. 256 LOOP FETCH c INTO one; seen := seen || one; END LOOP;
+    INSERT INTO places SELECT 0, array_fill(1000, ARRAY[13])::vector FROM generate_series(1, 3);
+    LOOP FETCH c INTO one; EXIT WHEN NOT FOUND; seen := seen || one; END LOOP;
+    CLOSE c;
+    RETURN (SELECT abs(count(*) - total) + total - count(DISTINCT x) FROM unnest(seen) x);
+END $$;
+SELECT sum(twice(g * 0.37, 320 + g % 4)) AS lost_or_twice FROM generate_series(1, 40) g;
+DROP TABLE places;
+DROP FUNCTION twice;
+RESET client_min_messages;

@@ -61,6 +61,35 @@ TEST(Distance, BlockKernelsEqualReferenceAndStayInside) {
     });
 }
 
+// A scan that asks again continues after the last distance it saw: the same row must score the same to the
+// last bit wherever its block's other rows moved it.
+TEST(Distance, ARowsSumDoesNotDependOnItsPlace) {
+    constexpr BlockKernel kAll[] = {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32, BlockKernel::kL2F16,
+                                    BlockKernel::kDotF16, BlockKernel::kL1F16, BlockKernel::kDotU8};
+    ForEachTarget([&] {
+        std::mt19937_64 random(6);
+        for (const BlockKernel kernel : kAll) {
+            for (const size_t dims : Sizes()) {
+                constexpr size_t kRows = 9;
+                const size_t stride = dims * ElementBytes(kernel);
+                std::vector<uint8_t> codes(kRows * stride), query(dims * 4);
+                FillCodes(codes.data(), kRows * dims, ElementBytes(kernel), random);
+                FillCodes(query.data(), dims, 4, random);
+                const float* q = reinterpret_cast<const float*>(query.data());
+                float whole[kRows] = {};
+                GetBlockKernel(kernel)(q, codes.data(), stride, kRows, dims, whole);
+                for (size_t begin = 0; begin < kRows; begin++) {
+                    for (size_t rows = 1; begin + rows <= kRows; rows++) {
+                        float part[kRows] = {};
+                        GetBlockKernel(kernel)(q, codes.data() + begin * stride, stride, rows, dims, part);
+                        for (size_t r = 0; r < rows; r++) ASSERT_EQ(whole[begin + r], part[r]) << int(kernel) << " " << dims;
+                    }
+                }
+            }
+        }
+    });
+}
+
 TEST(Distance, OneToOneEqualReference) {
     ForEachTarget([&] {
         std::mt19937_64 random(2);

@@ -41,6 +41,23 @@ TEST(FinishDistances, EqualsReferenceAndMovesNaNLast) {
     });
 }
 
+TEST(FinishDistances, ARowsDistanceDoesNotDependOnItsPlace) {
+    test::ForEachTarget([] {
+        std::mt19937 random(5);
+        std::normal_distribution<float> normal;
+        std::vector<float> values(70), scalars(70);
+        for (float& v : values) v = normal(random);
+        for (float& s : scalars) s = normal(random);
+        std::vector<float> whole = values;
+        FinishDistances(whole.data(), scalars.data(), 0.3f, -1.7f, whole.size());
+        for (size_t begin = 0; begin < values.size(); begin++) {
+            std::vector<float> part(values.begin() + begin, values.end());
+            FinishDistances(part.data(), scalars.data() + begin, 0.3f, -1.7f, part.size());
+            for (size_t i = 0; i < part.size(); i++) ASSERT_EQ(whole[begin + i], part[i]) << begin << " " << i;
+        }
+    });
+}
+
 TEST(TopK, TakeSortsLazilyAsFinishDoes) {
     std::mt19937 random(4);
     for (const size_t rows : {0, 1, 5, 31, 32, 33, 500, 5000}) {

@@ -91,13 +91,10 @@ HWY_INLINE void AddTotals(VF a, VF b, VF c, VF d, float* HWY_RESTRICT out) {
 // Four rows against the query: the query's loads are shared, two accumulators per row keep
 // eight FMAs in flight.
 template <class Row, class Op>
-HWY_INLINE void FourRows(const float* HWY_RESTRICT query, const uint8_t* HWY_RESTRICT r0, size_t stride, size_t dims,
-                         float* HWY_RESTRICT out) {
+HWY_INLINE void FourRows(const float* HWY_RESTRICT query, const uint8_t* r0, const uint8_t* r1, const uint8_t* r2,
+                         const uint8_t* r3, size_t dims, float* HWY_RESTRICT out) {
     const DF df;
     const size_t N = hn::Lanes(df);
-    const uint8_t* HWY_RESTRICT r1 = r0 + stride;
-    const uint8_t* HWY_RESTRICT r2 = r1 + stride;
-    const uint8_t* HWY_RESTRICT r3 = r2 + stride;
     VF a0 = hn::Zero(df), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
     size_t i = 0;
     for (; i + 2 * N <= dims; i += 2 * N) {
@@ -134,10 +131,16 @@ template <class Row, class Op>
 void Block(const float* query, const void* codes, size_t stride_bytes, size_t rows, size_t dims, float* out) {
     const uint8_t* row = static_cast<const uint8_t*>(codes);
     size_t i = 0;
-    for (; i + 4 <= rows; i += 4, row += 4 * stride_bytes) FourRows<Row, Op>(query, row, stride_bytes, dims, out + i);
-    for (; i < rows; i++, row += stride_bytes) {
-        out[i] += OneToOne<RowF32, Row, Op>(reinterpret_cast<const uint8_t*>(query), row, dims);
+    for (; i + 4 <= rows; i += 4, row += 4 * stride_bytes) {
+        FourRows<Row, Op>(query, row, row + stride_bytes, row + 2 * stride_bytes, row + 3 * stride_bytes, dims, out + i);
     }
+    if (i == rows) return;
+    // The last one to three in the same order of additions: a row's sum must not depend on its place.
+    const size_t left = rows - i;
+    const uint8_t* second = row + (left > 1 ? stride_bytes : 0);
+    float sums[4] = {out[i], left > 1 ? out[i + 1] : 0, left > 2 ? out[i + 2] : 0, 0};
+    FourRows<Row, Op>(query, row, second, row + (left > 2 ? 2 * stride_bytes : 0), row, dims, sums);
+    for (size_t r = 0; r < left; r++) out[i + r] = sums[r];
 }
 
 template <class Row>

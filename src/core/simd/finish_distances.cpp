@@ -7,6 +7,7 @@
 #include "hwy/highway.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/simd/finish_distances.h"
@@ -16,23 +17,27 @@ namespace vectorq {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-inline float FinishOne(float value, float scalar, float bias, float factor) {
-    const float distance = factor * value + (bias + scalar);
-    return distance == distance ? distance : std::numeric_limits<float>::infinity();
-}
-
 void FinishDistancesImpl(float* HWY_RESTRICT values, const float* HWY_RESTRICT scalars, float bias, float factor,
                          size_t n) {
     const hn::ScalableTag<float> d;
     const size_t lanes = hn::Lanes(d);
     const auto b = hn::Set(d, bias), f = hn::Set(d, factor), inf = hn::Set(d, std::numeric_limits<float>::infinity());
+    const auto finish = [=](auto sum, auto offset) HWY_ATTR {
+        const auto distance = hn::MulAdd(sum, f, offset);
+        return hn::IfThenElse(hn::Eq(distance, distance), distance, inf);
+    };
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
         const auto offset = scalars == nullptr ? b : hn::Add(b, hn::LoadU(d, scalars + i));
-        const auto distance = hn::MulAdd(hn::LoadU(d, values + i), f, offset);
-        hn::StoreU(hn::IfThenElse(hn::Eq(distance, distance), distance, inf), d, values + i);
+        hn::StoreU(finish(hn::LoadU(d, values + i), offset), d, values + i);
     }
-    for (; i < n; i++) values[i] = FinishOne(values[i], scalars == nullptr ? 0.0f : scalars[i], bias, factor);
+    // The rest with the same rounding: a row's distance must not depend on its place.
+    if (i == n) return;
+    HWY_ALIGN float value[hn::MaxLanes(d)] = {}, scalar[hn::MaxLanes(d)] = {};
+    std::memcpy(value, values + i, (n - i) * sizeof(float));
+    if (scalars != nullptr) std::memcpy(scalar, scalars + i, (n - i) * sizeof(float));
+    hn::Store(finish(hn::Load(d, value), hn::Add(b, hn::Load(d, scalar))), d, value);
+    std::memcpy(values + i, value, (n - i) * sizeof(float));
 }
 
 }  // namespace HWY_NAMESPACE
