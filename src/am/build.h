@@ -57,7 +57,7 @@ struct Build {
     TransformKind transform_kind;
     uint32 opq_m;
     Reorder reorder;
-    ExtentGeometry geometry;
+    PostingGeometry geometry;
     // — changed while rows are assigned —
     Size block_rows, block_fill;
     Size payload_bytes;

@@ -1,10 +1,10 @@
-// Writing: meta page, regions, then the lists one after another, each a run of consecutive extents,
+// Writing: meta page, regions, then the lists one after another, each a run of consecutive pages,
 // then the directory. Nobody sees the pages before the index exists, so they are logged once at the end.
 #include <algorithm>
 
 #include "am/build.h"
+#include "am/posting_builder.h"
 #include "core/cluster/compact_centroids.h"
-#include "core/page/posting_codes.h"
 #include "pg/memory.h"
 
 extern "C" {
@@ -13,107 +13,24 @@ extern "C" {
 
 namespace vectorq {
 
-namespace {
-// Fills extents in memory and appends their pages.
-struct ExtentWriter {
-    Relation index;
-    ForkNumber fork;
-    const ExtentGeometry* geometry;
-    char* images;         // (pages, BLCKSZ)
-    uint32 list;          // of the extent in memory
-    BlockNumber next_block;
-    DirectoryEntry* directory;
-};
-}  // namespace
-
-static void begin_extent(ExtentWriter* w, uint32 list) {
-    for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kPosting, list, static_cast<uint16>(part), InvalidBlockNumber);
-    w->list = list;
-}
-
-static void flush_extent(ExtentWriter* w, bool last_of_list) {
-    const BlockNumber head = w->next_block;
-    DirectoryEntry* entry = &w->directory[w->list];
-    if (entry->head == kInvalidBlock) entry->head = head;
-    entry->insert_hint = head;
-    entry->contiguous_pages += w->geometry->pages;
-    w->next_block += w->geometry->pages;
-    if (!last_of_list) page_tail(w->images)->next = w->next_block;
-    for (uint32 part = 0; part < w->geometry->pages; part++) {
-        const BlockNumber block = append_built_page(w->index, w->fork, w->images + part * BLCKSZ);
-        if (block != head + part) elog(ERROR, "unexpected block %u while building", block);
-    }
-}
-
-static void put_row(ExtentWriter* w, const char* row) {
-    const ExtentGeometry* g = w->geometry;
-    char* first = page_payload(w->images);
-    PostingHeader* header = reinterpret_cast<PostingHeader*>(first);
-    const uint32 slot = header->count++;
-    memcpy(first + sizeof(PostingHeader) + slot * kTidBytes, row, kTidBytes);
-    if (g->scalar_bytes > 0) memcpy(first + g->scalars_offset + slot * g->scalar_bytes, row + 8, g->scalar_bytes);
-    if (g->block_bytes > 0) {
-        PutBlockCode(*g, first, slot, reinterpret_cast<const uint8*>(row + 12));
-        return;
-    }
-    uint64 at = g->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
-    for (uint32 done = 0; done < g->code_bytes;) {
-        const uint32 part = static_cast<uint32>(at / g->payload), within = static_cast<uint32>(at % g->payload);
-        const uint32 length = std::min(g->code_bytes - done, g->payload - within);
-        memcpy(page_payload(w->images + part * BLCKSZ) + within, row + 12 + done, length);
-        done += length;
-        at += length;
-    }
-}
-
-static bool extent_is_full(const ExtentWriter* w) {
-    return reinterpret_cast<const PostingHeader*>(page_payload(w->images))->count == w->geometry->capacity;
-}
-
-// Ends the list in memory and gives every list before `list` that has no rows one empty extent.
-static void advance_to_list(ExtentWriter* w, bool open, uint32 list) {
-    uint32 next = 0;
-    if (open) {
-        flush_extent(w, true);
-        next = w->list + 1;
-    }
-    for (; next < list; next++) {
-        begin_extent(w, next);
-        flush_extent(w, true);
-    }
-}
-
-static void write_rows(Build* b, ExtentWriter* w) {
+static void write_rows(Build* b, PostingBuilder* w) {
     TupleTableSlot* slot = MakeSingleTupleTableSlot(b->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
-    bool open = false;
     while (tuplesort_gettupleslot(b->sort, true, false, slot, NULL)) {
         CHECK_FOR_INTERRUPTS();
         bool isnull;
         const uint32 list = static_cast<uint32>(DatumGetInt64(slot_getattr(slot, 1, &isnull)) >> 32);
-        const char* row = VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &isnull)));
-        if (!open || list != w->list) {
-            advance_to_list(w, open, list);
-            begin_extent(w, list);
-            open = true;
-        } else if (extent_is_full(w)) {
-            flush_extent(w, false);
-            begin_extent(w, list);
-        }
-        put_row(w, row);
-        w->directory[list].rows++;
+        posting_builder_add(w, list, VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &isnull))));
     }
-    advance_to_list(w, open, b->lists);
     ExecDropSingleTupleTableSlot(slot);
     tuplesort_end(b->sort);
 }
 
-static Region write_directory(ExtentWriter* w, uint32 lists) {
+static Region write_directory(const PostingBuilder* w, uint32 lists) {
     const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
     Region region = {w->next_block, 0, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
     PGAlignedBlock image;
     for (uint32 list = 0; list < lists; list += per_page) {
-        init_page(image.data, PageKind::kDirectory, 0, 0, InvalidBlockNumber);
+        init_page(image.data, PageKind::kDirectory, 0, 0);
         memcpy(page_payload(image.data), &w->directory[list],
                std::min(per_page, lists - list) * sizeof(DirectoryEntry));
         append_built_page(w->index, w->fork, image.data);
@@ -125,7 +42,7 @@ static Region write_directory(ExtentWriter* w, uint32 lists) {
 static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
     PGAlignedBlock image;
     seal_meta(meta);
-    init_page(image.data, PageKind::kMeta, 0, 0, InvalidBlockNumber);
+    init_page(image.data, PageKind::kMeta, 0, 0);
     memcpy(page_payload(image.data), meta, sizeof(*meta));
     overwrite_built_page(index, fork, 0, image.data);
 }
@@ -184,24 +101,16 @@ static MetaPage describe(const Build* b) {
 static void write_index(Build* b, ForkNumber fork) {
     MetaPage meta = describe(b);
     PGAlignedBlock image;
-    init_page(image.data, PageKind::kMeta, 0, 0, InvalidBlockNumber);
+    init_page(image.data, PageKind::kMeta, 0, 0);
     append_built_page(b->index, fork, image.data);
     write_centroids(b, fork, &meta);
-    ExtentWriter w;
-    w.index = b->index;
-    w.fork = fork;
-    w.geometry = &b->geometry;
-    w.images = static_cast<char*>(palloc(b->geometry.pages * BLCKSZ));
-    w.list = 0;
-    w.next_block = RelationGetNumberOfBlocksInFork(b->index, fork);
-    w.directory =
+    DirectoryEntry* directory =
         static_cast<DirectoryEntry*>(MemoryContextAllocHuge(b->context, sizeof(DirectoryEntry) * b->lists));
-    for (uint32 list = 0; list < b->lists; list++) w.directory[list] = {kInvalidBlock, 0, kInvalidBlock, 0};
+    PostingBuilder w;
+    posting_builder_begin(&w, b->index, fork, &b->geometry, directory, b->lists);
     meta.postings_start = w.next_block;
-    if (b->sort != NULL)
-        write_rows(b, &w);
-    else
-        advance_to_list(&w, false, b->lists);
+    if (b->sort != NULL) write_rows(b, &w);
+    posting_builder_end(&w);
     meta.directory = write_directory(&w, b->lists);
     write_meta(b->index, fork, &meta);
     finish_build_wal(b->index, fork);

@@ -159,18 +159,19 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // is checked by the server to still hold the block. That way of pinning does not count as use of the
 // page, so each eighth read takes the ordinary way: hot pages stay hot for the clock sweep.
 Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part) {
-    if (block >= cache->recent_blocks) return read_page(index, block, PageKind::kPosting, list, part, BUFFER_LOCK_SHARE);
+    const uint32 owner = part > 0 ? list : 0;
+    if (block >= cache->recent_blocks) return read_page(index, block, PageKind::kPosting, owner, part, BUFFER_LOCK_SHARE);
     Buffer buffer = cache->recent[block];
     if (buffer == InvalidBuffer || (cache->recent_turn++ & 7) == 0 ||
         !ReadRecentBuffer(index->rd_node, MAIN_FORKNUM, block, buffer)) {
-        buffer = read_page(index, block, PageKind::kPosting, list, part, BUFFER_LOCK_SHARE);
+        buffer = read_page(index, block, PageKind::kPosting, owner, part, BUFFER_LOCK_SHARE);
         cache->recent[block] = buffer;
         return buffer;
     }
     pgstat_count_buffer_read(index);
     pgstat_count_buffer_hit(index);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const char* problem = page_problem(BufferGetPage(buffer), PageKind::kPosting, list, part);
+    const char* problem = page_problem(BufferGetPage(buffer), PageKind::kPosting, owner, part);
     if (unlikely(problem != NULL)) {
         UnlockReleaseBuffer(buffer);
         report_corruption(index, block, problem);

@@ -16,7 +16,7 @@ struct IndexCache {
     MemoryContext context;
     Size bytes;
     MetaPage meta;  // rows may be out of date
-    ExtentGeometry geometry;
+    PostingGeometry geometry;
     Codec codec;
     const uint8* compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()

@@ -5,10 +5,8 @@
 
 namespace vectorq {
 
-// Puts a row into the list: into a free slot from the insert hint on, else into a new extent at the
-// end of the chain. WAL-logged. Locks: the first page of one extent at a time, other pages of the
-// same extent while it is held, the relation extension lock while the last extent is held; the
-// directory page only when nothing else is.
+// Puts a row into the list: into a free slot from the insert hint on, else into a new segment at the
+// end of the chain. WAL-logged. Locks: see README.md, concurrency.
 void posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, const uint8* code,
                     float scalar);
 

@@ -81,7 +81,7 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
     if (cache->codec.kind == CodeKind::kPq4) {
         state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
-        if (cache->codec.pq.m <= kLut16MaxM)
+        if (cache->codec.pq.m <= kLut16MaxM && cache->geometry.pages == 1)
             state->sums = static_cast<uint16*>(palloc(sizeof(uint16) * capacity));
         else
             state->wide_sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));

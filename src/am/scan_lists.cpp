@@ -23,11 +23,14 @@ struct ListScan {
 };
 }  // namespace
 
-static void check_posting(Relation index, BlockNumber block, const ExtentGeometry* g, const PostingHeader* header,
-                          Buffer buffer) {
-    if (likely(header->count <= g->capacity)) return;
+// The first page of a segment, locked in share mode, and checked.
+static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+    Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
+    Page page = BufferGetPage(buffer);
+    const char* problem = segment_problem(&state->cache->geometry, page, at.offset);
+    if (likely(problem == NULL && segment_header(page, at.offset)->list == list)) return buffer;
     UnlockReleaseBuffer(buffer);
-    report_corruption(index, block, "more rows than fit the page");
+    report_corruption(index, at.block, problem != NULL ? problem : "segment of another list");
 }
 
 // distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector.
@@ -46,9 +49,14 @@ static void collect(ScanState* state, const ListScan* scan, uint32 count, const 
     state->stats.rows_scored += count;
 }
 
+static void finish_wide_sums(ScanState* state, const ListScan* scan, uint32 count) {
+    for (uint32 i = 0; i < count; i++)
+        state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->wide_sums[i]);
+}
+
 // distances[] += the table's sums of `count` rows that lie whole at `codes`.
 static void score_rows(ScanState* state, const ListScan* scan, const char* codes, uint32 count) {
-    const ExtentGeometry* g = &state->cache->geometry;
+    const PostingGeometry* g = &state->cache->geometry;
     const uint8* bytes = reinterpret_cast<const uint8*>(codes);
     switch (state->codec.kind) {
         case CodeKind::kPq:
@@ -56,8 +64,7 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
             return;
         case CodeKind::kPq4:
             ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
-            for (uint32 i = 0; i < count; i++)
-                state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->wide_sums[i]);
+            finish_wide_sums(state, scan, count);
             return;
         default:
             state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
@@ -85,40 +92,39 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
     }
 }
 
-// Extents of one page: everything under one share lock, nothing copied.
-static BlockNumber scan_single(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
-    const ExtentGeometry* g = &state->cache->geometry;
-    Buffer buffer = read_posting(index, state->cache, block, scan->list, 0);
-    Page page = BufferGetPage(buffer);
-    const char* payload = page_payload(page);
-    const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
-    check_posting(index, block, g, header, buffer);
+// Segments of one page: everything under one share lock, nothing copied.
+static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
+    Buffer buffer = read_list_segment(index, state, scan->list, at);
+    char* segment = segment_at(BufferGetPage(buffer), at.offset);
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(state->cache->geometry, header->capacity);
     const uint32 count = header->count;
-    const ItemPointerData* tids = reinterpret_cast<const ItemPointerData*>(payload + sizeof(PostingHeader));
+    const ItemPointerData* tids = segment_tids(segment);
     if (state->sums != NULL && !state->null_query) {
-        score_and_collect_pq4(state, scan, payload + g->codes_offset, count, tids);
+        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, tids);
     } else {
         memset(state->distances, 0, count * sizeof(float));
-        if (!state->null_query) score_rows(state, scan, payload + g->codes_offset, count);
-        collect(state, scan, count, reinterpret_cast<const float*>(payload + g->scalars_offset), tids);
+        if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
+        collect(state, scan, count, reinterpret_cast<const float*>(segment + layout.scalars_offset), tids);
     }
-    const BlockNumber next = page_tail(page)->next;
+    const SegmentRef next = next_segment(header);
     UnlockReleaseBuffer(buffer);
     state->stats.pages_read++;
     return next;
 }
 
-// Adds to distances[] what lies of codes [0, count) in the extent's page `part`. Codes that run
+// Adds to distances[] what lies of codes [0, count) in the segment's page `part`. Codes that run
 // over the page's end are scored piece by piece: the kernels add.
-static void score_part(ScanState* state, const ListScan* scan, const char* payload, uint32 part, uint32 count) {
-    const ExtentGeometry* g = &state->cache->geometry;
+static void score_part(ScanState* state, const ListScan* scan, const SegmentLayout* layout, const char* payload, uint32 part,
+                       uint32 count) {
+    const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
     const uint64 begin = static_cast<uint64>(part) * g->payload;
-    const uint64 end = std::min(begin + g->payload, g->codes_offset + static_cast<uint64>(count) * g->code_bytes);
-    uint64 at = std::max<uint64>(begin, g->codes_offset);
+    const uint64 end = std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(count) * g->code_bytes);
+    uint64 at = std::max<uint64>(begin, layout->codes_offset);
     while (at < end) {
-        const uint32 slot = static_cast<uint32>((at - g->codes_offset) / g->code_bytes);
-        const uint32 within = static_cast<uint32>((at - g->codes_offset) % g->code_bytes);
+        const uint32 slot = static_cast<uint32>((at - layout->codes_offset) / g->code_bytes);
+        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->code_bytes);
         uint32 rows = 1;
         uint64 length = std::min<uint64>(g->code_bytes - within, end - at);
         if (within == 0 && length == g->code_bytes) rows = static_cast<uint32>((end - at) / g->code_bytes);
@@ -128,32 +134,57 @@ static void score_part(ScanState* state, const ListScan* scan, const char* paylo
     }
 }
 
-// Extents of several pages: tids and scalars are copied from the first, then the pages are read one
+// The same for codes in blocks: adds to wide_sums[], in whole blocks.
+static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part, uint32 count) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const uint64 begin = static_cast<uint64>(part) * g->payload;
+    const uint64 end = std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(CodeBlocks(count)) * g->block_bytes);
+    uint32 sums[kBlockRows];
+    for (uint64 at = std::max<uint64>(begin, layout->codes_offset); at < end;) {
+        const uint32 block = static_cast<uint32>((at - layout->codes_offset) / g->block_bytes);
+        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->block_bytes);
+        const uint64 length = std::min<uint64>(g->block_bytes - within, end - at);
+        ScanLut16Wide(state->lut + within, reinterpret_cast<const uint8*>(payload) + (at - begin), 1, length / 16, sums);
+        for (uint32 i = 0; i < kBlockRows; i++) state->wide_sums[block * kBlockRows + i] += sums[i];
+        at += length;
+    }
+}
+
+// Segments of several pages: tids and scalars are copied from the first, then the pages are read one
 // after another. A slot that is refilled meanwhile held a row that was dead to every snapshot.
-static BlockNumber scan_several(Relation index, ScanState* state, const ListScan* scan, BlockNumber block) {
-    const ExtentGeometry* g = &state->cache->geometry;
-    BlockNumber next = InvalidBlockNumber;
+static SegmentRef scan_several(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const SegmentLayout layout = LayoutOf(*g, g->capacity);
+    const bool blocks = g->block_bytes > 0;
+    SegmentRef next = kNoSegment;
     uint32 count = 0;
+    uint64 end = 0;
     for (uint32 part = 0; part < g->pages; part++) {
-        Buffer buffer = read_posting(index, state->cache, block + part, scan->list, static_cast<uint16>(part));
-        Page page = BufferGetPage(buffer);
-        const char* payload = page_payload(page);
+        Buffer buffer = part == 0 ? read_list_segment(index, state, scan->list, at)
+                                  : read_posting(index, state->cache, at.block + part, scan->list, static_cast<uint16>(part));
+        char* payload = page_payload(BufferGetPage(buffer));
         if (part == 0) {
-            const PostingHeader* header = reinterpret_cast<const PostingHeader*>(payload);
-            check_posting(index, block, g, header, buffer);
+            const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
             count = header->count;
-            memcpy(state->tids, payload + sizeof(PostingHeader), count * kTidBytes);
-            memcpy(state->scalars, payload + g->scalars_offset, count * g->scalar_bytes);
-            next = page_tail(page)->next;
+            end = layout.codes_offset + (blocks ? static_cast<uint64>(CodeBlocks(count)) * g->block_bytes
+                                                : static_cast<uint64>(count) * g->code_bytes);
+            memcpy(state->tids, segment_tids(payload), count * kTidBytes);
+            memcpy(state->scalars, payload + layout.scalars_offset, count * g->scalar_bytes);
+            next = next_segment(header);
             memset(state->distances, 0, count * sizeof(float));
+            if (blocks) memset(state->wide_sums, 0, sizeof(uint32) * kBlockRows * CodeBlocks(count));
         }
-        if (!state->null_query) score_part(state, scan, payload, part, count);
+        if (!state->null_query) {
+            if (blocks)
+                score_block_part(state, &layout, payload, part, count);
+            else
+                score_part(state, scan, &layout, payload, part, count);
+        }
         UnlockReleaseBuffer(buffer);
         state->stats.pages_read++;
-        if (g->codes_offset + static_cast<uint64>(count) * g->code_bytes <=
-            static_cast<uint64>(part + 1) * g->payload)
-            break;
+        if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
+    if (blocks) finish_wide_sums(state, scan, count);
     collect(state, scan, count, state->scalars, state->tids);
     return next;
 }
@@ -164,6 +195,7 @@ static void prefetch_list(Relation index, const ScanState* state, uint32 list, i
     DirectoryEntry entry;
     read_directory(index, &state->cache->meta, list, &entry);
     const uint32 pages = std::min(entry.contiguous_pages, static_cast<uint32>(max_pages));
+    if (entry.head == kInvalidBlock) return;
     for (uint32 i = 0; i < pages && entry.head + i < state->index_blocks; i++)
         PrefetchBuffer(index, MAIN_FORKNUM, entry.head + i);
 }
@@ -187,13 +219,13 @@ void scan_lists(Relation index, ScanState* state) {
         if (state->codec.kind == CodeKind::kPq4) scan.lut = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         // A damaged chain must not be followed for ever.
         uint64 steps = 0;
-        for (BlockNumber block = entry.head; block != InvalidBlockNumber; steps++) {
+        for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); steps++) {
             if (unlikely((steps & 63) == 63)) {
                 CHECK_FOR_INTERRUPTS();
-                if (steps > RelationGetNumberOfBlocks(index)) report_corruption(index, block, "list runs in a circle");
+                if (steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
             }
-            block = cache->geometry.pages == 1 ? scan_single(index, state, &scan, block)
-                                               : scan_several(index, state, &scan, block);
+            at = cache->geometry.pages == 1 ? scan_single(index, state, &scan, at)
+                                            : scan_several(index, state, &scan, at);
         }
     }
 }

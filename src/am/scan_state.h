@@ -37,14 +37,14 @@ struct ScanState {
     float* table;        // scratch of list tables
     float* centroid;     // (code dims): buffer
     uint8* lut;          // pq4: table of 8-bit entries
-    uint16* sums;        // pq4: (extent capacity); NULL where sums may need more than 16 bits, then
+    uint16* sums;        // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
     uint32* wide_sums;   // likewise
     void* heap_reader;   // reorder.cpp; NULL until used
     Reorder reorder;
     ListScore* lists;    // (lists), ordered as far as list_end
-    float* distances;    // (extent capacity)
-    uint16* survivors;   // (extent capacity)
-    ItemPointerData* tids;  // (extent capacity); extents of several pages only
+    float* distances;    // (segment capacity)
+    uint16* survivors;   // (segment capacity)
+    ItemPointerData* tids;  // (segment capacity); segments of several pages only
     float* scalars;      // likewise
     uint32 nprobe;
     BlockNumber index_blocks;

@@ -26,12 +26,12 @@ void report_corruption(Relation index, BlockNumber block, const char* problem) {
     pg_unreachable();
 }
 
-void init_page(Page page, PageKind kind, uint32 owner, uint16 part, BlockNumber next) {
+void init_page(Page page, PageKind kind, uint32 owner, uint16 part) {
     PageInit(page, BLCKSZ, sizeof(PageTail));
     // No hole between the bounds: generic WAL and full page images must keep every byte.
     reinterpret_cast<PageHeader>(page)->pd_lower = reinterpret_cast<PageHeader>(page)->pd_upper;
     PageTail* tail = page_tail(page);
-    tail->next = next;
+    tail->used = 0;
     tail->owner = owner;
     tail->part = part;
     tail->kind = static_cast<uint16>(kind);
@@ -94,7 +94,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
         meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->lists < 1)
         return "meta page has impossible values";
-    const ExtentGeometry g = meta_geometry(meta);
+    const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;
     const uint64 directory_pages = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
@@ -139,22 +139,48 @@ Codec meta_codec(const MetaPage* meta) {
     return codec;
 }
 
-ExtentGeometry codec_geometry(const Codec* codec) {
-    ExtentGeometry none;
+PostingGeometry codec_geometry(const Codec* codec) {
+    PostingGeometry none;
     memset(&none, 0, sizeof(none));
     if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return none;
     const uint32 code_bytes = static_cast<uint32>(CodeBytes(*codec));
-    if (codec->kind == CodeKind::kPq4)
-        return ChooseBlockGeometry(BLCKSZ, code_bytes, static_cast<uint32>(Lut16BlockBytes(codec->pq.m)));
-    const ExtentGeometry g = ChooseGeometry(BLCKSZ, code_bytes, CodeHasScalar(codec->kind, codec->metric));
-    if (codec->kind != CodeKind::kPq || g.pages == 1) return g;
-    // Product codes stay on one page: their table is not cut.
-    return ChooseGeometry(BLCKSZ, code_bytes, false, 1);
+    const uint32 block_bytes = codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0;
+    // Product codes row after row stay on one page: their table is not cut.
+    return ChooseGeometry(BLCKSZ, code_bytes, CodeHasScalar(codec->kind, codec->metric), block_bytes,
+                          codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages);
 }
 
-ExtentGeometry meta_geometry(const MetaPage* meta) {
+PostingGeometry meta_geometry(const MetaPage* meta) {
     const Codec codec = meta_codec(meta);
     return codec_geometry(&codec);
+}
+
+// ---- segments
+
+const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) {
+    const uint32 used = g->pages == 1 ? page_tail(page)->used : g->payload;
+    if (offset % 8 != 0 || used > g->payload || offset + sizeof(SegmentHeader) > used) return "no segment of a list there";
+    const SegmentHeader* header = segment_header(page, offset);
+    if (header->capacity < 1 || header->capacity > g->capacity || header->count > header->capacity ||
+        header->dead > header->count || (g->block_bytes > 0 && header->capacity % kBlockRows != 0))
+        return "more rows than fit the page";
+    if (g->pages > 1) return offset == 0 && header->capacity == g->capacity ? NULL : "segment of an unknown size";
+    return offset + LayoutOf(*g, header->capacity).bytes <= used ? NULL : "segment runs over the end of its page";
+}
+
+Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode) {
+    Buffer buffer = read_page(index, at.block, PageKind::kPosting, 0, 0, mode);
+    const char* problem = segment_problem(g, BufferGetPage(buffer), at.offset);
+    if (problem == NULL && segment_header(BufferGetPage(buffer), at.offset)->list != list) problem = "segment of another list";
+    if (unlikely(problem != NULL)) {
+        UnlockReleaseBuffer(buffer);
+        report_corruption(index, at.block, problem);
+    }
+    return buffer;
+}
+
+uint64 most_segments(Relation index) {
+    return static_cast<uint64>(RelationGetNumberOfBlocks(index)) * (PayloadBytes(BLCKSZ) / sizeof(SegmentHeader));
 }
 
 // ---- regions and directory
@@ -180,26 +206,30 @@ static BlockNumber directory_block(const MetaPage* meta, uint32 list) {
     return meta->directory.start + list / DirectoryEntriesPerPage(BLCKSZ);
 }
 
-static DirectoryEntry* directory_slot(Page page, uint32 list) {
+DirectoryEntry* directory_entry(Page page, uint32 list) {
     return reinterpret_cast<DirectoryEntry*>(page_payload(page)) + list % DirectoryEntriesPerPage(BLCKSZ);
 }
 
 void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry) {
     const BlockNumber block = directory_block(meta, list);
     Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
-    *entry = *directory_slot(BufferGetPage(buffer), list);
+    *entry = *directory_entry(BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
-    if (entry->head < meta->postings_start || entry->head == kInvalidBlock)
+    if (entry->head < meta->postings_start || (entry->head == kInvalidBlock) != (entry->hint == kInvalidBlock))
         report_corruption(index, block, "directory entry points outside the postings");
+}
+
+Buffer lock_directory(Relation index, const MetaPage* meta, uint32 list) {
+    return read_page(index, directory_block(meta, list), PageKind::kDirectory, 0, 0, BUFFER_LOCK_EXCLUSIVE);
 }
 
 void update_directory(Relation index, const MetaPage* meta, uint32 list, bool (*change)(DirectoryEntry*, void*),
                       void* arg) {
-    Buffer buffer = read_page(index, directory_block(meta, list), PageKind::kDirectory, 0, 0, BUFFER_LOCK_EXCLUSIVE);
-    DirectoryEntry entry = *directory_slot(BufferGetPage(buffer), list);
+    Buffer buffer = lock_directory(index, meta, list);
+    DirectoryEntry entry = *directory_entry(BufferGetPage(buffer), list);
     if (change(&entry, arg)) {
         GenericXLogState* xlog = GenericXLogStart(index);
-        *directory_slot(GenericXLogRegisterBuffer(xlog, buffer, 0), list) = entry;
+        *directory_entry(GenericXLogRegisterBuffer(xlog, buffer, 0), list) = entry;
         GenericXLogFinish(xlog);
     }
     UnlockReleaseBuffer(buffer);
@@ -232,7 +262,7 @@ Region append_region(Relation index, ForkNumber fork, PageKind kind, const void*
     const uint32 payload = PayloadBytes(BLCKSZ);
     PGAlignedBlock image;
     for (uint64 offset = 0; offset < length; offset += payload) {
-        init_page(image.data, kind, 0, 0, kInvalidBlock);
+        init_page(image.data, kind, 0, 0);
         memcpy(page_payload(image.data), static_cast<const char*>(bytes) + offset,
                std::min<uint64>(payload, length - offset));
         const BlockNumber block = append_built_page(index, fork, image.data);

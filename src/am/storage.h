@@ -18,7 +18,7 @@ inline PageTail* page_tail(Page page) {
 [[noreturn]] void report_corruption(Relation index, BlockNumber block, const char* problem);
 
 // Writes an empty page of the given kind into `page` (BLCKSZ bytes).
-void init_page(Page page, PageKind kind, uint32 owner, uint16 part, BlockNumber next);
+void init_page(Page page, PageKind kind, uint32 owner, uint16 part);
 
 // Why a page cannot be one of the kind and owner that was expected there; NULL if it can.
 const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part);
@@ -37,14 +37,47 @@ void seal_meta(MetaPage* meta);  // renews the crc
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
 // How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).
 Codec meta_codec(const MetaPage* meta);
-ExtentGeometry codec_geometry(const Codec* codec);
-ExtentGeometry meta_geometry(const MetaPage* meta);
+PostingGeometry codec_geometry(const Codec* codec);
+PostingGeometry meta_geometry(const MetaPage* meta);
+
+// Where a segment of a list begins: its (first) page and the offset within its payload.
+struct SegmentRef {
+    BlockNumber block;
+    uint16 offset;
+};
+inline constexpr SegmentRef kNoSegment = {InvalidBlockNumber, 0};
+inline bool has_segment(SegmentRef at) { return at.block != InvalidBlockNumber; }
+inline bool same_segment(SegmentRef a, SegmentRef b) { return a.block == b.block && a.offset == b.offset; }
+inline char* segment_at(Page page, uint32 offset) { return page_payload(page) + offset; }
+inline SegmentHeader* segment_header(Page page, uint32 offset) {
+    return reinterpret_cast<SegmentHeader*>(segment_at(page, offset));
+}
+inline SegmentRef next_segment(const SegmentHeader* header) { return {header->next_block, header->next_offset}; }
+inline ItemPointerData* segment_tids(char* segment) {
+    return reinterpret_cast<ItemPointerData*>(segment + sizeof(SegmentHeader));
+}
+// Why there can be no segment of this geometry at that offset of a posting page; NULL if there can.
+const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset);
+// The segments of a posting page, one after another:
+//   for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at))
+// after segment_problem has found nothing at `at`.
+inline uint32 segments_end(const PostingGeometry* g, Page page) { return g->pages == 1 ? page_tail(page)->used : 1; }
+inline uint32 segment_after(const PostingGeometry* g, Page page, uint32 at) {
+    return at + LayoutOf(*g, segment_header(page, at)->capacity).bytes;
+}
+// Pins and locks the (first) page of a list's segment and checks both.
+Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode);
+// More segments than this on a chain means that it runs in a circle.
+uint64 most_segments(Relation index);
 
 // Bytes [offset, offset + length) of a region.
 void read_region(Relation index, const Region* region, PageKind kind, uint64 offset, uint64 length, void* out);
 
 // Directory.
 void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry);
+// The page of a list's entry, exclusively locked, and the entry on it or on a copy.
+Buffer lock_directory(Relation index, const MetaPage* meta, uint32 list);
+DirectoryEntry* directory_entry(Page page, uint32 list);
 // Changes one entry under exclusive lock, WAL-logged. `change` returns false to leave it alone.
 void update_directory(Relation index, const MetaPage* meta, uint32 list, bool (*change)(DirectoryEntry*, void*),
                       void* arg);

@@ -1,5 +1,7 @@
 // ambulkdelete: takes dead rows out of the lists. Pages stay in their chain; their room is used
-// again by inserts, which start at the first extent with room (the insert hint).
+// again by inserts, which start at the first segment with room (the insert hint).
+#include <algorithm>
+
 #include "am/am.h"
 #include "am/index_cache.h"
 #include "core/page/posting_codes.h"
@@ -11,66 +13,63 @@ namespace {
 struct VacuumState {
     Relation index;
     MetaPage meta;
-    ExtentGeometry geometry;
+    PostingGeometry geometry;
     IndexBulkDeleteCallback callback;
     void* callback_state;
     IndexBulkDeleteResult* stats;
-    BlockNumber* first_with_room;  // (lists), in block order
-    uint32* rows;                  // (lists)
+    SegmentRef* first_with_room;  // (lists), in block order
+    uint32* rows;                 // (lists)
 };
 }  // namespace
 
-static ItemPointerData* tids_of(Page page) {
-    return reinterpret_cast<ItemPointerData*>(page_payload(page) + sizeof(PostingHeader));
-}
-
-// Moves the row in slot `from` to slot `to` of a page that holds its whole extent.
-static void move_row(const ExtentGeometry* g, Page page, uint32 from, uint32 to) {
-    char* payload = page_payload(page);
-    tids_of(page)[to] = tids_of(page)[from];
+// Moves the row in slot `from` to slot `to` of a segment that lies on one page.
+static void move_row(const PostingGeometry* g, const SegmentLayout* layout, char* segment, uint32 from, uint32 to) {
+    segment_tids(segment)[to] = segment_tids(segment)[from];
+    char* codes = segment + layout->codes_offset;
     if (g->block_bytes > 0)
-        MoveBlockCode(*g, payload, from, to);
+        MoveBlockCode(*g, *layout, segment, from, to);
     else
-        memmove(payload + g->codes_offset + to * g->code_bytes, payload + g->codes_offset + from * g->code_bytes,
-                g->code_bytes);
+        memmove(codes + to * g->code_bytes, codes + from * g->code_bytes, g->code_bytes);
     if (g->scalar_bytes > 0) {
-        float* scalars = reinterpret_cast<float*>(payload + g->scalars_offset);
+        float* scalars = reinterpret_cast<float*>(segment + layout->scalars_offset);
         scalars[to] = scalars[from];
     }
 }
 
-// Removes the rows marked in `dead` from a page copy. With one page an extent the last rows move into
-// the holes; with several the slots are marked, because a reader may be between two of its pages.
-static void remove_rows(const ExtentGeometry* g, Page page, const bool* dead) {
-    PostingHeader* header = reinterpret_cast<PostingHeader*>(page_payload(page));
+// Removes the rows marked in `dead` from a segment of a page copy. With one page a segment the last rows move
+// into the holes; with several the slots are marked, because a reader may be between two of its pages.
+static void remove_rows(const PostingGeometry* g, char* segment, const bool* dead) {
+    SegmentHeader* header = reinterpret_cast<SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(*g, header->capacity);
+    ItemPointerData* tids = segment_tids(segment);
     uint32 count = header->count;
     if (g->pages == 1) {
         // From the end, so that the row moved into a hole is always a live one.
         for (uint32 slot = count; slot-- > 0;)
             if (dead[slot]) {
-                if (slot != --count) move_row(g, page, count, slot);
+                if (slot != --count) move_row(g, &layout, segment, count, slot);
             }
         header->count = static_cast<uint16>(count);
         header->dead = 0;
         return;
     }
     for (uint32 slot = 0; slot < count; slot++)
-        if (dead[slot]) ItemPointerSetInvalid(&tids_of(page)[slot]);
-    while (count > 0 && !ItemPointerIsValid(&tids_of(page)[count - 1])) count--;
+        if (dead[slot]) ItemPointerSetInvalid(&tids[slot]);
+    while (count > 0 && !ItemPointerIsValid(&tids[count - 1])) count--;
     uint16 marked = 0;
-    for (uint32 slot = 0; slot < count; slot++) marked += !ItemPointerIsValid(&tids_of(page)[slot]);
+    for (uint32 slot = 0; slot < count; slot++) marked += !ItemPointerIsValid(&tids[slot]);
     header->count = static_cast<uint16>(count);
     header->dead = marked;
 }
 
-// Asks which rows of a locked page are dead. Slots that are already free count as dead, too, so that
+// Asks which rows of a segment are dead. Slots that are already free count as dead, too, so that
 // remove_rows sees one picture; returns how many rows go.
-static uint32 find_dead(const VacuumState* v, Page page, bool* dead, uint32* live) {
-    const PostingHeader* header = reinterpret_cast<const PostingHeader*>(page_payload(page));
+static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32* live) {
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     uint32 removed = 0;
     *live = 0;
     for (uint32 slot = 0; slot < header->count; slot++) {
-        ItemPointer tid = &tids_of(page)[slot];
+        ItemPointer tid = &segment_tids(segment)[slot];
         dead[slot] = !ItemPointerIsValid(tid);
         if (dead[slot]) continue;
         if (v->callback(tid, v->callback_state)) {
@@ -83,7 +82,28 @@ static uint32 find_dead(const VacuumState* v, Page page, bool* dead, uint32* liv
     return removed;
 }
 
+static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead, uint32* removed) {
+    const SegmentHeader* header = segment_header(page, at.offset);
+    uint32 live = 0;
+    *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
+    v->stats->num_index_tuples += live;
+    v->rows[header->list] += live;
+    if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
+}
+
+static const char* posting_problem(const VacuumState* v, Page page) {
+    const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
+    for (uint32 at = 0; problem == NULL && at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at)) {
+        problem = segment_problem(&v->geometry, page, at);
+        if (problem != NULL) break;
+        if (segment_header(page, at)->list >= v->meta.lists) problem = "segment of a list that does not exist";
+    }
+    return problem;
+}
+
+// dead: room for a flag for each row of a page.
 static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy strategy, bool* dead) {
+    const PostingGeometry* g = &v->geometry;
     Buffer buffer = ReadBufferExtended(v->index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     Page page = BufferGetPage(buffer);
@@ -93,33 +113,34 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         UnlockReleaseBuffer(buffer);
         return;
     }
-    const PostingHeader* header = reinterpret_cast<const PostingHeader*>(page_payload(page));
-    const char* problem = page_problem(page, PageKind::kPosting, tail->owner, 0);
-    if (problem == NULL && (tail->owner >= v->meta.lists || header->count > v->geometry.capacity))
-        problem = "posting page has impossible values";
+    const char* problem = posting_problem(v, page);
     if (problem != NULL) {
         UnlockReleaseBuffer(buffer);
         report_corruption(v->index, block, problem);
     }
-    const uint32 list = tail->owner;
-    uint32 live = 0;
-    const uint32 removed = find_dead(v, page, dead, &live);
+    uint32 removed = 0, rows = 0;
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
+        vacuum_segment(v, page, {block, static_cast<uint16>(at)}, dead + rows, &removed);
+        rows += segment_header(page, at)->count;
+    }
     if (removed > 0) {
         GenericXLogState* xlog = GenericXLogStart(v->index);
-        remove_rows(&v->geometry, GenericXLogRegisterBuffer(xlog, buffer, 0), dead);
+        Page copy = GenericXLogRegisterBuffer(xlog, buffer, 0);
+        rows = 0;
+        for (uint32 at = 0; at < segments_end(g, copy); at = segment_after(g, copy, at)) {
+            const uint32 count = segment_header(copy, at)->count;
+            remove_rows(g, segment_at(copy, at), dead + rows);
+            rows += count;
+        }
         GenericXLogFinish(xlog);
     }
     UnlockReleaseBuffer(buffer);
     v->stats->tuples_removed += removed;
-    v->stats->num_index_tuples += live;
-    v->rows[list] += live;
-    if (live < v->geometry.capacity && v->first_with_room[list] == InvalidBlockNumber)
-        v->first_with_room[list] = block;
 }
 
 namespace {
 struct ListUpdate {
-    BlockNumber hint;
+    SegmentRef hint;
     uint32 rows;
 };
 }  // namespace
@@ -127,7 +148,10 @@ struct ListUpdate {
 static bool update_entry(DirectoryEntry* entry, void* arg) {
     const ListUpdate* update = static_cast<const ListUpdate*>(arg);
     const DirectoryEntry before = *entry;
-    if (update->hint != InvalidBlockNumber) entry->insert_hint = update->hint;
+    if (has_segment(update->hint)) {
+        entry->hint = update->hint.block;
+        entry->hint_offset = update->hint.offset;
+    }
     entry->rows = update->rows;
     return memcmp(&before, entry, sizeof(before)) != 0;
 }
@@ -154,13 +178,13 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     read_meta(v.index, &v.meta);
     v.geometry = meta_geometry(&v.meta);
     const Size lists = v.meta.lists;
-    v.first_with_room = static_cast<BlockNumber*>(palloc_extended(sizeof(BlockNumber) * lists, MCXT_ALLOC_HUGE));
+    v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
     v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    for (Size list = 0; list < lists; list++) v.first_with_room[list] = InvalidBlockNumber;
-    bool* dead = static_cast<bool*>(palloc(v.geometry.capacity));
+    for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
+    bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
     stats->num_index_tuples = 0;  // of this pass: a vacuum may need several
-    // In block order, not chain order: sequential reads. Extents added meanwhile hold new rows only.
+    // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay_point();

@@ -1,4 +1,4 @@
-// vectorq_check(regclass): is every page what it should be, is every extent in exactly one list, is
+// vectorq_check(regclass): is every page what it should be, is every segment in exactly one list, is
 // every row in one place? Returns problems as rows (block, problem); none for a sound index.
 //
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
@@ -22,8 +22,9 @@ struct Checker {
     Relation index;
     BlockNumber blocks, heap_blocks;
     MetaPage meta;
-    ExtentGeometry geometry;
+    PostingGeometry geometry;
     uint8* seen;  // one bit a block
+    Tuplesortstate* chained;  // segments that lists lead to
     Tuplesortstate* tids;
 };
 }  // namespace
@@ -54,8 +55,11 @@ static void check_region(Checker* c, const Region* region, PageKind kind) {
     }
 }
 
-static void check_rows(Checker* c, BlockNumber block, Page page, const PostingHeader* header) {
-    const ItemPointerData* tids = reinterpret_cast<const ItemPointerData*>(page_payload(page) + sizeof(*header));
+static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
+
+static void check_rows(Checker* c, BlockNumber block, char* segment) {
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const ItemPointerData* tids = segment_tids(segment);
     uint32 dead = 0;
     for (uint32 slot = 0; slot < header->count; slot++) {
         if (!ItemPointerIsValid(&tids[slot])) {
@@ -71,64 +75,106 @@ static void check_rows(Checker* c, BlockNumber block, Page page, const PostingHe
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
 
-// One extent. Returns the next one's block, or invalid when the chain cannot be followed.
-static BlockNumber check_extent(Checker* c, uint32 list, BlockNumber head) {
-    BlockNumber next = InvalidBlockNumber;
-    for (uint32 part = 0; part < c->geometry.pages; part++) {
+// The other pages of a segment that has several.
+static void check_parts(Checker* c, uint32 list, BlockNumber head) {
+    for (uint32 part = 1; part < c->geometry.pages; part++) {
         const BlockNumber block = head + part;
         if (block >= c->blocks) {
-            found(c, head, "list goes on outside the index");
-            return InvalidBlockNumber;
-        }
-        if (!mark_seen(c, block)) {
-            found(c, block, psprintf("page is in list %u and elsewhere too", list));
-            return InvalidBlockNumber;
+            found(c, head, "segment goes on outside the index");
+            return;
         }
         Buffer buffer = ReadBuffer(c->index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        Page page = BufferGetPage(buffer);
-        const char* problem = page_problem(page, PageKind::kPosting, list, static_cast<uint16>(part));
-        if (problem == NULL && part == 0) {
-            const PostingHeader* header = reinterpret_cast<const PostingHeader*>(page_payload(page));
-            next = page_tail(page)->next;
-            if (header->count > c->geometry.capacity || header->dead > header->count)
-                problem = "more rows than fit the page";
-            else
-                check_rows(c, block, page, header);
-        }
+        const char* problem = page_problem(BufferGetPage(buffer), PageKind::kPosting, list, static_cast<uint16>(part));
         UnlockReleaseBuffer(buffer);
-        if (problem != NULL) {
-            found(c, block, problem);
-            return InvalidBlockNumber;
-        }
+        if (problem != NULL) found(c, block, problem);
+        if (!mark_seen(c, block)) found(c, block, psprintf("page is in list %u and elsewhere too", list));
     }
+}
+
+// One segment of a chain. Returns the next, or none when the chain cannot be followed.
+static SegmentRef check_segment(Checker* c, uint32 list, SegmentRef at) {
+    if (at.block < c->meta.postings_start || at.block >= c->blocks) {
+        found(c, 0, psprintf("list %u goes on outside the index", list));
+        return kNoSegment;
+    }
+    Buffer buffer = ReadBuffer(c->index, at.block);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    Page page = BufferGetPage(buffer);
+    const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
+    if (problem == NULL) problem = segment_problem(&c->geometry, page, at.offset);
+    if (problem == NULL && segment_header(page, at.offset)->list != list) problem = "segment of another list";
+    const SegmentRef next = problem == NULL ? next_segment(segment_header(page, at.offset)) : kNoSegment;
+    UnlockReleaseBuffer(buffer);
+    if (problem != NULL)
+        found(c, at.block, problem);
+    else
+        tuplesort_putdatum(c->chained, Int64GetDatum(pack_segment(at)), false);
     return next;
 }
 
 static void check_list(Checker* c, uint32 list) {
     DirectoryEntry entry;
     read_directory(c->index, &c->meta, list, &entry);
-    bool hint_seen = false;
-    for (BlockNumber block = entry.head; block != InvalidBlockNumber; block = check_extent(c, list, block)) {
+    const SegmentRef hint = {entry.hint, entry.hint_offset};
+    bool hint_seen = !has_segment(hint);
+    uint64 steps = 0;
+    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); at = check_segment(c, list, at)) {
         CHECK_FOR_INTERRUPTS();
-        hint_seen |= block == entry.insert_hint;
+        hint_seen |= same_segment(at, hint);
+        if (++steps > most_segments(c->index)) {
+            found(c, at.block, psprintf("list %u runs in a circle", list));
+            break;
+        }
     }
-    if (!hint_seen) found(c, entry.insert_hint, psprintf("insert hint of list %u is not in the list", list));
+    if (!hint_seen) found(c, entry.hint, psprintf("insert hint of list %u is not in the list", list));
 }
 
-// Extents that no list leads to: rows would be lost. New pages are an extension cut short; parts alone
-// are what an insert cut short leaves of an extent.
-static void check_unreached(Checker* c) {
+// The next segment that a list leads to, in the order of the file; -1 after the last.
+static int64 next_chained(Checker* c) {
+    Datum value;
+    bool isnull;
+    return tuplesort_getdatum(c->chained, true, &value, &isnull, NULL) ? DatumGetInt64(value) : -1;
+}
+
+// The segments of a page beside those that lists lead to: each in exactly one list.
+static void check_page(Checker* c, BlockNumber block, Page page, int64* chained) {
+    const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
+    for (uint32 at = 0; problem == NULL && at < segments_end(&c->geometry, page); at = segment_after(&c->geometry, page, at)) {
+        problem = segment_problem(&c->geometry, page, at);
+        if (problem != NULL) break;
+        const int64 here = pack_segment({block, static_cast<uint16>(at)});
+        while (*chained >= 0 && *chained < here) {
+            found(c, static_cast<BlockNumber>(*chained >> 16), "a list leads into the middle of a segment");
+            *chained = next_chained(c);
+        }
+        if (*chained != here) {
+            found(c, block, "no list leads to this segment");
+            continue;
+        }
+        check_rows(c, block, segment_at(page, at));
+        *chained = next_chained(c);
+        for (; *chained == here; *chained = next_chained(c)) found(c, block, "two lists lead to one segment");
+        if (c->geometry.pages > 1) check_parts(c, segment_header(page, at)->list, block);
+    }
+    if (problem != NULL) found(c, block, problem);
+}
+
+// New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.
+static void check_pages(Checker* c) {
+    tuplesort_performsort(c->chained);
+    int64 chained = next_chained(c);
+    PGAlignedBlock copy;
     for (BlockNumber block = c->meta.postings_start; block < c->blocks; block++) {
         CHECK_FOR_INTERRUPTS();
         if (c->seen[block >> 3] & (1 << (block & 7))) continue;
         Buffer buffer = ReadBuffer(c->index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        Page page = BufferGetPage(buffer);
-        const bool unused = PageIsNew(page) || page_tail(page)->part > 0;
+        memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
-        if (!unused) found(c, block, "no list leads to this page");
+        if (!PageIsNew(copy.data) && page_tail(copy.data)->part == 0) check_page(c, block, copy.data, &chained);
     }
+    tuplesort_end(c->chained);
 }
 
 static void check_duplicates(Checker* c) {
@@ -164,8 +210,10 @@ static void check_index(Checker* c) {
     }
     c->geometry = meta_geometry(&c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem, NULL,
+    c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
                                     TUPLESORT_NONE);
+    c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
+                                       TUPLESORT_NONE);
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
@@ -173,7 +221,7 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
-    check_unreached(c);
+    check_pages(c);
     check_duplicates(c);
 }
 

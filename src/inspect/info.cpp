@@ -11,19 +11,24 @@
 namespace vectorq {
 
 // Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
+static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32* rows) {
+    if (page_problem(page, PageKind::kPosting, 0, 0) != NULL) return;
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
+        if (segment_problem(g, page, at) != NULL) return;
+        const SegmentHeader* header = segment_header(page, at);
+        if (header->list < lists) rows[header->list] += header->count - header->dead;
+    }
+}
+
 static void count_rows(Relation index, const MetaPage* meta, uint32* rows) {
+    const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     for (BlockNumber block = meta->postings_start; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        Page page = BufferGetPage(buffer);
-        const uint32 list = PageIsNew(page) ? 0 : page_tail(page)->owner;
-        if (page_problem(page, PageKind::kPosting, list, 0) == NULL && list < meta->lists) {
-            const PostingHeader* header = reinterpret_cast<const PostingHeader*>(page_payload(page));
-            if (header->dead <= header->count) rows[list] += header->count - header->dead;
-        }
+        count_page(&g, BufferGetPage(buffer), meta->lists, rows);
         UnlockReleaseBuffer(buffer);
     }
     FreeAccessStrategy(strategy);

@@ -7,7 +7,7 @@
 //   +--------+--------------------------------------------------------+---------+
 //
 // A *region* is a run of consecutive pages whose payloads, put end to end, are one byte array.
-// A *posting extent* is a run of `geometry.pages` consecutive pages (posting_page.h).
+// A *segment* of a list lies in a posting page, or in a run of consecutive ones (posting_page.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,9 +30,9 @@ enum class PageKind : uint16_t {
 
 // v1. At the end of every page.
 struct PageTail {
-    uint32_t next;      // posting, first page of an extent: first block of the list's next extent; else invalid
-    uint32_t owner;     // posting: list id; else 0
-    uint16_t part;      // posting: number of the page within its extent; else 0
+    uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
+    uint32_t owner;     // page of an extent of several pages: list id; else 0
+    uint16_t part;      // number of the page within such an extent; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
     uint16_t magic;     // kPageMagic
@@ -45,12 +45,15 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
 
 // v1. One per list, in the directory region; an entry never straddles pages.
 struct DirectoryEntry {
-    uint32_t head;              // first block of the first extent; always valid
-    uint32_t contiguous_pages;  // pages from head on that follow each other (as built)
-    uint32_t insert_hint;       // an extent of this list; inserts walk on from here
+    uint32_t head;              // block of the first segment; kInvalidBlock: the list has none
+    uint32_t hint;              // block of a segment of this list; inserts walk on from there
+    uint16_t head_offset;       // of the first segment within the payload
+    uint16_t hint_offset;       // likewise
+    uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
+    uint32_t reserved;          // 0
 };
-static_assert(sizeof(DirectoryEntry) == 16);
+static_assert(sizeof(DirectoryEntry) == 24);
 
 constexpr uint32_t DirectoryEntriesPerPage(uint32_t page_bytes) noexcept {
     return PayloadBytes(page_bytes) / static_cast<uint32_t>(sizeof(DirectoryEntry));

@@ -1,18 +1,21 @@
-// A posting extent: `pages` consecutive pages that hold up to `capacity` rows of one list.
-// Their payloads, put end to end, are one byte stream:
+// Where the rows of a list lie. A *segment* holds up to `capacity` rows of one list, a list is a chain of
+// segments, and the directory knows the first.
 //
-//   page 0 of the extent                                    pages 1 ..
-//   +---------------+------------+-------------+-----------+----------------
-//   | PostingHeader | tids       | scalars     | codes ... | ... codes
-//   | 8 bytes       | 6*capacity | 4*cap or 0  | code_bytes * capacity
-//   +---------------+------------+-------------+-----------+----------------
+//   segment, a byte stream                                        LayoutOf(geometry, capacity).bytes
+//   +---------------+------------+-------------+-----------------------+
+//   | SegmentHeader | tids       | scalars     | codes                 |
+//   | 16 bytes      | 6*capacity | 4*cap or 0  | code_bytes * capacity |
+//   +---------------+------------+-------------+-----------------------+
 //
-// Header, tids and scalars lie on page 0. A code may run over the end of a page, between two
-// elements. One page for codes up to a few hundred bytes; for longer ones as many as keep the
-// unused rest small, so that 1,536 and 3,072 dimensions waste nothing like half a page.
+// Short codes (geometry.pages = 1): segments of several lists stand one after another in a page, up to
+// PageTail.used, so that lists of any length waste next to nothing; each is as large as it needs to be.
+// Long codes: a segment is an *extent* of `pages` consecutive pages, whose payloads put end to end are
+// the stream; capacity is the geometry's. Header, tids and scalars lie on the first page. A code may run
+// over the end of a page, between two elements (two pairs of subspaces in blocks); so 1,536 and 3,072
+// dimensions waste nothing like half a page.
 //
 // Slots [0, count) are in use; one whose tid is {0xFFFFFFFF, 0} is dead and may be reused.
-// Invariant: a code is complete on its pages before its tid and the count say so on page 0.
+// Invariant: a code is complete on its pages before its tid and the count say so on the first.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,76 +24,86 @@
 
 namespace vectorq {
 
-struct PostingHeader {
-    uint16_t count;     // slots in use, dead ones too
-    uint16_t dead;      // of these, dead
-    uint32_t reserved;  // 0
+struct SegmentHeader {
+    uint32_t list;
+    uint16_t count;        // slots in use, dead ones too
+    uint16_t dead;         // of these, dead
+    uint16_t capacity;     // slots
+    uint16_t next_offset;  // of the list's next segment within its page's payload
+    uint32_t next_block;   // its (first) block; kInvalidBlock at the end of the list
 };
-static_assert(sizeof(PostingHeader) == 8);
+static_assert(sizeof(SegmentHeader) == 16);
 
 inline constexpr uint32_t kTidBytes = 6;
 inline constexpr uint32_t kMaxExtentPages = 16;
+inline constexpr uint32_t kBlockRows = 32;  // of codes in blocks
 
-struct ExtentGeometry {
-    uint32_t payload;          // bytes a page
-    uint32_t pages;            // pages an extent
-    uint32_t capacity;         // rows an extent
+struct PostingGeometry {
+    uint32_t payload;       // bytes a page that segments use
+    uint32_t pages;         // pages a segment: 1 = shared pages
+    uint32_t capacity;      // rows a segment: at most, and exactly when pages > 1
     uint32_t code_bytes;
-    uint32_t scalar_bytes;     // 4 or 0, per row
-    uint32_t scalars_offset;   // in the stream
-    uint32_t codes_offset;     // in the stream, a multiple of 8
-    uint32_t block_bytes;      // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
+    uint32_t scalar_bytes;  // 4 or 0, per row
+    uint32_t block_bytes;   // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
+};
+
+// Offsets from the start of a segment.
+struct SegmentLayout {
+    uint32_t scalars_offset;
+    uint32_t codes_offset;
+    uint32_t bytes;  // a multiple of 8
 };
 
 constexpr uint32_t RoundUp(uint32_t value, uint32_t to) noexcept { return (value + to - 1) / to * to; }
 
-constexpr ExtentGeometry GeometryFor(uint32_t payload, uint32_t code_bytes, bool has_scalar, uint32_t pages,
-                                     uint32_t capacity) noexcept {
-    ExtentGeometry g{payload, pages, capacity, code_bytes, has_scalar ? 4u : 0u, 0, 0, 0};
-    g.scalars_offset = RoundUp(static_cast<uint32_t>(sizeof(PostingHeader)) + kTidBytes * capacity, 4);
-    g.codes_offset = RoundUp(g.scalars_offset + g.scalar_bytes * capacity, 8);
-    return g;
+constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) noexcept {
+    const uint32_t scalars = RoundUp(static_cast<uint32_t>(sizeof(SegmentHeader)) + kTidBytes * capacity, 4);
+    // Blocks that run over a page's end are cut between pairs of subspaces, 32 bytes.
+    const uint32_t codes = RoundUp(scalars + g.scalar_bytes * capacity, g.block_bytes > 0 && g.pages > 1 ? 32 : 8);
+    const uint32_t code_bytes = g.block_bytes > 0 ? capacity / kBlockRows * g.block_bytes : capacity * g.code_bytes;
+    return {scalars, codes, RoundUp(codes + code_bytes, 8)};
+}
+
+// The largest capacity of a segment in so many bytes; a multiple of 32 for blocks. 0: none.
+constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcept {
+    const uint32_t step = g.block_bytes > 0 ? kBlockRows : 1;
+    const uint32_t step_bytes = g.block_bytes > 0 ? g.block_bytes + kBlockRows * kTidBytes : g.code_bytes + kTidBytes + g.scalar_bytes;
+    if (bytes < sizeof(SegmentHeader)) return 0;
+    uint32_t steps = (bytes - static_cast<uint32_t>(sizeof(SegmentHeader))) / step_bytes;
+    while (steps > 0 && LayoutOf(g, steps * step).bytes > bytes) steps--;
+    return steps * step;
 }
 
 // The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.
-constexpr ExtentGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
-                                        uint32_t max_pages = kMaxExtentPages) noexcept {
-    const uint32_t payload = PayloadBytes(page_bytes);
-    const uint32_t row_bytes = code_bytes + kTidBytes + (has_scalar ? 4 : 0);
-    ExtentGeometry best{};
+// block_bytes 0: codes row after row. Capacity 0: impossible.
+constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar, uint32_t block_bytes,
+                                         uint32_t max_pages = kMaxExtentPages) noexcept {
+    PostingGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
+        // Blocks of several pages: each page ends between two pairs of subspaces.
+        const uint32_t payload = PayloadBytes(page_bytes) / (pages > 1 && block_bytes > 0 ? 32 : 1) * (pages > 1 && block_bytes > 0 ? 32 : 1);
         const uint32_t bytes = payload * pages;
-        if (bytes < row_bytes + 24) continue;
-        uint32_t capacity = (bytes - 8) / row_bytes;
-        ExtentGeometry g = GeometryFor(payload, code_bytes, has_scalar, pages, capacity);
-        while (capacity > 1 && (g.codes_offset + capacity * code_bytes > bytes || g.codes_offset > payload)) {
-            capacity--;
-            g = GeometryFor(payload, code_bytes, has_scalar, pages, capacity);
-        }
-        if (g.codes_offset > payload || g.codes_offset + capacity * code_bytes > bytes) continue;
-        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - capacity * row_bytes) / bytes);
+        PostingGeometry g{payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes};
+        g.capacity = RowsThatFit(g, bytes);
+        const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
+        while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;
+        if (g.capacity == 0) continue;
+        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - LayoutOf(g, g.capacity).bytes) / bytes);
+        // Shared pages: a block of 32 rows is as small as a segment gets, and fills what others leave.
         if (waste < best_waste) {
             best_waste = waste;
             best = g;
         }
-        if (waste <= 64) break;
+        if (waste <= 64 || (pages == 1 && block_bytes > 0)) break;
     }
-    return best;  // capacity 0: impossible
+    return best;
 }
 
-// Codes of 4 bits in blocks of 32 rows, one page an extent. Capacity 0: a block does not fit a page.
-constexpr ExtentGeometry ChooseBlockGeometry(uint32_t page_bytes, uint32_t code_bytes, uint32_t block_bytes) noexcept {
-    const uint32_t payload = PayloadBytes(page_bytes);
-    const uint32_t blocks = (payload - 16) / (block_bytes + 32 * kTidBytes);
-    ExtentGeometry g = GeometryFor(payload, code_bytes, false, 1, 32 * blocks);
-    g.block_bytes = block_bytes;
-    return g;
-}
-
-// 16,000 dimensions of f32 fit, and everyday sizes leave little unused.
-static_assert(ChooseGeometry(8192, 512, false).pages == 1 && ChooseGeometry(8192, 512, false).capacity == 15);
-static_assert(ChooseGeometry(8192, 64000, false).capacity >= 1);
-static_assert(ChooseGeometry(8192, 6144, false).capacity * 6150 > ChooseGeometry(8192, 6144, false).pages * 7500);
+// 16,000 dimensions fit as f32 and as 4-bit codes of two each, and everyday sizes leave little unused.
+static_assert(ChooseGeometry(8192, 512, false, 0).pages == 1 && ChooseGeometry(8192, 512, false, 0).capacity == 15);
+static_assert(ChooseGeometry(8192, 64000, false, 0).capacity >= 1);
+static_assert(ChooseGeometry(8192, 4000, false, 128000).capacity == 32);
+static_assert(ChooseGeometry(8192, 6144, false, 0).capacity * 6150 > ChooseGeometry(8192, 6144, false, 0).pages * 7500);
 
 }  // namespace vectorq

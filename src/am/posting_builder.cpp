@@ -1,0 +1,131 @@
+// See posting_builder.h.
+#include "am/posting_builder.h"
+
+#include <algorithm>
+
+#include "core/page/posting_codes.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+static void begin_page(PostingBuilder* w) {
+    for (uint32 part = 0; part < w->geometry->pages; part++)
+        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? w->list : 0, static_cast<uint16>(part));
+    w->room = w->geometry->capacity;
+}
+
+static void flush_page(PostingBuilder* w) {
+    for (uint32 part = 0; part < w->geometry->pages; part++) {
+        const BlockNumber block = append_built_page(w->index, w->fork, w->images + part * BLCKSZ);
+        if (block != w->next_block++) elog(ERROR, "unexpected block %u while building", block);
+    }
+    begin_page(w);
+}
+
+static void put_code(PostingBuilder* w, const SegmentLayout* layout, char* segment, uint32 slot, const uint8* code) {
+    const PostingGeometry* g = w->geometry;
+    if (g->block_bytes > 0) {
+        for (uint32 part = 0; part < g->pages; part++)
+            PutBlockCode(*g, *layout, part == 0 ? segment : page_payload(w->images + part * BLCKSZ), part, slot, code);
+        return;
+    }
+    uint64 at = layout->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
+    if (g->pages == 1) {
+        memcpy(segment + at, code, g->code_bytes);
+        return;
+    }
+    for (uint32 done = 0; done < g->code_bytes;) {
+        const uint32 part = static_cast<uint32>(at / g->payload), within = static_cast<uint32>(at % g->payload);
+        const uint32 length = std::min(g->code_bytes - done, g->payload - within);
+        memcpy(page_payload(w->images + part * BLCKSZ) + within, code + done, length);
+        done += length;
+        at += length;
+    }
+}
+
+// A new segment on the page at hand: the first `rows` staged ones. `more`: the list goes on at the start of the
+// next page.
+static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
+    const PostingGeometry* g = w->geometry;
+    PageTail* tail = page_tail(w->images);
+    const uint32 offset = tail->used;
+    const uint32 capacity = g->pages > 1 ? g->capacity : g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows;
+    const SegmentLayout layout = LayoutOf(*g, capacity);
+    char* segment = segment_at(w->images, offset);
+    *segment_header(w->images, offset) = {w->list, static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
+                                          more ? w->next_block + g->pages : kInvalidBlock};
+    for (uint32 slot = 0; slot < rows; slot++) {
+        const char* row = w->staged + slot * w->row_bytes;
+        memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
+        if (g->scalar_bytes > 0) memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
+        put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
+    }
+    DirectoryEntry* entry = &w->directory[w->list];
+    if (entry->head == kInvalidBlock) {
+        entry->head = w->next_block;
+        entry->head_offset = static_cast<uint16>(offset);
+    }
+    entry->hint = w->next_block;
+    entry->hint_offset = static_cast<uint16>(offset);
+    entry->contiguous_pages = w->next_block + g->pages - entry->head;
+    entry->rows += rows;
+    w->num_staged -= rows;
+    memmove(w->staged, w->staged + rows * w->row_bytes, w->num_staged * w->row_bytes);
+    if (g->pages > 1) {
+        flush_page(w);
+        return;
+    }
+    tail->used = offset + layout.bytes;
+    w->room = RowsThatFit(*g, g->payload - tail->used);
+    if (more || w->room == 0) flush_page(w);
+}
+
+// Less of a page is not worth a segment of its own when the list goes on after it.
+static uint32 worthwhile_rows(const PostingGeometry* g) { return std::max<uint32>(1, g->capacity / 8); }
+
+// More rows are staged than the page at hand takes.
+static void spill(PostingBuilder* w) {
+    if (w->room < worthwhile_rows(w->geometry)) flush_page(w);
+    if (w->num_staged > w->room) write_segment(w, w->room, true);
+}
+
+static void end_list(PostingBuilder* w) {
+    if (w->num_staged > w->room) spill(w);
+    if (w->num_staged > 0) write_segment(w, w->num_staged, false);
+}
+
+void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
+                           DirectoryEntry* directory, uint32 lists) {
+    memset(w, 0, sizeof(*w));
+    w->index = index;
+    w->fork = fork;
+    w->geometry = geometry;
+    w->lists = lists;
+    w->directory = directory;
+    w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
+    w->staged = static_cast<char*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
+    w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
+    w->next_block = RelationGetNumberOfBlocksInFork(index, fork);
+    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0};
+    begin_page(w);
+}
+
+void posting_builder_add(PostingBuilder* w, uint32 list, const char* row) {
+    if (list != w->list) {
+        end_list(w);
+        w->list = list;
+        if (w->geometry->pages > 1) begin_page(w);  // its pages carry the list
+    }
+    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, kRowCodeAt + w->geometry->code_bytes);
+    if (w->num_staged > w->geometry->capacity) spill(w);
+}
+
+void posting_builder_end(PostingBuilder* w) {
+    end_list(w);
+    if (page_tail(w->images)->used > 0) flush_page(w);
+    pfree(w->staged);
+    pfree(w->images);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,36 @@
+// Writes the lists of an index that nobody sees yet: rows in list order become segments, one after
+// another, so that a list as built is a run of consecutive pages.
+#pragma once
+#include "am/storage.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct PostingBuilder {
+    // — set by posting_builder_begin, then constant —
+    Relation index;
+    ForkNumber fork;
+    const PostingGeometry* geometry;
+    uint32 lists;
+    Size row_bytes;  // of a staged row
+    // — changed by each row —
+    DirectoryEntry* directory;  // (lists)
+    char* staged;               // (capacity + 1, row_bytes) rows of the list at hand that have no page yet
+    uint32 num_staged;
+    uint32 list;
+    uint32 room;                // rows that fit what is left of the page at hand
+    char* images;               // (pages, BLCKSZ) the page at hand
+    BlockNumber next_block;     // where it will lie
+};
+
+// A row: tid (6 bytes, 2 unused), scalar (4), code.
+inline constexpr Size kRowTidAt = 0, kRowScalarAt = 8, kRowCodeAt = 12;
+
+// `directory` (lists) is filled in; memory comes from the current context.
+void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
+                           DirectoryEntry* directory, uint32 lists);
+// Rows come list after list.
+void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
+void posting_builder_end(PostingBuilder* w);
+
+}  // namespace vectorq
