@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 //
 #include "core/simd/load-inl.h"
+#include "core/simd/totals-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vectorq {
@@ -34,8 +35,6 @@ struct OpL1 {
     static HWY_INLINE VF Step(VF q, VF x, VF acc) { return hn::Add(acc, hn::AbsDiff(q, x)); }
 };
 
-HWY_INLINE float Total(VF v) { return hn::GetLane(hn::SumOfLanes(DF(), v)); }
-
 // One row against one row. Four accumulators: FMA latency (4) times ports (2) would want
 // eight, but the loads, two per FMA, limit it to one FMA a cycle anyway.
 template <class RowA, class RowB, class Op>
@@ -55,38 +54,6 @@ HWY_INLINE float OneToOne(const uint8_t* HWY_RESTRICT a, const uint8_t* HWY_REST
     if (i < dims) s1 = Op::Step(RowA::LoadTail(df, a, i, dims - i), RowB::LoadTail(df, b, i, dims - i), s1);
     return Total(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)));
 }
-
-// out[0..3] += the four lane sums. Transposing first costs 6 shuffles instead of 4 full
-// reductions; at 128 dims of u8 the reductions took a third of the time.
-#if HWY_HAVE_SCALABLE || HWY_TARGET == HWY_SCALAR
-HWY_INLINE void AddTotals(VF a, VF b, VF c, VF d, float* HWY_RESTRICT out) {
-    out[0] += Total(a);
-    out[1] += Total(b);
-    out[2] += Total(c);
-    out[3] += Total(d);
-}
-#else
-template <class D>
-HWY_INLINE void AddFolded(D d, hn::Vec<D> v, float* HWY_RESTRICT out) {
-    if constexpr (hn::MaxLanes(D()) == 4) {
-        hn::StoreU(hn::Add(hn::LoadU(d, out), v), d, out);
-    } else {
-        const hn::Half<D> dh;
-        AddFolded(dh, hn::Add(hn::LowerHalf(dh, v), hn::UpperHalf(dh, v)), out);
-    }
-}
-HWY_INLINE void AddTotals(VF a, VF b, VF c, VF d, float* HWY_RESTRICT out) {
-    const DF df;
-    const hn::Repartition<uint64_t, DF> d64;
-    // Per block of 4 lanes: (a0+a2, b0+b2, a1+a3, b1+b3), the same of c and d.
-    const VF ab = hn::Add(hn::InterleaveLower(df, a, b), hn::InterleaveUpper(df, a, b));
-    const VF cd = hn::Add(hn::InterleaveLower(df, c, d), hn::InterleaveUpper(df, c, d));
-    const auto ab64 = hn::BitCast(d64, ab), cd64 = hn::BitCast(d64, cd);
-    const VF lower = hn::BitCast(df, hn::InterleaveLower(d64, ab64, cd64));
-    const VF upper = hn::BitCast(df, hn::InterleaveUpper(d64, ab64, cd64));
-    AddFolded(df, hn::Add(lower, upper), out);
-}
-#endif
 
 // Four rows against the query: the query's loads are shared, two accumulators per row keep
 // eight FMAs in flight.
