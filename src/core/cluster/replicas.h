@@ -24,9 +24,12 @@
 
 namespace vectorq {
 
-//NEIGHBOURS
-inline constexpr size_t kReplicaNeighbours = 128;
-//LAMBDA
+// Of 32 neighbours the best is the best of all lists for 43 % of rows with 1,000 lists and 30 % with 4,000; of 64 for
+// 61 and 45 %; of 128 for 79 and 61 %; of 256 for 93 and 78 %, where the loss is 0.6 and 2.2 % above the least on
+// average (SIFT, 128 dimensions, lambda 1.5). What a query scans for 99 % recall is 2 % more than with all lists;
+// with 128 it is 6 %, with 64 13 %. A row costs 1.4 to 2.5 us, less than its first assignment.
+inline constexpr size_t kReplicaNeighbours = 256;
+// 1 to 2 are hardly different; README.md has the table.
 inline constexpr float kSoarLambda = 1.5f;
 inline constexpr size_t kMaxClosureLists = 8;
 
