@@ -5,7 +5,7 @@
 // SOAR: Sun, Simcha, Dopson, Guo, Kumar, "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS
 // 2023. With r = x - c_first, r^ = r / |r| and r' = x - c', the second list minimises
 //
-//   loss(r', r) = |r'|^2 + lambda * <r^, r'>^2                                                     (Paper: theorem 3.1)
+//   loss(r', r) = |r'|^2 + lambda * <r^, r'>^2        (Paper: the loss for the weight |cos(q, r)|^lambda)
 //
 // A query misses x in its first list where <q, r> is large; r' that is orthogonal to r is then no larger than usual.
 // With y = c' - c_first and p = <r, y>: |r'|^2 = |r|^2 - 2 p + |y|^2 and <r^, r'> = (|r|^2 - p) / |r|, so that one
