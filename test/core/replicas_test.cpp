@@ -81,10 +81,10 @@ TEST(Replicas, NeighboursAreTheNearestOthersInOrder) {
         for (const size_t lists : {2, 3, 50, 1300}) {
             const Matrix c = RandomMatrix(lists, 9, 5, 50);
             for (const size_t k : {1, 16, 2000}) {
-                if (lists == 1300 && k == 2000) continue;
+                if (lists == 1300 && k != 16) continue;
                 const ReplicaAssigner replicas(c, false, k, 1, stop);
                 ASSERT_EQ(replicas.neighbours(), std::min(k, lists - 1));
-                for (size_t l = 0; l < lists; l += 7) {
+                for (size_t l = 0; l < lists; l += lists > 100 ? 97 : 7) {
                     std::vector<std::pair<float, uint32_t>> want;
                     for (size_t j = 0; j < lists; j++) {
                         if (j != l) want.emplace_back(reference::L2SquaredF32(c.row(l), c.row(j), 9), j);
