@@ -33,6 +33,10 @@ struct Codec {
     PqShape pq;               // pq, pq4 only
     const float* codebook;    // pq, pq4 only
     bool symmetric;           // pq: distances between codes (SDC) instead of query and code (ADC)
+    // pq: weight of the error along the row itself when codes are made (anisotropic.h); the tables and the
+    // scan do not change. <= 1 (so 0 as well) is plain. Meant for inner product and cosine; applied
+    // to whatever metric it is given with, though for L2 plain codes find more (src/core/README.md).
+    float eta = 0;
 };
 
 // A code that row-major storage keeps in CodeBytes(); pq4 is packed into blocks by the page.
