@@ -10,8 +10,8 @@
 namespace vectorq::test {
 namespace {
 
-constexpr PqShape kShapes[] = {{128, 64, 4}, {16, 8, 4}, {100, 7, 4}, {31, 31, 4}, {40, 1, 4},
-                               {33, 8, 8},   {64, 16, 8}, {20, 3, 5}, {47, 10, 6}};
+constexpr PqShape kShapes[] = {{128, 64, 4}, {16, 8, 4},  {100, 7, 4}, {31, 31, 4}, {40, 1, 4},
+                               {33, 8, 8},   {64, 16, 8}, {20, 3, 5},  {47, 10, 6}};
 
 std::vector<uint8_t> Encode(const PqShape& shape, const float* codebook, float eta, const Matrix& x, const Matrix& u,
                             size_t count) {
@@ -82,7 +82,8 @@ TEST(Anisotropic, EncodeEqualsReferenceButForRounding) {
                 // One step that rounding decides can lead to another minimum: few rows may.
                 int others = 0;
                 for (size_t i = 0; i < 100; i++) {
-                    others += std::memcmp(&got[i * PqCodeBytes(shape)], &want[i * PqCodeBytes(shape)], PqCodeBytes(shape)) != 0;
+                    others += std::memcmp(&got[i * PqCodeBytes(shape)], &want[i * PqCodeBytes(shape)],
+                                          PqCodeBytes(shape)) != 0;
                 }
                 ASSERT_LE(others, offset == 0 ? 1 : 3) << shape.dims << " " << shape.m;
             }
@@ -135,7 +136,7 @@ TEST(Anisotropic, PlainWithoutEtaOrDirection) {
     Encode(shape, book.data(), 4.0f, x, odd, 40);
 }
 
-TEST(Anisotropic, CodecUsesTheRowItself) {
+TEST(Anisotropic, CodecUsesTheRowOrItsDifferenceFromTheOrigin) {
     const PqShape shape{32, 16, 4};
     const Matrix book = RandomMatrix(1, PqCodebookFloats(shape), 1), x = RandomMatrix(1100, 32, 2, 1);
     const Matrix centroid = RandomMatrix(1, 32, 3, 1);
@@ -148,12 +149,21 @@ TEST(Anisotropic, CodecUsesTheRowItself) {
     const size_t stride = PqCodeBytes(shape);
     Matrix residuals(1100, 32);
     for (size_t i = 0; i < 1100 * 32; i++) residuals.data()[i] = x.data()[i] - centroid.data()[i % 32];
-    for (const float eta : {0.0f, 5.0f}) {
-        codec.eta = eta;
-        std::vector<uint8_t> codes(1100 * stride), fits(1100);
-        std::vector<float> scratch(EncodeScratchFloats(codec, 1100));
-        EncodeRows(codec, x.data(), 1100, centroid.data(), nullptr, {codes.data(), stride, 0, 0, fits.data()}, scratch.data());
-        EXPECT_EQ(codes, Encode(shape, book.data(), eta, residuals, x, 1100));
+    Matrix centred(1100, 32);
+    const Matrix origin = RandomMatrix(1, 32, 4, 2);
+    for (size_t i = 0; i < 1100 * 32; i++) centred.data()[i] = x.data()[i] - origin.data()[i % 32];
+    for (const bool with_origin : {false, true}) {
+        for (const float eta : {0.0f, 5.0f}) {
+            codec.eta = eta;
+            codec.eta_origin = with_origin ? origin.data() : nullptr;
+            const size_t scratch_bytes = EncodeScratchFloats(codec, 1100) * sizeof(float);
+            Guarded codes(1100 * stride), fits(1100), scratch(scratch_bytes);
+            EncodeRows(codec, x.data(), 1100, centroid.data(), nullptr, {codes.data(), stride, 0, 0, fits.data()},
+                       reinterpret_cast<float*>(scratch.data()));
+            const std::vector<uint8_t> want =
+                Encode(shape, book.data(), eta, residuals, with_origin ? centred : x, 1100);
+            EXPECT_EQ(std::memcmp(codes.data(), want.data(), want.size()), 0);
+        }
     }
 }
 
@@ -176,7 +186,8 @@ TEST(Anisotropic, TrainingNeverRaisesTheLossAndDoesNotDependOnThreads) {
         std::vector<double> losses;
         const AlignedArray<float> one =
             TrainAnisotropicPq(shape, data.residuals, data.original, 6.0f, 5, 6, 1, 1, stop, &losses);
-        const AlignedArray<float> two = TrainAnisotropicPq(shape, data.residuals, data.original, 6.0f, 5, 6, 1, 2, stop);
+        const AlignedArray<float> two =
+            TrainAnisotropicPq(shape, data.residuals, data.original, 6.0f, 5, 6, 1, 2, stop);
         ASSERT_EQ(std::memcmp(one.data(), two.data(), one.size() * sizeof(float)), 0);
         ASSERT_EQ(losses.size(), 7u);
         for (size_t i = 1; i < losses.size(); i++) ASSERT_LE(losses[i], losses[i - 1] * (1 + 1e-6));
@@ -241,7 +252,8 @@ TEST(Anisotropic, LargeInnerProductsLoseLess) {
                 const size_t i = exact[j].second;
                 DecodePq(shape, book, codes.data() + i * PqCodeBytes(shape), decoded.data());
                 double lost = 0;
-                for (size_t d = 0; d < shape.dims; d++) lost += double(query.row(q)[d]) * (data.residuals.row(i)[d] - decoded[d]);
+                for (size_t d = 0; d < shape.dims; d++)
+                    lost += double(query.row(q)[d]) * (data.residuals.row(i)[d] - decoded[d]);
                 sum += std::fabs(lost / exact[j].first);
             }
         }

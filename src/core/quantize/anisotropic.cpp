@@ -128,8 +128,8 @@ HWY_INLINE void DescendGroup(const AnisotropicTile& a, size_t r) {
         } else {
             Best best0 = NoBest(), best1 = NoBest();
             BestCodewords<kDsub>(a.codewords + begin * ksub, a.half_sq_norm + s * ksub, end - begin, ksub,
-                                 a.rows + begin * kRows + r, a.directions + begin * kRows + r, hn::Zero(df), hn::Zero(df),
-                                 hn::Zero(df), best0, best1);
+                                 a.rows + begin * kRows + r, a.directions + begin * kRows + r, hn::Zero(df),
+                                 hn::Zero(df), hn::Zero(df), best0, best1);
             hn::StoreU(best0.along, df, a.along + at);
             hn::StoreU(best1.along, df, a.along + at + N);
             hn::StoreU(best0.number, du, a.numbers + at);
@@ -280,8 +280,9 @@ void EncodeAnisotropicPq(const PqShape& shape, const float* codebook, float eta,
     const Parts p(shape, scratch);
     PrepareCodebook(shape, codebook, p);
     const size_t stride = PqCodeBytes(shape);
-    AnisotropicTile tile{shape, p.codewords, p.half_sq_norm, p.rows, p.directions, p.along, p.numbers,
-                         (eta - 1) / 2, start == AnisotropicStart::kCodes, 0};
+    const bool from_codes = start == AnisotropicStart::kCodes;
+    AnisotropicTile tile{shape,   p.codewords, p.half_sq_norm, p.rows,     p.directions,
+                         p.along, p.numbers,   (eta - 1) / 2,  from_codes, 0};
     for (size_t r = 0; r < count; r += kRows) {
         tile.used = std::min(kRows, count - r);
         uint8_t* tile_codes = codes + r * stride;
@@ -293,7 +294,8 @@ void EncodeAnisotropicPq(const PqShape& shape, const float* codebook, float eta,
         HWY_DYNAMIC_DISPATCH(DescendTile)(tile);
         std::memset(tile_codes, 0, tile.used * stride);
         for (size_t i = 0; i < tile.used; i++) {
-            for (size_t s = 0; s < shape.m; s++) PqOrCode(shape.bits, tile_codes + i * stride, s, p.numbers[s * kRows + i]);
+            for (size_t s = 0; s < shape.m; s++)
+                PqOrCode(shape.bits, tile_codes + i * stride, s, p.numbers[s * kRows + i]);
         }
     }
 }

@@ -2,10 +2,10 @@
 // Anisotropic Vector Quantization", ICML 2020. Same codes, codebook layout and scan as pq.h; only
 // the choice of codewords and the codebook differ. Derivation: src/core/README.md.
 //
-// Loss of a row: |e|^2 + (eta - 1) <e, u>^2, where e is the residual less its decoded code and
-// u the unit vector along `direction` (the original row, not its residual). With eta > 1 the part
-// of the error along the row, which moves its inner product with every query that likes it,
-// costs eta times as much as the part across. A row whose direction is zero has the plain loss.
+// Loss of a row: |e|^2 + (eta - 1) <e, u>^2, where e is the residual less its decoded code and u the
+// unit vector along `direction`: the original row, not its residual (for L2 the row less the mean).
+// With eta > 1 the part of the error along it, which moves the row's large inner products, costs eta
+// times as much as the part across. A row whose direction is zero has the plain loss.
 //
 // Used by the build and by inserts. Knows nothing of lists. eta <= 1 (and NaN) is plain PQ.
 #pragma once

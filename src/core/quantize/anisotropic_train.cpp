@@ -27,11 +27,21 @@ size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kAnisotropic
 
 class Trainer {
 public:
-    Trainer(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta, int threads, StopToken& stop,
-            AlignedArray<float>& codebook)
-        : shape_(shape), sample_(sample), directions_(directions), eta_(eta), threads_(threads), stop_(stop),
-          codebook_(codebook), count_(TrainRows(sample.rows())), codes_(count_ * PqCodeBytes(shape)), along_(count_),
-          inverse_norm_(count_), order_(count_), losses_((count_ + kBlockRows - 1) / kBlockRows) {
+    Trainer(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta, int threads,
+            StopToken& stop, AlignedArray<float>& codebook)
+        : shape_(shape),
+          sample_(sample),
+          directions_(directions),
+          eta_(eta),
+          threads_(threads),
+          stop_(stop),
+          codebook_(codebook),
+          count_(TrainRows(sample.rows())),
+          codes_(count_ * PqCodeBytes(shape)),
+          along_(count_),
+          inverse_norm_(count_),
+          order_(count_),
+          losses_((count_ + kBlockRows - 1) / kBlockRows) {
         for (size_t i = 0; i < count_; i++) {
             double sum = 0;
             for (size_t d = 0; d < shape_.dims; d++) sum += double(Direction(i)[d]) * Direction(i)[d];
@@ -84,7 +94,9 @@ private:
     size_t SampleRow(size_t i) const { return size_t(double(i) * double(sample_.rows()) / double(count_)); }
     const float* Row(size_t i) const { return sample_.row(SampleRow(i)); }
     const float* Direction(size_t i) const { return directions_.row(SampleRow(i)); }
-    uint32_t Code(size_t i, size_t s) const { return PqGetCode(shape_.bits, codes_.data() + i * PqCodeBytes(shape_), s); }
+    uint32_t Code(size_t i, size_t s) const {
+        return PqGetCode(shape_.bits, codes_.data() + i * PqCodeBytes(shape_), s);
+    }
 
     double RowLoss(size_t i) {
         const size_t ksub = PqKsub(shape_);
