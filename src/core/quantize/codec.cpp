@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/quantize/anisotropic.h"
 #include "core/quantize/sq8.h"
 
 namespace vectorq {
@@ -32,10 +33,17 @@ static bool IsDotMetric(Metric metric) noexcept {
 // Product codes are made of so many rows at a time: enough to pay for preparing the codebook.
 static constexpr size_t kPqEncodeRows = 1024;
 
+static bool HasDirections(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && codec.eta_origin != nullptr; }
+
+static size_t PqRowsScratchFloats(const Codec& codec) noexcept {
+    return IsAnisotropic(codec.eta) ? AnisotropicEncodeScratchFloats(codec.pq) : PqEncodeScratchFloats(codec.pq);
+}
+
 size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept {
     if (!IsProductCode(codec.kind)) return 1;
     const size_t part = std::min(rows, kPqEncodeRows);
-    return part * codec.dims + PqEncodeScratchFloats(codec.pq) + (part * PqCodeBytes(codec.pq) + 3) / 4;
+    return (HasDirections(codec) ? 2 : 1) * part * codec.dims + PqRowsScratchFloats(codec) +
+           (part * PqCodeBytes(codec.pq) + 3) / 4;
 }
 
 static bool EncodeF16(const float* x, size_t dims, uint8_t* code) noexcept {
@@ -51,14 +59,18 @@ static void EncodeProductCodes(const Codec& codec, const float* rows, size_t cou
     for (size_t begin = 0; begin < count; begin += kPqEncodeRows) {
         const size_t part = std::min(kPqEncodeRows, count - begin);
         float* residuals = scratch;
-        float* encode_scratch = residuals + part * dims;
-        uint8_t* codes = reinterpret_cast<uint8_t*>(encode_scratch + PqEncodeScratchFloats(codec.pq));
+        float* directions = residuals + part * dims;
+        float* encode_scratch = directions + (HasDirections(codec) ? part * dims : 0);
+        uint8_t* codes = reinterpret_cast<uint8_t*>(encode_scratch + PqRowsScratchFloats(codec));
         for (size_t i = 0; i < part; i++) {
             const float* x = rows + (begin + i) * dims;
             const float* c = centroids + (list == nullptr ? 0 : list[begin + i] * dims);
             for (size_t d = 0; d < dims; d++) residuals[i * dims + d] = x[d] - c[d];
+            for (size_t d = 0; HasDirections(codec) && d < dims; d++) directions[i * dims + d] = x[d] - codec.eta_origin[d];
         }
-        EncodePq(codec.pq, codec.codebook, residuals, part, codes, encode_scratch);
+        // Plain codes unless eta says otherwise.
+        EncodeAnisotropicPq(codec.pq, codec.codebook, codec.eta, residuals,
+                            HasDirections(codec) ? directions : rows + begin * dims, part, codes, encode_scratch);
         for (size_t i = 0; i < part; i++)
             std::memcpy(sink.base + (begin + i) * sink.stride + sink.code_at, codes + i * code_bytes, code_bytes);
     }

@@ -33,6 +33,12 @@ struct Codec {
     PqShape pq;               // pq, pq4 only
     const float* codebook;    // pq, pq4 only
     bool symmetric;           // pq: distances between codes (SDC) instead of query and code (ADC)
+    // pq: weight of the error along the direction row - eta_origin when codes are made (anisotropic.h); tables
+    // and scan do not change. <= 1 (so 0 as well) is plain. Applied to whatever metric it is given with.
+    // Inner product and cosine: eta_origin null, the direction is the row itself. L2: the mean of the rows, or
+    // of the centroids, (dims); measured better than the row itself (src/core/README.md).
+    float eta;
+    const float* eta_origin;
 };
 
 // A code that row-major storage keeps in CodeBytes(); pq4 is packed into blocks by the page.

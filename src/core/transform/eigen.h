@@ -12,5 +12,6 @@
         if (!(condition)) throw ::vectorq::Error(::vectorq::ErrorKind::kInternal, "Eigen: " #condition); \
     } while (false)
 
+#include <eigen3/Eigen/Cholesky>
 #include <eigen3/Eigen/Core>
 #include <eigen3/Eigen/Eigenvalues>

@@ -1,0 +1,205 @@
+// Training for the score-aware loss (see anisotropic.h). A round is codes, then codewords:
+//
+//   codes      coordinate descent from the codes of the round before (starting anew could end higher)
+//   codewords  subspace after subspace, the others fixed. With e_i the row's error and p_i = <e_i, u_i>,
+//              the step d_k of codeword k over its rows i solves
+//                  sum (I + (eta - 1) u_s u_s^T) d_k = sum (e_s + (eta - 1) p_i u_s),
+//              which is the paper's least squares about the present codeword: the sums stay small
+//              where the data have a large offset.
+//
+// The threads share codewords, not rows: each codeword's sums run over its rows in their order, whoever
+// adds them, and no two codewords of a subspace share a row, so p is written without locks.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/base/parallel.h"
+#include "core/quantize/anisotropic.h"
+#include "core/transform/eigen.h"
+
+namespace vectorq {
+namespace {
+
+constexpr size_t kBlockRows = 64;  // rows of one encoding range: well below a millisecond at 128 dimensions
+
+size_t LargestDsub(const PqShape& shape) { return (shape.dims + shape.m - 1) / shape.m; }
+size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kAnisotropicTrainRows); }
+
+class Trainer {
+public:
+    Trainer(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta, int threads,
+            StopToken& stop, AlignedArray<float>& codebook)
+        : shape_(shape),
+          sample_(sample),
+          directions_(directions),
+          eta_(eta),
+          threads_(threads),
+          stop_(stop),
+          codebook_(codebook),
+          count_(TrainRows(sample.rows())),
+          codes_(count_ * PqCodeBytes(shape)),
+          along_(count_),
+          inverse_norm_(count_),
+          order_(count_),
+          losses_((count_ + kBlockRows - 1) / kBlockRows) {
+        for (size_t i = 0; i < count_; i++) {
+            double sum = 0;
+            for (size_t d = 0; d < shape_.dims; d++) sum += double(Direction(i)[d]) * Direction(i)[d];
+            inverse_norm_[i] = sum > 0 ? 1 / std::sqrt(sum) : 0;
+        }
+    }
+
+    // Codes of all rows, and along_; returns the mean loss.
+    double Encode(AnisotropicStart start) {
+        const size_t dims = shape_.dims, stride = PqCodeBytes(shape_);
+        const size_t per_thread = AnisotropicEncodeScratchFloats(shape_) + 2 * kBlockRows * dims;
+        AlignedArray<float> scratch(per_thread * size_t(std::max(threads_, 1)));
+        ParallelFor(count_, kBlockRows, threads_, stop_, [&](size_t begin, size_t end, int thread) {
+            float* rows = scratch.data() + size_t(thread) * per_thread;
+            float* directions = rows + kBlockRows * dims;
+            for (size_t i = begin; i < end; i++) {
+                std::memcpy(rows + (i - begin) * dims, Row(i), dims * sizeof(float));
+                std::memcpy(directions + (i - begin) * dims, Direction(i), dims * sizeof(float));
+            }
+            EncodeAnisotropicPq(shape_, codebook_.data(), eta_, rows, directions, end - begin,
+                                codes_.data() + begin * stride, directions + kBlockRows * dims, start);
+        });
+        return Loss();
+    }
+
+    // Mean loss of the present codes and codewords; sets along_ anew, which also ends its rounding drift.
+    double Loss() {
+        ParallelFor(count_, kBlockRows, threads_, stop_, [&](size_t begin, size_t end, int) {
+            double loss = 0;
+            for (size_t i = begin; i < end; i++) loss += RowLoss(i);
+            losses_[begin / kBlockRows] = loss;
+        });
+        double sum = 0;
+        for (size_t b = 0; b < losses_.size(); b++) sum += losses_[b];
+        return sum / double(count_);
+    }
+
+    void UpdateCodewords() {
+        const size_t ksub = PqKsub(shape_);
+        for (size_t s = 0; s < shape_.m; s++) {
+            SortByCode(s);
+            ParallelFor(ksub, 1, threads_, stop_, [&](size_t begin, size_t end, int) {
+                for (size_t k = begin; k < end; k++) UpdateCodeword(s, k);
+            });
+        }
+    }
+
+private:
+    // Evenly spread over the sample.
+    size_t SampleRow(size_t i) const { return size_t(double(i) * double(sample_.rows()) / double(count_)); }
+    const float* Row(size_t i) const { return sample_.row(SampleRow(i)); }
+    const float* Direction(size_t i) const { return directions_.row(SampleRow(i)); }
+    uint32_t Code(size_t i, size_t s) const {
+        return PqGetCode(shape_.bits, codes_.data() + i * PqCodeBytes(shape_), s);
+    }
+
+    double RowLoss(size_t i) {
+        const size_t ksub = PqKsub(shape_);
+        const float *x = Row(i), *direction = Direction(i);
+        double plain = 0, along = 0;
+        for (size_t s = 0; s < shape_.m; s++) {
+            const float* codeword = codebook_.data() + Code(i, s);
+            for (size_t d = PqDimBegin(shape_, s); d < PqDimBegin(shape_, s + 1); d++) {
+                const double e = double(x[d]) - codeword[d * ksub];
+                plain += e * e;
+                along += e * direction[d];
+            }
+        }
+        along_[i] = along * inverse_norm_[i];
+        return plain + (double(eta_) - 1) * along_[i] * along_[i];
+    }
+
+    // order_ := rows by their codeword of subspace s, ascending within; first_[k]: where those of k begin.
+    void SortByCode(size_t s) {
+        std::fill(first_, first_ + kPqMaxKsub + 1, size_t(0));
+        for (size_t i = 0; i < count_; i++) first_[Code(i, s) + 1]++;
+        for (size_t k = 0; k < kPqMaxKsub; k++) first_[k + 1] += first_[k];
+        size_t next[kPqMaxKsub];
+        std::copy(first_, first_ + kPqMaxKsub, next);
+        for (size_t i = 0; i < count_; i++) order_[next[Code(i, s)]++] = uint32_t(i);
+    }
+
+    void UpdateCodeword(size_t s, size_t k) {
+        if (first_[k] == first_[k + 1]) return;  // no rows: it keeps its place
+        const size_t begin = PqDimBegin(shape_, s), dsub = PqDimBegin(shape_, s + 1) - begin, ksub = PqKsub(shape_);
+        float* codeword = codebook_.data() + begin * ksub + k;
+        const double weight = double(eta_) - 1;
+        Eigen::MatrixXd a = Eigen::MatrixXd::Zero(Eigen::Index(dsub), Eigen::Index(dsub));
+        Eigen::VectorXd b = Eigen::VectorXd::Zero(Eigen::Index(dsub)), u(dsub), e(dsub), moved(dsub);
+        for (size_t at = first_[k]; at < first_[k + 1]; at++) {
+            const size_t i = order_[at];
+            const float *x = Row(i) + begin, *direction = Direction(i) + begin;
+            for (size_t d = 0; d < dsub; d++) {
+                u[Eigen::Index(d)] = direction[d] * inverse_norm_[i];
+                e[Eigen::Index(d)] = double(x[d]) - codeword[d * ksub];
+            }
+            a.selfadjointView<Eigen::Lower>().rankUpdate(u, weight);
+            b += e + weight * along_[i] * u;
+        }
+        a.diagonal().array() += double(first_[k + 1] - first_[k]);
+        const Eigen::VectorXd step = Eigen::LDLT<Eigen::MatrixXd>(a.selfadjointView<Eigen::Lower>()).solve(b);
+        if (!step.allFinite()) return;  // rows that are not finite
+        for (size_t d = 0; d < dsub; d++) {
+            const float old = codeword[d * ksub];
+            codeword[d * ksub] = float(old + step[Eigen::Index(d)]);
+            moved[Eigen::Index(d)] = double(codeword[d * ksub]) - old;  // as rounded
+        }
+        for (size_t at = first_[k]; at < first_[k + 1]; at++) {
+            const size_t i = order_[at];
+            const float* direction = Direction(i) + begin;
+            double sum = 0;
+            for (size_t d = 0; d < dsub; d++) sum += moved[Eigen::Index(d)] * direction[d];
+            along_[i] -= sum * inverse_norm_[i];
+        }
+    }
+
+    const PqShape& shape_;
+    const Matrix &sample_, &directions_;
+    const float eta_;
+    const int threads_;
+    StopToken& stop_;
+    AlignedArray<float>& codebook_;
+    const size_t count_;                 // rows that are used
+    AlignedArray<uint8_t> codes_;        // (count, PqCodeBytes)
+    AlignedArray<double> along_;         // (count): <e, u>
+    AlignedArray<double> inverse_norm_;  // (count): of the directions
+    AlignedArray<uint32_t> order_;       // (count)
+    AlignedArray<double> losses_;        // of each block
+    size_t first_[kPqMaxKsub + 1];
+};
+
+}  // namespace
+
+AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta,
+                                       int iterations, int rounds, uint64_t seed, int threads, StopToken& stop,
+                                       std::vector<double>* losses) {
+    if (directions.rows() != sample.rows() || directions.cols() != sample.cols()) {
+        throw Error(ErrorKind::kInvalidArgument, "product quantizer: directions and sample do not fit");
+    }
+    AlignedArray<float> codebook = TrainPq(shape, sample, iterations, seed, threads, stop);
+    if (!IsAnisotropic(eta)) return codebook;
+    Trainer trainer(shape, sample, directions, eta, threads, stop, codebook);
+    for (int round = 0; round < rounds; round++) {
+        const double loss = trainer.Encode(round == 0 ? AnisotropicStart::kNearest : AnisotropicStart::kCodes);
+        if (losses != nullptr && round == 0) losses->push_back(loss);
+        trainer.UpdateCodewords();
+        if (losses != nullptr) losses->push_back(trainer.Loss());
+    }
+    return codebook;
+}
+
+size_t TrainAnisotropicPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept {
+    const size_t rows = TrainRows(sample_rows), dsub = LargestDsub(shape), team = size_t(std::max(threads, 1));
+    const size_t state = rows * (PqCodeBytes(shape) + 2 * sizeof(double) + sizeof(uint32_t) + 1) + sizeof(Trainer);
+    const size_t encode = (AnisotropicEncodeScratchFloats(shape) + 2 * kBlockRows * shape.dims) * sizeof(float);
+    const size_t solve = 4 * dsub * (dsub + 4) * sizeof(double);
+    return std::max(TrainPqBytes(shape, sample_rows),
+                    PqCodebookFloats(shape) * sizeof(float) + state + team * (encode + solve));
+}
+
+}  // namespace vectorq
