@@ -41,4 +41,11 @@ void ApplyTransform(const Transform& transform, const float* rows, size_t count,
 // components), else use OPQ.
 std::vector<uint32_t> BalanceVariance(const std::vector<double>& variance, size_t m);
 
+// Which dimensions go together so that the ones of each subspace are correlated, as then fewer
+// codewords tell them apart (Jegou et al. 2011, section V-C, on the order of components). Greedy:
+// a subspace begins with the dimension of the most variance left and takes those that have
+// the largest sum of |correlation| with it. covariance (dims, dims); result as above.
+struct MatrixF64;
+std::vector<uint32_t> GroupCorrelated(const MatrixF64& covariance, size_t m);
+
 }  // namespace vectorq
