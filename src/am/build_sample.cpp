@@ -90,7 +90,7 @@ static double training_bytes(const Build* b, size_t rows, const KMeansOptions& o
         const double learn = TransformTrainBytes(spec, rows, b->dims, b->threads);
         bytes = std::max(bytes, learn + sizeof(float) * static_cast<double>(rows) * b->codec.dims);
     }
-    if (IsProductCode(b->codec.kind)) bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows)));
+    if (IsProductCode(b->codec.kind)) bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
     return bytes;
 }
 

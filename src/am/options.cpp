@@ -58,7 +58,7 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAll, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
      "Bits of each part of a product code; 4 bits are scored in registers"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
-     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N"},
+     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
      "Where the exact distance of the rows that the codes chose comes from: off, heap, or auto"},
     {Scope::kIndex, kAll, Kind::kInt, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),

@@ -73,7 +73,7 @@ double PqError(const Matrix& y, size_t m) {
 }
 
 TEST(TransformSpec, ReadsAndPrints) {
-    for (const char* text : {"none", "center", "pca64", "pcaw64", "pcar64", "pcawr64", "rr", "rr32", "opq16", "opq32_64"}) {
+    for (const char* text : {"none", "center", "pca64", "pcaw64", "pcar64", "pcawr64", "rr", "rr32", "opq16", "opq32_64", "balance8", "corr16"}) {
         EXPECT_EQ(FormatTransform(ParseTransform(text)), text);
     }
     const TransformSpec spec = ParseTransform("OPQ16_64");
@@ -85,12 +85,14 @@ TEST(TransformSpec, ReadsAndPrints) {
 
 TEST(TransformSpec, Rejects) {
     for (const char* text : {"", "pca", "pca0", "pcax", "pca64x", "none3", "center1", "opq", "opq16_", "opq16_0", "rr99999999999",
-                             "lda4", "pca-3", "64", "opq_64"}) {
+                             "lda4", "balance", "corr0", "corr8_16", "pca-3", "64", "opq_64"}) {
         EXPECT_THROW(ParseTransform(text), Error) << text;
     }
     EXPECT_THROW(ResolveTransform(ParseTransform("pca65"), 64), Error);
     EXPECT_THROW(ResolveTransform(ParseTransform("opq65"), 64), Error);
     EXPECT_THROW(ResolveTransform(ParseTransform("opq16_8"), 64), Error);
+    EXPECT_THROW(ResolveTransform(ParseTransform("balance65"), 64), Error);
+    EXPECT_THROW(ResolveTransform(ParseTransform("corr65"), 64), Error);
 }
 
 TEST(Transform, ProductEqualsReferenceOnEveryTarget) {
@@ -176,22 +178,33 @@ TEST(Transform, RotationKeepsDistances) {
     }
 }
 
-TEST(Transform, BlockJacobiFindsTheEigenvectors) {
-    StopToken stop;
-    const size_t dims = 150;
-    const Matrix x = Correlated(1500, dims, 10);
-    const Workers workers{2, stop};
-    const MatrixF64 c = Covariance(CenterSample(x, x.rows(), workers), workers);
-    MatrixF64 copy(dims, dims);
-    std::copy_n(c.data.data(), dims * dims, copy.data.data());
-    const EigenSystem eigen = DecomposeSymmetric(std::move(copy), workers, 64);
-    for (size_t i = 0; i < dims; i += 13) {
-        for (size_t r = 0; r < dims; r++) {
-            double sum = -eigen.values[i] * eigen.vectors.row(i)[r];
-            for (size_t d = 0; d < dims; d++) sum += c.row(r)[d] * eigen.vectors.row(i)[d];
-            ASSERT_NEAR(sum, 0, 1e-6 * eigen.values[0]);
+// The tridiagonal way, on spectra that are flat, steep, or have few values only.
+TEST(Transform, TridiagonalFindsTheEigenvectorsOnEveryTarget) {
+    ForEachTarget([] {
+        StopToken stop;
+        const Workers workers{2, stop};
+        for (const size_t dims : {1, 2, 3, 33, 150}) {
+            for (const size_t rows : {size_t(1), dims / 3 + 1, 10 * dims}) {
+                const Matrix x = Correlated(rows, dims, 10);
+                const MatrixF64 c = Covariance(CenterSample(x, x.rows(), workers), workers);
+                MatrixF64 copy(dims, dims);
+                std::copy_n(c.data.data(), dims * dims, copy.data.data());
+                const EigenSystem eigen = DecomposeSymmetric(std::move(copy), workers, 0);
+                for (size_t i = 0; i < dims; i++) {
+                    ASSERT_TRUE(i == 0 || eigen.values[i] <= eigen.values[i - 1]);
+                    for (size_t r = 0; r < dims; r++) {
+                        double sum = -eigen.values[i] * eigen.vectors.row(i)[r], dot = r == i ? -1 : 0;
+                        for (size_t d = 0; d < dims; d++) {
+                            sum += c.row(r)[d] * eigen.vectors.row(i)[d];
+                            dot += eigen.vectors.row(r)[d] * eigen.vectors.row(i)[d];
+                        }
+                        ASSERT_NEAR(sum, 0, 1e-7 * eigen.values[0]) << dims << " " << rows;  // negative values became 0
+                        ASSERT_NEAR(dot, 0, 1e-12) << dims << " " << rows;
+                    }
+                }
+            }
         }
-    }
+    });
 }
 
 TEST(Transform, OpqLowersTheQuantizationError) {
@@ -201,7 +214,7 @@ TEST(Transform, OpqLowersTheQuantizationError) {
 
 TEST(Transform, SameOnAnyNumberOfThreads) {
     const Matrix x = Correlated(3000, 40, 5);
-    for (const char* text : {"center", "pcawr20", "rr", "opq4", "opq3_20"}) {
+    for (const char* text : {"center", "pcawr20", "rr", "opq4", "opq3_20", "balance7", "corr7"}) {
         const Transform a = Train(text, x, 1), b = Train(text, x, 3);
         EXPECT_EQ(std::memcmp(a.offset.data(), b.offset.data(), a.out_dims * 4), 0) << text;
         ASSERT_EQ(a.matrix.rows(), b.matrix.rows());
@@ -215,7 +228,7 @@ TEST(Transform, DegenerateSamplesStayFinite) {
     for (size_t i = 0; i < 20 * 12; i++) equal.data()[i] = 0.1f * float(i % 12);
     for (size_t i = 0; i < 30 * 12; i++) huge.data()[i] *= i % 12 == 3 ? 0.0f : 1e15f;
     for (const Matrix* x : {&equal, &few, &one, &huge}) {
-        for (const char* text : {"none", "center", "pca12", "pcaw12", "pcawr5", "rr", "opq3", "opq2_5"}) {
+        for (const char* text : {"none", "center", "pca12", "pcaw12", "pcawr5", "rr", "opq3", "opq2_5", "balance5", "corr5"}) {
             const Transform t = Train(text, *x);
             const Matrix y = Apply(t, *x);
             for (size_t i = 0; i < y.rows() * y.cols(); i++) ASSERT_TRUE(std::isfinite(y.data()[i])) << text;
@@ -231,6 +244,65 @@ TEST(Transform, DegenerateSamplesStayFinite) {
 TEST(Transform, CancelIsAnswered) {
     StopToken stop([] { return true; });
     EXPECT_THROW(TrainTransform(ParseTransform("opq4"), RandomMatrix(500, 16, 1), 1, 2, stop), Error);
+}
+
+size_t polls, stop_after;
+bool CountPolls() { return ++polls > stop_after; }
+
+// Polls instead of time: many of them mean that no part of the work is long.
+TEST(Transform, PollsOftenAndStopsInTheMiddle) {
+    for (const char* text : {"pca512", "opq16_64"}) {
+        const Matrix x = Correlated(300, 512, 1);
+        for (const int threads : {1, 2}) {
+            polls = 0, stop_after = SIZE_MAX;
+            StopToken stop(CountPolls);
+            TrainTransform(ParseTransform(text), x, 1, threads, stop);
+            const size_t all = polls;
+            EXPECT_GT(all, 600u) << text;
+            for (const size_t after : {all / 3, all * 2 / 3}) {
+                polls = 0, stop_after = after;
+                StopToken cancelled(CountPolls);
+                EXPECT_THROW(TrainTransform(ParseTransform(text), x, 1, threads, cancelled), Error);
+                EXPECT_LT(polls, after + 10) << text;
+            }
+        }
+    }
+}
+
+// The old dimension of each new one; empty unless the matrix is a permutation.
+std::vector<uint32_t> PermutationOf(const Transform& t) {
+    std::vector<uint32_t> order;
+    std::vector<int> used(t.in_dims, 0);
+    for (size_t i = 0; i < t.matrix.rows(); i++) {
+        double sum = 0;
+        for (uint32_t d = 0; d < t.in_dims; d++) {
+            sum += std::fabs(t.matrix.row(i)[d]);
+            if (t.matrix.row(i)[d] == 1 && used[d]++ == 0) order.push_back(d);
+        }
+        if (sum != 1 || order.size() != i + 1) return {};
+    }
+    return order;
+}
+
+TEST(Transform, CorrGroupsWhatBelongsTogether) {
+    // Dimensions d and d + 4k are noisy copies of each other.
+    Matrix x = RandomMatrix(3000, 24, 1, 30);
+    for (size_t i = 0; i < x.rows(); i++) {
+        for (size_t d = 4; d < 24; d++) x.row(i)[d] = 0.3f * x.row(i)[d] + (d % 8 < 4 ? 1.0f : -2.0f) * x.row(i)[d % 4];
+    }
+    const std::vector<uint32_t> order = PermutationOf(Train("corr4", x));
+    ASSERT_EQ(order.size(), 24u);
+    for (size_t j = 0; j < 24; j++) EXPECT_EQ(order[j] % 4, order[j / 6 * 6] % 4);
+    EXPECT_LT(PqError(Apply(Train("corr4", x), x), 4), 0.5 * PqError(x, 4));
+}
+
+TEST(Transform, BalanceSpreadsTheVariances) {
+    Matrix x = RandomMatrix(3000, 24, 1, 30);
+    for (size_t i = 0; i < x.rows(); i++) {
+        for (size_t d = 0; d < 24; d++) x.row(i)[d] /= float(1 + d);
+    }
+    ASSERT_EQ(PermutationOf(Train("balance5", x)).size(), 24u);
+    EXPECT_LT(PqError(Apply(Train("balance4", x), x), 4), 0.7 * PqError(x, 4));
 }
 
 TEST(Transform, BalanceVarianceDealsOutEvenly) {

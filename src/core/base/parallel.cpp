@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
+#include <thread>
 
 namespace vectorq {
 namespace {
@@ -80,6 +82,29 @@ void ParallelFor(size_t count, size_t grain, int threads, StopToken& stop, const
     Region region;
 #pragma omp parallel num_threads(team + kIdleThreads)
     if (omp_get_thread_num() < team) Work(region, count, grain, omp_get_thread_num(), stop, body);
+    if (region.error) std::rethrow_exception(region.error);
+    stop.ThrowIfStopped();
+}
+
+void ParallelTasks(size_t tasks, int threads, StopToken& stop, const std::function<void(size_t, int)>& body) {
+    const Body each = [&](size_t begin, size_t, int thread) { body(begin, thread); };
+    const int team = int(std::min<size_t>(size_t(std::max(threads, 1)), tasks));
+    if (team <= 1) {
+        ParallelFor(tasks, 1, 1, stop, each);
+        return;
+    }
+    CreatePool(team);
+    Region region;
+    std::atomic<int> working{0};
+#pragma omp parallel num_threads(team)
+    {
+        const int thread = omp_get_thread_num();
+        if (thread != 0) working.fetch_add(1);
+        Work(region, tasks, 1, thread, stop, each);
+        if (thread != 0) working.fetch_sub(1);
+        // A worker that has not begun by now finds no task left.
+        while (thread == 0 && working.load() > 0 && !stop.Poll()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
     if (region.error) std::rethrow_exception(region.error);
     stop.ThrowIfStopped();
 }

@@ -1,42 +1,28 @@
 // Product quantizer (see pq.h).
 //
-// Encoding puts rows into the lanes: a tile of 2 vectors of rows against 4 codewords keeps 8 sums
-// in registers, and the nearest so far is one comparison and two blends a sum. With codewords in
-// the lanes instead, the search for the smallest lane costs more than the products when ksub = 16.
+// Rows go through in tiles, see simd/tile.h.
 //
 // The encoder works on a prepared copy in the scratch, because |x|^2 - 2<x,c> + |c|^2 cancels
 // where all components share a large offset:
-//   codewords minus their mean (as the codebook) | |c|^2 / 2 (m, ksub) | mean (dims) | tile
-// The tile holds one subspace of kTileRows rows, (dsub, kTileRows).
+//   codewords minus their mean (as the codebook) | -|c|^2 / 2 (m, ksub) | mean (dims) | tile
+// The tile holds one subspace of kTileRows rows.
 #include "core/quantize/pq.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <vector>
 
-#include "core/cluster/kmeans.h"
+#include "core/base/parallel.h"
+#include "core/cluster/subspace_kmeans.h"
+#include "core/simd/tile.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/quantize/pq.cpp"
 #include "hwy/foreach_target.h"
 //
 #include "hwy/highway.h"
-
-#ifndef VECTORQ_CORE_QUANTIZE_PQ_ONCE_
-#define VECTORQ_CORE_QUANTIZE_PQ_ONCE_
-namespace vectorq {
-constexpr size_t kTileRows = 32;  // a multiple of twice the lanes of every target
-// One subspace of one tile.
-struct TileArgs {
-    const float* codewords;     // (dsub, ksub), centred
-    const float* half_sq_norm;  // (ksub)
-    size_t dsub, ksub;
-    const float* tile;  // (dsub, kTileRows), centred
-    uint32_t* nearest;  // (kTileRows)
-};
-}  // namespace vectorq
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace vectorq {
@@ -48,55 +34,6 @@ using DF = hn::CappedTag<float, 16>;
 using DU = hn::RebindToUnsigned<DF>;
 using VF = hn::Vec<DF>;
 using VU = hn::Vec<DU>;
-
-HWY_INLINE void Offer(VF sum, float half_sq_norm, size_t k, VF& best, VU& best_id) {
-    const DF df;
-    const DU du;
-    const VF score = hn::Sub(hn::Set(df, half_sq_norm), sum);
-    const auto less = hn::Lt(score, best);
-    best = hn::IfThenElse(less, score, best);
-    best_id = hn::IfThenElse(hn::RebindMask(du, less), hn::Set(du, uint32_t(k)), best_id);
-}
-
-// Nearest codeword of each row of the tile. Codewords come in ascending order and only a smaller
-// score replaces the best one: ties go to the lowest number.
-void NearestInTile(const TileArgs& a) {
-    const DF df;
-    const DU du;
-    const size_t N = hn::Lanes(df), ksub = a.ksub;
-    for (size_t r = 0; r < kTileRows; r += 2 * N) {
-        VF best0 = hn::Set(df, std::numeric_limits<float>::infinity()), best1 = best0;
-        VU id0 = hn::Zero(du), id1 = id0;
-        for (size_t k = 0; k < ksub; k += 4) {
-            const float* HWY_RESTRICT c = a.codewords + k;
-            const float* HWY_RESTRICT x = a.tile + r;
-            VF p0 = hn::Zero(df), p1 = p0, p2 = p0, p3 = p0, q0 = p0, q1 = p0, q2 = p0, q3 = p0;
-            for (size_t d = 0; d < a.dsub; d++, c += ksub, x += kTileRows) {
-                const VF x0 = hn::LoadU(df, x), x1 = hn::LoadU(df, x + N);
-                const VF c0 = hn::Set(df, c[0]), c1 = hn::Set(df, c[1]), c2 = hn::Set(df, c[2]), c3 = hn::Set(df, c[3]);
-                p0 = hn::MulAdd(x0, c0, p0);
-                q0 = hn::MulAdd(x1, c0, q0);
-                p1 = hn::MulAdd(x0, c1, p1);
-                q1 = hn::MulAdd(x1, c1, q1);
-                p2 = hn::MulAdd(x0, c2, p2);
-                q2 = hn::MulAdd(x1, c2, q2);
-                p3 = hn::MulAdd(x0, c3, p3);
-                q3 = hn::MulAdd(x1, c3, q3);
-            }
-            const float* HWY_RESTRICT half = a.half_sq_norm + k;
-            Offer(p0, half[0], k, best0, id0);
-            Offer(q0, half[0], k, best1, id1);
-            Offer(p1, half[1], k + 1, best0, id0);
-            Offer(q1, half[1], k + 1, best1, id1);
-            Offer(p2, half[2], k + 2, best0, id0);
-            Offer(q2, half[2], k + 2, best1, id1);
-            Offer(p3, half[3], k + 3, best0, id0);
-            Offer(q3, half[3], k + 3, best1, id1);
-        }
-        hn::StoreU(id0, du, a.nearest + r);
-        hn::StoreU(id1, du, a.nearest + r + N);
-    }
-}
 
 struct StepL2 {
     static HWY_INLINE VF Step(VF q, VF c, VF acc) {
@@ -200,7 +137,6 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace vectorq {
-HWY_EXPORT(NearestInTile);
 HWY_EXPORT(BuildTableImpl);
 HWY_EXPORT(MergeTablesImpl);
 HWY_EXPORT(NearestOneImpl);
@@ -219,33 +155,28 @@ size_t LargestDsub(const PqShape& shape) { return (shape.dims + shape.m - 1) / s
 struct Prepared {
     Prepared(const PqShape& shape, float* scratch)
         : codewords(scratch),
-          half_sq_norm(codewords + PqCodebookFloats(shape)),
-          mean(half_sq_norm + PqTableFloats(shape)),
+          minus_half_norm(codewords + PqCodebookFloats(shape)),
+          mean(minus_half_norm + PqTableFloats(shape)),
           tile(mean + shape.dims) {}
     float* codewords;
-    float* half_sq_norm;
+    float* minus_half_norm;
     float* mean;
     float* tile;
 };
 
 void PrepareCodebook(const PqShape& shape, const float* codebook, const Prepared& p) noexcept {
     const size_t ksub = PqKsub(shape);
-    std::fill(p.half_sq_norm, p.half_sq_norm + PqTableFloats(shape), 0.0f);
     for (size_t s = 0; s < shape.m; s++) {
-        float* half = p.half_sq_norm + s * ksub;
-        for (size_t d = PqDimBegin(shape, s); d < PqDimBegin(shape, s + 1); d++) {
+        const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
+        for (size_t d = begin; d < end; d++) {
             const float* from = codebook + d * ksub;  // ksub * begin + (d - begin) * ksub
-            float* to = p.codewords + d * ksub;
             double sum = 0;
             for (size_t k = 0; k < ksub; k++) sum += from[k];
             const float mean = float(sum / double(ksub));
             p.mean[d] = mean;
-            for (size_t k = 0; k < ksub; k++) {
-                const float x = from[k] - mean;
-                to[k] = x;
-                half[k] += 0.5f * x * x;
-            }
+            for (size_t k = 0; k < ksub; k++) p.codewords[d * ksub + k] = from[k] - mean;
         }
+        MinusHalfNorms(p.codewords + begin * ksub, end - begin, ksub, p.minus_half_norm + s * ksub);
     }
 }
 
@@ -262,11 +193,11 @@ void EncodeBlock(const PqShape& shape, const Prepared& p, const float* rows, siz
     uint32_t nearest[kTileRows];
     for (size_t s = 0; s < shape.m; s++) {
         const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
-        const TileArgs args{p.codewords + ksub * begin, p.half_sq_norm + s * ksub, end - begin, ksub, p.tile, nearest};
+        const TileArgs args{p.codewords + ksub * begin, p.minus_half_norm + s * ksub, end - begin, ksub, p.tile, nearest, nullptr};
         for (size_t r = 0; r < count; r += kTileRows) {
             const size_t n = std::min(kTileRows, count - r);
             FillTile(shape, rows + r * shape.dims, n, begin, end, p);
-            HWY_DYNAMIC_DISPATCH(NearestInTile)(args);
+            NearestInTile(args);
             for (size_t i = 0; i < n; i++) PqOrCode(shape.bits, codes + (r + i) * stride, s, nearest[i]);
         }
     }
@@ -277,28 +208,45 @@ uint32_t NearestOne(const PqShape& shape, const float* codebook, size_t s, const
     return HWY_DYNAMIC_DISPATCH(NearestOneImpl)(codebook + ksub * begin, end - begin, ksub, row + begin);
 }
 
-// Every (n / count)-th row's dimensions [begin, end).
-Matrix CutSubspace(const Matrix& sample, size_t count, size_t begin, size_t end) {
-    Matrix part(count, end - begin);
-    for (size_t i = 0; i < count; i++) {
-        const size_t from = size_t(double(i) * double(sample.rows()) / double(count));
-        std::memcpy(part.row(i), sample.row(from) + begin, (end - begin) * sizeof(float));
+// Every (n / count)-th row's dimensions [begin, end) as tiles.
+class CutSubspace {
+public:
+    CutSubspace(const Matrix& sample, size_t count, size_t begin, size_t end)
+        : tiles_(NumTiles(count) * kTileRows * (end - begin)), view_{tiles_.data(), kTileRows * (end - begin), count, end - begin} {
+        tiles_.Fill(0);
+        for (size_t i = 0; i < count; i++) {
+            const float* from = sample.row(size_t(double(i) * double(sample.rows()) / double(count))) + begin;
+            float* to = tiles_.data() + i / kTileRows * view_.stride + i % kTileRows;
+            for (size_t d = 0; d < view_.dims; d++) to[d * kTileRows] = from[d];
+        }
     }
-    return part;
-}
+    // Subtracts the mean from all rows and returns it.
+    std::vector<float> Center() {
+        std::vector<float> mean(view_.dims);
+        for (size_t d = 0; d < view_.dims; d++) {
+            double sum = 0;
+            for (size_t t = 0; t < NumTiles(view_.rows); t++) {
+                const float* x = Tile(t) + d * kTileRows;
+                for (size_t r = 0; r < kTileRows; r++) sum += x[r];  // zeros behind the last row
+            }
+            mean[d] = float(sum / double(view_.rows));
+            for (size_t t = 0; t < NumTiles(view_.rows); t++) {
+                float* x = Tile(t) + d * kTileRows;
+                for (size_t r = 0; r < kTileRows; r++) x[r] -= mean[d];
+            }
+        }
+        return mean;
+    }
+    const TileView& view() const { return view_; }
+
+private:
+    float* Tile(size_t t) { return tiles_.data() + t * view_.stride; }
+    AlignedArray<float> tiles_;
+    TileView view_;
+};
 
 size_t TrainRows(const PqShape& shape, size_t sample_rows) {
     return std::min(sample_rows, PqKsub(shape) * kPqRowsPerCodeword);
-}
-
-KMeansOptions TrainOptions(const PqShape& shape, int iterations, uint64_t seed, int threads) {
-    KMeansOptions options;
-    options.lists = PqKsub(shape);
-    options.iterations = iterations;
-    options.seed = seed;
-    options.threads = threads;
-    options.hierarchical_above = 0;
-    return options;
 }
 
 }  // namespace
@@ -314,24 +262,24 @@ AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iter
     }
     const size_t ksub = PqKsub(shape), count = TrainRows(shape, sample.rows());
     AlignedArray<float> codebook(PqCodebookFloats(shape));
-    // The threads share one subspace after the other: only the calling thread may poll `stop`.
-    for (size_t s = 0; s < shape.m; s++) {
+    ParallelTasks(shape.m, threads, stop, [&](size_t s, int thread) {
         const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
-        const Matrix part = CutSubspace(sample, count, begin, end);
-        const Matrix found = TrainKMeans(part, TrainOptions(shape, iterations, seed + s, threads), stop);
-        for (size_t k = 0; k < ksub; k++) {
-            const float* codeword = found.row(std::min(k, found.rows() - 1));
-            for (size_t d = begin; d < end; d++) codebook[d * ksub + k] = codeword[d - begin];
+        CutSubspace part(sample, count, begin, end);
+        float* codewords = codebook.data() + ksub * begin;
+        if (TakeDistinctRows(part.view(), ksub, codewords)) return;
+        const std::vector<float> mean = part.Center();
+        TrainSubspace(part.view(), ksub, iterations, seed + s, [&] { return KeepGoing(stop, thread); }, codewords);
+        for (size_t d = begin; d < end; d++) {
+            for (size_t k = 0; k < ksub; k++) codebook[d * ksub + k] += mean[d - begin];
         }
-    }
+    });
     return codebook;
 }
 
-size_t TrainPqBytes(const PqShape& shape, size_t sample_rows) noexcept {
+size_t TrainPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept {
     const size_t rows = TrainRows(shape, sample_rows), dsub = LargestDsub(shape);
-    // Few threads' sums matter: dsub doubles each, covered by KMeansBytes for up to 64 of them.
-    return PqCodebookFloats(shape) * sizeof(float) + rows * dsub * sizeof(float) +
-           KMeansBytes(rows, dsub, TrainOptions(shape, 1, 0, 64));
+    const size_t each = (rows + kTileRows) * dsub * sizeof(float) + TrainSubspaceBytes(rows, dsub, PqKsub(shape));
+    return PqCodebookFloats(shape) * sizeof(float) + each * std::min<size_t>(shape.m, size_t(std::max(threads, 1)));
 }
 
 size_t PqEncodeScratchFloats(const PqShape& shape) noexcept {

@@ -20,11 +20,11 @@
 
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
+#include "core/base/subspace.h"
 
 namespace vectorq {
 
-// Subspace s covers dimensions [s * dims / m, (s + 1) * dims / m): their sizes differ by one
-// where m does not divide dims. 1 <= m <= dims, 4 <= bits <= 8.
+// Subspaces are cut by SubspaceBegin. 1 <= m <= dims, 4 <= bits <= 8.
 struct PqShape {
     uint32_t dims, m, bits;
 };
@@ -32,7 +32,7 @@ inline constexpr size_t kPqMaxKsub = 256;
 
 bool PqShapeIsValid(const PqShape& shape) noexcept;
 inline size_t PqKsub(const PqShape& shape) noexcept { return size_t(1) << shape.bits; }
-inline size_t PqDimBegin(const PqShape& shape, size_t s) noexcept { return s * shape.dims / shape.m; }
+inline size_t PqDimBegin(const PqShape& shape, size_t s) noexcept { return SubspaceBegin(shape.dims, shape.m, s); }
 inline size_t PqCodebookFloats(const PqShape& shape) noexcept { return PqKsub(shape) * shape.dims; }
 inline size_t PqTableFloats(const PqShape& shape) noexcept { return PqKsub(shape) * shape.m; }
 inline size_t PqCodeBytes(const PqShape& shape) noexcept { return (size_t(shape.m) * shape.bits + 7) / 8; }
@@ -55,12 +55,12 @@ inline void PqOrCode(uint32_t bits, uint8_t* code, size_t s, uint32_t value) noe
 inline constexpr size_t kPqRowsPerCodeword = 256;
 
 // Codebook by k-means in each subspace of sample (n >= 1, dims). Where a subspace has fewer
-// distinct values than ksub, its last codeword is repeated. Same input, same codebook, whatever
+// distinct values than ksub, its last codeword is repeated. Each thread takes a subspace. Same input, same codebook, whatever
 // the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
                             StopToken& stop);
 // Bytes that TrainPq needs beside the sample, at most.
-size_t TrainPqBytes(const PqShape& shape, size_t sample_rows) noexcept;
+size_t TrainPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept;
 
 // Floats of scratch that EncodePq needs.
 size_t PqEncodeScratchFloats(const PqShape& shape) noexcept;

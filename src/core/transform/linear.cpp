@@ -39,17 +39,15 @@ void TransposeChunk(const float* chunk, size_t rows, size_t dims, AlignedArray<f
     });
 }
 
-// sum (a, b) += y^T x of one chunk; both are transposed already. With upper_half only the
-// elements j >= i (and a few more) are right.
-void AddChunkProduct(const AlignedArray<float>& y, const AlignedArray<float>& x, size_t rows, bool upper_half,
-                     MatrixF64& sum, const Workers& workers) {
+// sum += x^T x of one chunk, which is transposed already; of the elements j >= i (and a few more).
+void AddChunkProduct(const AlignedArray<float>& x, size_t rows, MatrixF64& sum, const Workers& workers) {
     const size_t columns = sum.cols;
     std::vector<AlignedArray<float>> part(size_t(std::max(workers.threads, 1)));
     for (auto& p : part) p.Resize(kTileRows * columns);
     ParallelFor(sum.rows, kTileRows, workers.threads, workers.stop, [&](size_t begin, size_t end, int thread) {
-        const size_t first = upper_half ? begin : 0, width = columns - first;
+        const size_t first = begin, width = columns - first;
         float* out = part[size_t(thread)].data();
-        MultiplyRows(y.data() + begin * rows, rows, end - begin, x.data() + first * rows, rows, width, rows,
+        MultiplyRows(x.data() + begin * rows, rows, end - begin, x.data() + first * rows, rows, width, rows,
                       nullptr, out, width, ProductMode::kSet);
         for (size_t i = begin; i < end; i++) {
             for (size_t j = 0; j < width; j++) sum.row(i)[first + j] += double(out[(i - begin) * width + j]);
@@ -171,23 +169,10 @@ MatrixF64 Covariance(const CenteredSample& sample, const Workers& workers) {
             for (size_t i = begin; i < end; i++) sample.Copy(first + i, chunk.row(i));
         });
         TransposeChunk(chunk.data(), rows, dims, transposed, workers);
-        AddChunkProduct(transposed, transposed, rows, true, sum, workers);
+        AddChunkProduct(transposed, rows, sum, workers);
     }
     for (size_t i = 0; i < dims; i++) {
         for (size_t j = i; j < dims; j++) sum.row(j)[i] = sum.row(i)[j] = sum.row(i)[j] / double(sample.rows);
-    }
-    return sum;
-}
-
-MatrixF64 CrossProduct(const Matrix& y, const Matrix& x, const Workers& workers) {
-    MatrixF64 sum(y.cols(), x.cols());
-    const size_t chunk_rows = ChunkRows(x.rows(), x.cols());
-    AlignedArray<float> y_t(y.cols() * chunk_rows), x_t(x.cols() * chunk_rows);
-    for (size_t first = 0; first < x.rows(); first += chunk_rows) {
-        const size_t rows = std::min(chunk_rows, x.rows() - first);
-        TransposeChunk(y.row(first), rows, y.cols(), y_t, workers);
-        TransposeChunk(x.row(first), rows, x.cols(), x_t, workers);
-        AddChunkProduct(y_t, x_t, rows, false, sum, workers);
     }
     return sum;
 }

@@ -46,8 +46,6 @@ Matrix Transposed(const Matrix& a);
 
 // Covariance of the scaled sample: sum of (x - mean)(x - mean)^T scale^2 / rows.
 MatrixF64 Covariance(const CenteredSample& sample, const Workers& workers);
-// y^T x for matrices with equally many rows: (y.cols, x.cols).
-MatrixF64 CrossProduct(const Matrix& y, const Matrix& x, const Workers& workers);
 
 // (rows, cols), rows <= cols: orthonormal rows, uniformly distributed: the Gram-Schmidt
 // factor of a Gaussian matrix.

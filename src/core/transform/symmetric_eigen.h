@@ -11,13 +11,11 @@ struct EigenSystem {
     MatrixF64 vectors;           // row i belongs to values[i]; orthonormal
 };
 
-// Up to so many dimensions go to Eigen in one call, which cannot be cancelled: 60 ms at 384
-// dimensions, 0.5 s at 768, 3 s at 1,536. The alternative answers within milliseconds, but
-// takes five times as long.
-inline constexpr size_t kDirectDims = 1536;
+// Up to so many dimensions go to Eigen in one call, which cannot be cancelled: 10 ms.
+inline constexpr size_t kDirectDims = 192;
 
-// Of a symmetric positive semidefinite matrix, which is consumed. Above direct_dims by block
-// Jacobi rotations on all threads, polled every few milliseconds. The sign of each vector
+// Of a symmetric positive semidefinite matrix, which is consumed. Above direct_dims by
+// tridiagonal.h, polled every few milliseconds. The sign of each vector
 // makes its largest component positive.
 EigenSystem DecomposeSymmetric(MatrixF64 matrix, const Workers& workers, size_t direct_dims = kDirectDims);
 

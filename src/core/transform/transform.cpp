@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include "core/transform/linear.h"
@@ -71,6 +72,25 @@ Matrix OpqStart(const TransformSpec& spec, const CenteredSample& sample, const W
     return a;
 }
 
+std::vector<double> Variances(const CenteredSample& sample, const Workers& workers) {
+    const size_t dims = sample.mean.size();
+    std::vector<double> variance(dims, 0.0);
+    std::vector<float> row(dims);
+    for (size_t i = 0; i < sample.rows; i++) {
+        if (i % 256 == 0) workers.stop.ThrowIfStopped();
+        sample.Copy(i, row.data());
+        for (size_t d = 0; d < dims; d++) variance[d] += double(row[d]) * row[d];
+    }
+    return variance;
+}
+
+Matrix PermutationMatrix(const std::vector<uint32_t>& order) {
+    Matrix a(order.size(), order.size());
+    std::memset(a.data(), 0, order.size() * order.size() * sizeof(float));
+    for (size_t i = 0; i < order.size(); i++) a.row(i)[order[i]] = 1;
+    return a;
+}
+
 }  // namespace
 
 Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint64_t seed, int threads, StopToken& stop) {
@@ -94,6 +114,11 @@ Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint6
         SetOffset(t, centered.mean);
     } else if (spec.kind == TransformKind::kRotate) {
         t.matrix = RandomOrthonormal(t.out_dims, dims, seed, workers);
+    } else if (spec.kind == TransformKind::kBalance || spec.kind == TransformKind::kCorr) {
+        const CenteredSample centered = CenterSample(sample, PcaRows(sample.rows(), dims), workers);
+        t.matrix = PermutationMatrix(spec.kind == TransformKind::kCorr
+                                         ? GroupCorrelated(Covariance(centered, workers), spec.opq_m)
+                                         : BalanceVariance(Variances(centered, workers), spec.opq_m));
     } else if (spec.kind == TransformKind::kOpq) {
         Matrix start = OpqStart(spec, CenterSample(sample, PcaRows(sample.rows(), dims), workers), workers);
         const CenteredSample centered = CenterSample(sample, OpqRows(sample.rows(), dims, t.out_dims), workers);
@@ -113,6 +138,8 @@ size_t TransformTrainBytes(const TransformSpec& given, size_t sample_rows, size_
     const size_t eigen = 3 * square * sizeof(double);
     const size_t pca = std::max(covariance, eigen) + 3 * result;
     if (given.kind == TransformKind::kRotate) return small + 3 * result + 64 * out_dims * sizeof(float);
+    if (given.kind == TransformKind::kBalance) return small + result;
+    if (given.kind == TransformKind::kCorr) return small + covariance + result;
     if (UsesPca(given.kind)) return small + pca + 3 * out_dims * out_dims * sizeof(float);
     if (given.kind != TransformKind::kOpq) return small;
     const size_t rows = OpqRows(sample_rows, in_dims, out_dims);
@@ -140,6 +167,30 @@ std::vector<uint32_t> BalanceVariance(const std::vector<double>& variance, size_
         }
         result[SubspaceBegin(dims, m, best) + used[best]++] = d;
         log_product[best] += std::log(std::max(variance[d], least) / least);
+    }
+    return result;
+}
+
+std::vector<uint32_t> GroupCorrelated(const MatrixF64& covariance, size_t m) {
+    const size_t dims = covariance.rows;
+    std::vector<uint32_t> result;
+    std::vector<char> used(dims, 0);
+    for (size_t s = 0; s < m; s++) {
+        std::vector<double> score(dims);
+        for (size_t d = 0; d < dims; d++) score[d] = covariance.row(d)[d];
+        for (size_t begin = result.size(), end = SubspaceBegin(dims, m, s + 1); result.size() < end;) {
+            size_t best = dims;
+            for (size_t d = 0; d < dims; d++) {
+                if (!used[d] && (best == dims || score[d] > score[best])) best = d;
+            }
+            if (result.size() == begin) std::fill(score.begin(), score.end(), 0.0);
+            used[best] = 1;
+            result.push_back(uint32_t(best));
+            for (size_t d = 0; d < dims; d++) {
+                const double scale = std::sqrt(covariance.row(d)[d] * covariance.row(best)[best]);
+                if (scale > 0) score[d] += std::fabs(covariance.row(best)[d]) / scale;
+            }
+        }
     }
     return result;
 }

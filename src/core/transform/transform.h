@@ -7,6 +7,7 @@
 
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
+#include "core/base/subspace.h"
 #include "core/transform/product.h"
 #include "core/transform/transform_spec.h"
 
@@ -34,15 +35,17 @@ size_t TransformTrainBytes(const TransformSpec& spec, size_t sample_rows, size_t
 // ApplyTransform with the numbers of `transform`.
 void ApplyTransform(const Transform& transform, const float* rows, size_t count, float* out) noexcept;
 
-// First dimension of subspace i of m; the first dims % m subspaces have one more.
-inline size_t SubspaceBegin(size_t dims, size_t m, size_t i) noexcept {
-    return i * (dims / m) + (i < dims % m ? i : dims % m);
-}
-
 // Which dimensions go together so that all m subspaces carry about the same product of
 // variances ("eigenvalue allocation", Ge et al. 2013, section 3.2): result[j] is the old
 // number of new dimension j. For dimensions that are hardly correlated (principal
 // components), else use OPQ.
 std::vector<uint32_t> BalanceVariance(const std::vector<double>& variance, size_t m);
+
+// Which dimensions go together so that the ones of each subspace are correlated, as then fewer
+// codewords tell them apart (Jegou et al. 2011, section V-C, on the order of components). Greedy:
+// a subspace begins with the dimension of the most variance left and takes those that have
+// the largest sum of |correlation| with it. covariance (dims, dims); result as above.
+struct MatrixF64;
+std::vector<uint32_t> GroupCorrelated(const MatrixF64& covariance, size_t m);
 
 }  // namespace vectorq

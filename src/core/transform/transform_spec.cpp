@@ -25,9 +25,11 @@ constexpr Row kRows[] = {
     {TransformKind::kPcaWhitenRotate, "pcawr", NumberUse::kRequired},
     {TransformKind::kRotate, "rr", NumberUse::kOptional},
     {TransformKind::kOpq, "opq", NumberUse::kRequired},
+    {TransformKind::kBalance, "balance", NumberUse::kRequired},
+    {TransformKind::kCorr, "corr", NumberUse::kRequired},
 };
 constexpr char kHint[] =
-    "Use none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM or opqM_N, for example pca64 or opq16_64.";
+    "Use none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM, opqM_N, balanceM or corrM, for example pca64 or opq16_64.";
 
 std::string Lower(std::string_view text) {
     std::string lower(text);
@@ -85,11 +87,11 @@ TransformSpec ParseTransform(std::string_view text) {
     const uint32_t number = TakeNumber(text, rest);
     if (number == 0 && row->number == NumberUse::kRequired) Unknown(text, "a number must follow the name");
     if (number != 0 && row->number == NumberUse::kNone) Unknown(text, "it takes no number");
-    if (row->kind != TransformKind::kOpq) {
+    if (!CountsSubspaces(row->kind)) {
         spec.out_dims = number;
     } else {
         spec.opq_m = number;
-        if (!rest.empty() && rest.front() == '_') {
+        if (row->kind == TransformKind::kOpq && !rest.empty() && rest.front() == '_') {
             rest.remove_prefix(1);
             spec.out_dims = TakeNumber(text, rest);
             if (spec.out_dims == 0) Unknown(text, "a number of dimensions must follow \"_\"");
@@ -106,7 +108,7 @@ TransformSpec ResolveTransform(TransformSpec spec, size_t in_dims) {
                    "A transform keeps or lowers the number of dimensions.");
     }
     if (spec.out_dims == 0) spec.out_dims = uint32_t(in_dims);
-    if (spec.kind == TransformKind::kOpq && spec.opq_m > spec.out_dims) {
+    if (CountsSubspaces(spec.kind) && spec.opq_m > spec.out_dims) {
         Impossible(given, "there are more subspaces than the " + std::to_string(spec.out_dims) + " dimensions they divide",
                    "Each subspace needs at least one dimension.");
     }
@@ -116,9 +118,9 @@ TransformSpec ResolveTransform(TransformSpec spec, size_t in_dims) {
 std::string FormatTransform(const TransformSpec& spec) {
     std::string text = RowOf(spec.kind).name;
     const NumberUse use = RowOf(spec.kind).number;
-    if (spec.kind == TransformKind::kOpq) {
+    if (CountsSubspaces(spec.kind)) {
         text += std::to_string(spec.opq_m);
-        if (spec.out_dims != 0) text.append("_").append(std::to_string(spec.out_dims));
+        if (spec.kind == TransformKind::kOpq && spec.out_dims != 0) text.append("_").append(std::to_string(spec.out_dims));
     } else if (use != NumberUse::kNone && spec.out_dims != 0) {
         text += std::to_string(spec.out_dims);
     }
