@@ -12,6 +12,7 @@
 #include <algorithm>
 
 #include "core/base/parallel.h"
+#include "core/quantize/anisotropic.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
 
@@ -58,6 +59,7 @@ static void choose_codec(Build* b) {
         b->codec.pq = {b->codec.dims, o->subvectors > 0 ? static_cast<uint32>(o->subvectors) : automatic,
                        static_cast<uint32>(o->bits)};
     }
+    if (o->anisotropic_threshold > 0) b->codec.eta = AnisotropicEta(static_cast<float>(o->anisotropic_threshold), b->codec.dims);
     // Distances of codes are not those of rows, unless the codes are the rows.
     const bool exact = (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) &&
                        spec.kind == TransformKind::kNone;
@@ -94,6 +96,7 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->threads = build_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
     choose_codec(b);
+    b->copies = b->options.replicas == static_cast<int>(Replicas::kSoar) ? 2 : 1;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);

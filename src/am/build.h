@@ -10,6 +10,7 @@
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/replicas.h"
 #include "core/transform/transform.h"
 #include "pg/pg_headers.h"
 
@@ -25,17 +26,22 @@ struct BuildObjects {
     Matrix sample;
     Matrix centroids;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
+    AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one
     TwoLevelAssigner* assigner = nullptr;
+    ReplicaAssigner* replicas = nullptr;
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
     AlignedArray<float> scratch;    // of each thread, for encoding
-    AlignedArray<uint32_t> block_list;
-    AlignedArray<uint8_t> payload;  // (block_rows, payload_bytes)
+    AlignedArray<uint32_t> block_list;  // (copies, block_rows)
+    AlignedArray<uint8_t> payload;      // (copies, block_rows, payload_bytes)
     AlignedArray<uint8_t> row_fits; // (block_rows)
     StopToken stop;
     BuildObjects();
-    ~BuildObjects() { delete assigner; }
+    ~BuildObjects() {
+        delete assigner;
+        delete replicas;
+    }
 };
 
 struct Build {
@@ -57,6 +63,7 @@ struct Build {
     TransformKind transform_kind;
     uint32 opq_m;
     Reorder reorder;
+    uint32 copies;  // lists that hold each row
     PostingGeometry geometry;
     // — changed while rows are assigned —
     Size block_rows, block_fill;

@@ -22,6 +22,11 @@ static constexpr Size kEncodeGrain = 1024;
 static Size scalar_offset() { return VARHDRSZ + 8; }
 static Size code_offset() { return VARHDRSZ + 12; }
 
+// The sorted form of a row of the block, for the list that holds its `copy`.
+static uint8_t* payload_of(const Build* b, uint32 copy, Size row) {
+    return b->objects->payload.data() + (copy * b->block_rows + row) * b->payload_bytes;
+}
+
 static void encode_block(Build* b) {
     BuildObjects* o = b->objects;
     const Size rows = b->block_fill, in = b->dims, dims = b->codec.dims;
@@ -37,13 +42,27 @@ static void encode_block(Build* b) {
         o->assigner->Nearest(x, rows, o->block_list.data(), nullptr, b->threads, o->stop);
     else
         std::fill_n(o->block_list.data(), rows, 0u);
+    if (b->copies > 1)
+        o->replicas->SoarSecond(x, rows, o->block_list.data(), kSoarLambda, o->block_list.data() + b->block_rows,
+                                b->threads, o->stop);
     const size_t scratch = EncodeScratchFloats(b->codec, kEncodeGrain);
     ParallelFor(rows, kEncodeGrain, b->threads, o->stop, [&](size_t begin, size_t end, int thread) {
-        const RowSink sink = {o->payload.data() + begin * b->payload_bytes, b->payload_bytes, code_offset(),
-                              scalar_offset(), o->row_fits.data() + begin};
-        EncodeRows(b->codec, x + begin * dims, end - begin, o->centroids.data(), o->block_list.data() + begin, sink,
-                   o->scratch.data() + thread * scratch);
+        for (uint32 copy = 0; copy < b->copies; copy++) {
+            const RowSink sink = {payload_of(b, copy, begin), b->payload_bytes, code_offset(), scalar_offset(),
+                                  o->row_fits.data() + begin};
+            EncodeRows(b->codec, x + begin * dims, end - begin, o->centroids.data(),
+                       o->block_list.data() + copy * b->block_rows + begin, sink, o->scratch.data() + thread * scratch);
+        }
     });
+}
+
+static void sort_row(Build* b, uint32 list, uint8_t* payload) {
+    ExecClearTuple(b->slot);
+    b->slot->tts_values[0] = Int64GetDatum(static_cast<int64>(list) << 32 | static_cast<uint32>(b->indexed_rows));
+    b->slot->tts_values[1] = PointerGetDatum(payload);
+    b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
+    ExecStoreVirtualTuple(b->slot);
+    tuplesort_puttupleslot(b->sort, b->slot);
 }
 
 static void flush_block(Build* b) {
@@ -52,13 +71,8 @@ static void flush_block(Build* b) {
     BuildObjects* o = b->objects;
     for (Size i = 0; i < b->block_fill; i++) {
         if (!o->row_fits[i]) report_unfit_row(b->index);
-        ExecClearTuple(b->slot);
-        b->slot->tts_values[0] = Int64GetDatum(static_cast<int64>(o->block_list[i]) << 32 |
-                                               static_cast<uint32>(b->indexed_rows));
-        b->slot->tts_values[1] = PointerGetDatum(o->payload.data() + i * b->payload_bytes);
-        b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
-        ExecStoreVirtualTuple(b->slot);
-        tuplesort_puttupleslot(b->sort, b->slot);
+        for (uint32 copy = 0; copy < b->copies; copy++)
+            sort_row(b, o->block_list[copy * b->block_rows + i], payload_of(b, copy, i));
         b->indexed_rows++;
     }
     b->block_fill = 0;
@@ -74,26 +88,26 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
     MemoryContextSwitchTo(before);
     MemoryContextReset(b->row_context);
     if (!kept) return;
-    uint8_t* payload = o->payload.data() + b->block_fill * b->payload_bytes;
-    memcpy(payload + VARHDRSZ, tid, sizeof(ItemPointerData));
+    for (uint32 copy = 0; copy < b->copies; copy++)
+        memcpy(payload_of(b, copy, b->block_fill) + VARHDRSZ, tid, sizeof(ItemPointerData));
     if (++b->block_fill == b->block_rows) flush_block(b);
 }
 
 void build_assign(Build* b) {
     b->payload_bytes = MAXALIGN(code_offset() + b->geometry.code_bytes);
     b->block_rows = std::clamp<Size>(kMaxBlockBytes / (sizeof(float) * b->dims), 1, kMaxBlockRows);
-    const Size block_bytes = b->block_rows * (sizeof(float) * b->dims + b->payload_bytes + 5);
+    const Size block_bytes = b->block_rows * (sizeof(float) * b->dims + b->copies * (b->payload_bytes + 5));
     core_call([&] {
         BuildObjects* o = b->objects;
         o->block.Resize(b->block_rows * b->dims);
-        o->block_list.Resize(b->block_rows);
-        o->payload.Resize(b->block_rows * b->payload_bytes);
+        o->block_list.Resize(b->copies * b->block_rows);
+        o->payload.Resize(b->copies * b->block_rows * b->payload_bytes);
         o->payload.Fill(0);
         o->row_fits.Resize(b->block_rows);
         if (o->transform.size() > 0) o->made.Resize(b->block_rows * b->codec.dims);
         o->scratch.Resize(b->threads * EncodeScratchFloats(b->codec, kEncodeGrain));
     });
-    for (Size i = 0; i < b->block_rows; i++)
+    for (Size i = 0; i < b->copies * b->block_rows; i++)
         SET_VARSIZE(b->objects->payload.data() + i * b->payload_bytes, code_offset() + b->geometry.code_bytes);
 
     TupleDesc desc = CreateTemplateTupleDesc(2);
@@ -116,6 +130,8 @@ void build_assign(Build* b) {
         o->scratch.Resize(0);
         delete o->assigner;
         o->assigner = nullptr;
+        delete o->replicas;
+        o->replicas = nullptr;
         ReleaseThreads();
     });
     tuplesort_performsort(b->sort);

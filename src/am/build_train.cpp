@@ -4,6 +4,7 @@
 
 #include "am/build.h"
 #include "core/base/parallel.h"
+#include "core/quantize/anisotropic.h"
 #include "core/quantize/sq8.h"
 #include "pg/entry.h"
 
@@ -11,21 +12,50 @@ namespace vectorq {
 
 // Iterations of k-means in each subspace; FAISS does 25, of which the later ones change little.
 static constexpr int kPqIterations = 16;
+// And of codewords under the anisotropic loss after that.
+static constexpr int kAnisotropicRounds = 5;
+// Rows for that: 4-bit codes gain a point of recall from 65,536 rows (src/core/README.md), as far as memory allows.
+static constexpr size_t kAnisotropicSampleBytes = 32 * 1024 * 1024;
 
 static bool dot_metric(const Build* b) {
     return b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
+}
+
+// Product codes learn from so many rows a codeword: the rest of the sample is dropped, so that what training
+// needs beside it has room. The sample is in random order or, of a small table, all of it: take each n-th.
+static void thin_sample(Build* b) {
+    Matrix& sample = b->objects->sample;
+    size_t wanted = kPqRowsPerCodeword * PqKsub(b->codec.pq);
+    const size_t rows = sample.rows();
+    if (IsAnisotropic(b->codec.eta))
+        wanted = std::clamp(kAnisotropicSampleBytes / (sample.cols() * sizeof(float)), wanted, kAnisotropicTrainRows);
+    if (rows <= wanted) return;
+    for (size_t i = 0; i < wanted; i++)
+        std::copy_n(sample.row(i * rows / wanted), sample.cols(), sample.row(i));
+    sample.TruncateRows(wanted);
 }
 
 // Residuals of the sample, in place: the sample is not needed any more.
 static void train_quantizer(Build* b) {
     BuildObjects* o = b->objects;
     const size_t dims = b->codec.dims;
+    Matrix directions;
+    if (IsProductCode(b->codec.kind)) thin_sample(b);
+    if (IsAnisotropic(b->codec.eta)) {
+        directions = Matrix(o->sample.rows(), dims);
+        for (size_t i = 0; i < directions.rows(); i++)
+            for (size_t d = 0; d < dims; d++)
+                directions.row(i)[d] = o->sample.row(i)[d] - (b->codec.eta_origin == nullptr ? 0 : b->codec.eta_origin[d]);
+    }
     std::vector<uint32_t> list(o->sample.rows());
     o->assigner->Nearest(o->sample.data(), o->sample.rows(), list.data(), nullptr, b->threads, o->stop);
     for (size_t i = 0; i < o->sample.rows(); i++)
         for (size_t d = 0; d < dims; d++) o->sample.row(i)[d] -= o->centroids.row(list[i])[d];
     if (IsProductCode(b->codec.kind)) {
-        o->quantizer = TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop);
+        o->quantizer = IsAnisotropic(b->codec.eta)
+                           ? TrainAnisotropicPq(b->codec.pq, o->sample, directions, b->codec.eta, kPqIterations,
+                                                kAnisotropicRounds, b->options.seed, b->threads, o->stop)
+                           : TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop);
         return;
     }
     const Sq8Params params = TrainSq8(o->sample);
@@ -79,6 +109,13 @@ static void train(Build* b) {
     train_lists(b, &options);
     o->assigner = new TwoLevelAssigner(o->centroids, dot_metric(b), options.hierarchical_above, options.seed,
                                        b->threads, o->stop);
+    if (HasEtaOrigin(b->codec)) {
+        o->eta_origin.Resize(b->codec.dims);
+        MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
+        b->codec.eta_origin = o->eta_origin.data();
+    }
+    if (b->copies > 1 && o->centroids.rows() > 1)
+        o->replicas = new ReplicaAssigner(o->centroids, dot_metric(b), kReplicaNeighbours, b->threads, o->stop);
     if (b->codec.kind == CodeKind::kSq8 || IsProductCode(b->codec.kind)) train_quantizer(b);
     o->sample = Matrix();
 }
@@ -95,6 +132,8 @@ static void leave_untrained(Build* b) {
     b->codec.dims = static_cast<uint32_t>(b->dims);
     b->codec.pq = {0, 0, 0};
     b->transform_kind = TransformKind::kNone;
+    b->codec.eta = 0;
+    b->codec.eta_origin = nullptr;
     b->reorder = Reorder::kOff;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
@@ -118,6 +157,7 @@ void build_train(Build* b) {
                              errdetail("The rows that training saw allow no more distinct lists."),
                              errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
+    if (b->objects->replicas == nullptr) b->copies = 1;
     if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
     b->geometry = codec_geometry(&b->codec);
     if (b->geometry.capacity == 0) elog(ERROR, "no page geometry for %d dimensions", b->dims);

@@ -86,6 +86,9 @@ static MetaPage describe(const Build* b) {
     meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->opq_m) : 0;
     meta.bits = static_cast<uint8>(b->codec.pq.bits);
     meta.reorder = static_cast<uint8>(b->reorder);
+    meta.replicas = static_cast<uint8>(b->copies > 1 ? Replicas::kSoar : Replicas::kNone);
+    meta.eta = b->codec.eta;
+    meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
     meta.flags = b->trained ? kMetaTrained : 0;
     meta.lists = b->lists;

@@ -18,7 +18,7 @@ static constexpr double kOperatorsPerRow = 0.2;
 
 namespace {
 struct IndexShape {
-    double lists, list_pages, other_pages, rows, dims;
+    double lists, probes, list_pages, other_pages, rows, dims;
 };
 }  // namespace
 
@@ -29,10 +29,11 @@ static IndexShape shape_of(const IndexOptInfo* info) {
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.lists;
+    shape.probes = effective_nprobe(&meta);
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
-    shape.rows = std::max(1.0, info->tuples);
+    shape.rows = std::max(1.0, info->tuples) * CopiesOfRow(meta);
     return shape;
 }
 
@@ -48,8 +49,7 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     const IndexShape shape = shape_of(path->indexinfo);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
-    const double probes = effective_nprobe(static_cast<uint32>(shape.lists));
-    const double part = probes / shape.lists;
+    const double part = shape.probes / shape.lists;
     const double score_row = cpu_operator_cost * kOperatorsPerRow * std::max(1.0, shape.dims / 128);
     // A list is one seek and then consecutive pages. The centroids are cached by the backend.
     const double all_lists = shape.lists * random_page_cost +

@@ -55,4 +55,5 @@ static IndexAmRoutine* make_routine(amoptions_function parse_options) {
 }  // namespace vectorq
 
 VQ_FUNCTION(vectorq_ivf_handler) { PG_RETURN_POINTER(vectorq::make_routine(vectorq::parse_ivf_options)); }
+VQ_FUNCTION(vectorq_ah_handler) { PG_RETURN_POINTER(vectorq::make_routine(vectorq::parse_ah_options)); }
 VQ_FUNCTION(vectorq_pq_handler) { PG_RETURN_POINTER(vectorq::make_routine(vectorq::parse_pq_options)); }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/cluster/compact_centroids.h"
+#include "core/cluster/replicas.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/topk_filter.h"
@@ -86,6 +87,16 @@ void attach_quantizer(Codec* codec, const float* quantizer) {
     }
 }
 
+static const float* load_eta_origin(Relation index, const IndexCache* entry, MemoryContext context) {
+    const MetaPage* meta = &entry->meta;
+    const float* centroids =
+        entry->centroids != NULL ? entry->centroids : load_floats(index, &meta->centroids, PageKind::kCentroids, CurrentMemoryContext);
+    float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
+    MeanOfCentroids(centroids, meta->lists, meta->code_dims, origin);
+    if (entry->centroids == NULL) pfree(const_cast<float*>(centroids));
+    return origin;
+}
+
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const bool keep_exact = meta->centroids.bytes <= kMaxExactBytes;
     const Size bytes = meta->compact.bytes + meta->quantizer.bytes + meta->transform_matrix.bytes + (keep_exact ? meta->centroids.bytes : 0);
@@ -107,6 +118,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
+    if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
     if (!RelationUsesLocalBuffers(index)) {
@@ -258,33 +270,60 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
     std::sort(scores + from, scores + refined, nearer);
 }
 
-uint32 nearest_list(Relation index, const IndexCache* cache, const float* row) {
+// The second list of a row is looked for among so many nearest ones: as good as the table of neighbours that
+// builds use (cluster/replicas.h).
+static constexpr uint32 kSecondCandidates = 64;
+
+// Of scores[1 .. n), the list with the least SOAR loss beside scores[0].
+static uint32 second_list(Relation index, const IndexCache* cache, const float* row, const ListScore* scores, uint32 n) {
+    const uint32 dims = cache->meta.code_dims;
+    const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
+    float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
+    float* scratch = static_cast<float*>(palloc(sizeof(float) * (2 * n + dims)));
+    for (uint32 i = 0; i < n; i++) {
+        const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
+        if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
+    }
+    const uint32 second = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    pfree(near);
+    pfree(scratch);
+    return scores[second].list;
+}
+
+uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, uint32* row_lists) {
     const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
-    if (lists == 1) return 0;
+    row_lists[0] = 0;
+    if (lists == 1) return 1;
+    const uint32 copies = CopiesOfRow(cache->meta);
+    const uint32 wanted = copies > 1 ? std::min(kSecondCandidates, lists) : 1;
     ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
     float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));
     float* scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
     score_lists(cache, row, scores, flat, scratch);
-    select_lists(scores, flat, lists, 1);
+    select_lists(scores, flat, lists, wanted);
     // Rows belong to the list that is nearest by L2 under L1 too, as at build.
     IndexCache as_built = *cache;
     if (as_built.codec.metric == Metric::kL1) as_built.codec.metric = Metric::kL2;
-    order_lists(index, &as_built, row, scores, 0, 1, scratch + 2 * dims);
-    const uint32 list = scores[0].list;
+    order_lists(index, &as_built, row, scores, 0, wanted, scratch + 2 * dims);
+    row_lists[0] = scores[0].list;
+    if (copies > 1) row_lists[1] = second_list(index, cache, row, scores, wanted);
     pfree(scores);
     pfree(flat);
     pfree(scratch);
-    return list;
+    return copies;
 }
 
 // Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
 // a rule of thumb through both, a little generous, until an index calibrates itself.
 static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
 
-uint32 effective_nprobe(uint32 lists) {
-    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe)
-                                              : static_cast<uint32>(std::ceil(automatic_nprobe(lists)));
-    return std::max<uint32>(1, std::min(wanted, lists));
+// Two lists to find a row in: DESIGN.md section 11 has 22 lists instead of 54.
+static constexpr double kSoarProbes = 0.45;
+
+uint32 effective_nprobe(const MetaPage* meta) {
+    const double automatic = automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
+    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
+    return std::max<uint32>(1, std::min(wanted, meta->lists));
 }
 
 }  // namespace vectorq

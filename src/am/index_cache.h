@@ -67,13 +67,13 @@ void select_lists(ListScore* scores, const float* flat_scores, uint32 lists, uin
 void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
                  uint32 count, float* buffer);
 
-// The list that a new row belongs to.
-uint32 nearest_list(Relation index, const IndexCache* cache, const float* row);
+// The lists that a new row belongs to, the nearest first: lists (CopiesOfRow). Returns how many.
+uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, uint32* lists);
 
 // Points the codec at its quantizer's numbers, as the quantizer region has them.
 void attach_quantizer(Codec* codec, const float* quantizer);
 
 // The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
-uint32 effective_nprobe(uint32 lists);
+uint32 effective_nprobe(const MetaPage* meta);
 
 }  // namespace vectorq

@@ -40,7 +40,8 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     float* row = static_cast<float*>(palloc(sizeof(float) * dims));
     if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
     const float* x = to_code_space(cache, row, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
-    const uint32 list = nearest_list(index, cache, x);
+    uint32 lists[2];
+    const uint32 copies = lists_of_row(index, cache, x, lists);
     float* buffer = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     float* scratch = static_cast<float*>(
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, 1), MCXT_ALLOC_HUGE));
@@ -48,10 +49,12 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     float scalar = 0;
     uint8 fits = 1;
     const RowSink sink = {code, 0, 0, cache->geometry.code_bytes, &fits};
-    EncodeRows(cache->codec, x, 1, cached_centroid(index, cache, list, buffer), NULL, sink, scratch);
-    if (!fits) report_unfit_row(index);
-    memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
-    posting_append(index, cache, list, heap_tid, code, scalar);
+    for (uint32 copy = 0; copy < copies; copy++) {
+        EncodeRows(cache->codec, x, 1, cached_centroid(index, cache, lists[copy], buffer), NULL, sink, scratch);
+        if (!fits) report_unfit_row(index);
+        memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
+        posting_append(index, cache, lists[copy], heap_tid, code, scalar);
+    }
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,

@@ -13,15 +13,20 @@ Settings settings;
 namespace {
 
 enum class Scope { kIndex, kSession };
-enum class Kind { kInt, kEnum, kText };
-enum AmMask { kIvf = 1 << static_cast<int>(AmKind::kIvf), kPq = 1 << static_cast<int>(AmKind::kPq), kAll = kIvf | kPq };
+enum class Kind { kInt, kReal, kEnum, kText };
+enum AmMask {
+    kIvf = 1 << static_cast<int>(AmKind::kIvf),
+    kPq = 1 << static_cast<int>(AmKind::kPq),
+    kAh = 1 << static_cast<int>(AmKind::kAh),
+    kAll = kIvf | kPq | kAh
+};
 
 struct OptionRow {
     Scope scope;
     int ams;  // AmMask: who accepts it
     Kind kind;
     const char* name;
-    int def, lo, hi;
+    double def, lo, hi;
     const struct config_enum_entry* choices;  // kEnum
     size_t offset;                            // in IndexOptions
     int* setting;                             // in settings
@@ -37,6 +42,9 @@ const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
                                               {"off", static_cast<int>(Reorder::kOff), false},
                                               {"heap", static_cast<int>(Reorder::kHeap), false},
                                               {NULL, 0, false}};
+const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas::kNone), false},
+                                              {"soar", static_cast<int>(Replicas::kSoar), false},
+                                              {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
@@ -49,14 +57,18 @@ const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance
 #define VQ_SESSION(field) 0, &settings.field
 
 const OptionRow kOptions[] = {
-    {Scope::kIndex, kIvf, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
+    {Scope::kIndex, kIvf | kAh, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
      "Number of inverted lists; 0 chooses by the number of rows"},
     {Scope::kIndex, kIvf, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
      "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)"},
     {Scope::kIndex, kAll, Kind::kInt, "subvectors", 0, 0, 2048, NULL, VQ_INDEX(subvectors),
      "Parts that a product code cuts a vector into; 0 chooses by the dimensions"},
-    {Scope::kIndex, kAll, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
+    {Scope::kIndex, kIvf | kPq, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
      "Bits of each part of a product code; 4 bits are scored in registers"},
+    {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
+     "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product codes"},
+    {Scope::kIndex, kIvf | kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
+     VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
@@ -104,13 +116,17 @@ void register_enum_option(relopt_kind kind, const OptionRow& row) {
     }
     appendStringInfoChar(&detail, '.');
     MemoryContextSwitchTo(before);
-    add_enum_reloption(kind, row.name, row.help, members, row.def, detail.data, AccessExclusiveLock);
+    add_enum_reloption(kind, row.name, row.help, members, static_cast<int>(row.def), detail.data, AccessExclusiveLock);
 }
 
 void register_index_option(relopt_kind kind, const OptionRow& row) {
     switch (row.kind) {
         case Kind::kInt:
-            add_int_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
+            add_int_reloption(kind, row.name, row.help, static_cast<int>(row.def), static_cast<int>(row.lo),
+                              static_cast<int>(row.hi), AccessExclusiveLock);
+            return;
+        case Kind::kReal:
+            add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
             return;
         case Kind::kText:
             add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
@@ -122,11 +138,11 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
     if (row.kind == Kind::kInt)
-        DefineCustomIntVariable(name, row.help, NULL, row.setting, row.def, row.lo, row.hi, PGC_USERSET, 0, NULL, NULL,
-                                NULL);
+        DefineCustomIntVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), static_cast<int>(row.lo),
+                                static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
     else
-        DefineCustomEnumVariable(name, row.help, NULL, row.setting, row.def, row.choices, PGC_USERSET, 0, NULL, NULL,
-                                 NULL);
+        DefineCustomEnumVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+                                 NULL, NULL, NULL);
 }
 
 bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
@@ -136,6 +152,7 @@ bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
         if (row.scope != Scope::kIndex || !(row.ams & (1 << static_cast<int>(am)))) continue;
         elements[count].optname = row.name;
         elements[count].opttype = row.kind == Kind::kInt    ? RELOPT_TYPE_INT
+                                  : row.kind == Kind::kReal ? RELOPT_TYPE_REAL
                                   : row.kind == Kind::kEnum ? RELOPT_TYPE_ENUM
                                                             : RELOPT_TYPE_STRING;
         elements[count].offset = static_cast<int>(row.offset);
@@ -160,9 +177,23 @@ void register_options_and_settings() {
 
 bytea* parse_ivf_options(Datum reloptions, bool validate) { return parse_options(AmKind::kIvf, reloptions, validate); }
 bytea* parse_pq_options(Datum reloptions, bool validate) { return parse_options(AmKind::kPq, reloptions, validate); }
+bytea* parse_ah_options(Datum reloptions, bool validate) { return parse_options(AmKind::kAh, reloptions, validate); }
 
 AmKind am_of_index(Relation index) {
-    return index->rd_indam->amoptions == parse_pq_options ? AmKind::kPq : AmKind::kIvf;
+    const amoptions_function parse = index->rd_indam->amoptions;
+    return parse == parse_pq_options ? AmKind::kPq : parse == parse_ah_options ? AmKind::kAh : AmKind::kIvf;
+}
+
+const char* am_name(AmKind am) { return am == AmKind::kPq ? "pq" : am == AmKind::kAh ? "ah" : "ivf"; }
+
+// One option of `options` from what was given, else its default.
+static void take_option(const OptionRow& row, const IndexOptions* given, IndexOptions* options) {
+    char* to = reinterpret_cast<char*>(options) + row.offset;
+    const char* from = reinterpret_cast<const char*>(given) + row.offset;
+    if (row.kind == Kind::kReal)
+        *reinterpret_cast<double*>(to) = given != NULL ? *reinterpret_cast<const double*>(from) : row.def;
+    else
+        *reinterpret_cast<int*>(to) = given != NULL ? *reinterpret_cast<const int*>(from) : static_cast<int>(row.def);
 }
 
 IndexOptions index_options(Relation index) {
@@ -172,10 +203,7 @@ IndexOptions index_options(Relation index) {
     memset(&options, 0, sizeof(options));
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex)
-            *reinterpret_cast<int*>(reinterpret_cast<char*>(&options) + row.offset) =
-                given != NULL && (row.ams & (1 << static_cast<int>(am)))
-                    ? *reinterpret_cast<const int*>(reinterpret_cast<const char*>(given) + row.offset)
-                    : row.def;
+            take_option(row, (row.ams & (1 << static_cast<int>(am))) ? given : NULL, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
     options.transform_text = given != NULL && given->transform != 0
                                  ? reinterpret_cast<const char*>(given) + given->transform
@@ -183,6 +211,12 @@ IndexOptions index_options(Relation index) {
     if (am == AmKind::kPq) {
         options.quantizer = kQuantizerPq;
         options.lists = 1;
+    }
+    if (am == AmKind::kAh) {
+        options.quantizer = kQuantizerPq;
+        options.bits = 4;
+    } else {
+        options.anisotropic_threshold = 0;
     }
     return options;
 }

@@ -6,8 +6,9 @@
 
 namespace vectorq {
 
-enum class AmKind : uint8_t { kIvf = 0, kPq = 1 };
-inline constexpr int kNumAms = 2;
+enum class AmKind : uint8_t { kIvf = 0, kPq = 1, kAh = 2 };
+inline constexpr int kNumAms = 3;
+const char* am_name(AmKind am);
 
 enum class Distance : int { kAdc = 0, kSdc = 1 };
 enum class IterativeScan : int { kOff = 0, kRelaxed = 1, kStrict = 2 };
@@ -22,6 +23,8 @@ struct IndexOptions {
     int reorder;        // Reorder, or kReorderAuto
     int training_rows;  // 0 = automatic
     int seed;
+    int replicas;       // Replicas
+    double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
     int transform;      // offset of the text, as reloptions keep strings; 0 = none
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry
@@ -44,6 +47,7 @@ void register_options_and_settings();                      // from _PG_init
 // amoptions of each access method.
 bytea* parse_ivf_options(Datum reloptions, bool validate);
 bytea* parse_pq_options(Datum reloptions, bool validate);
+bytea* parse_ah_options(Datum reloptions, bool validate);
 AmKind am_of_index(Relation index);
 // The options in force: those of the index, else the defaults.
 IndexOptions index_options(Relation index);

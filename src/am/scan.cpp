@@ -5,7 +5,8 @@
 //   - if the collector had to drop rows, the same window is searched again for rows after the
 //     last one returned, with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched (vectorq.iterative_scan), until max_scan_rows.
-// The windows are disjoint and a row is in one list, so no row is returned twice.
+// The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in
+// two, the scan remembers the rows that it has met once it goes on to a second round.
 #include <algorithm>
 #include <cmath>
 
@@ -90,6 +91,10 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     }
     state->reorder = static_cast<Reorder>(cache->meta.reorder);
     state->collector = make_owned<TopK>(state->context);
+    if (CopiesOfRow(cache->meta) > 1) {
+        state->met = make_owned<TidSet>(state->context);
+        state->found = make_owned<TidSet>(state->context);
+    }
     MemoryContextSwitchTo(before);
 }
 
@@ -124,11 +129,17 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
 
 enum class Round { kNewWindow, kSameWindow };
 
-static Candidate farthest_collected(ScanState* state) {
-    Candidate farthest = state->collector->Take(0);
-    for (size_t i = 1; i < state->count; i++)
-        if (NearerFirst()(farthest, state->collector->Take(i))) farthest = state->collector->Take(i);
-    return farthest;
+// Lists that hold rows twice: each row once, in this round and over all.
+static void drop_copies(ScanState* state) {
+    core_call([&] { state->count = state->collector->DropCopies(state->found, *state->met); });
+}
+
+// What the round before has returned, before its results are forgotten.
+static void note_met_rows(ScanState* state) {
+    core_call([&] {
+        for (size_t i = 0; i < state->count; i++)
+            state->met->Add(reorders(state) ? state->results[i].tid : state->collector->Take(i).tid, 0);
+    });
 }
 
 // strict: rows that should have come before the last one returned are left out.
@@ -145,6 +156,7 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     const bool reorder = reorders(state);
     // In the order of codes, which is the order of results too unless they are reordered.
     const bool bound = round == Round::kSameWindow || (strict && !reorder && state->stats.rows_returned > 0);
+    if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
     core_call([&] {
         state->collector->Reset(state->capacity);
         if (bound) state->collector->SetLowerBound(state->last_collected.distance, state->last_collected.tid);
@@ -155,8 +167,9 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     if (round == Round::kNewWindow) state->rows_seen += state->stats.rows_scored - scored_before;
     state->collector->Select(&state->count, &state->overflowed);
     state->next = 0;
+    if (state->count > 0) state->last_collected = state->collector->Farthest();
+    if (state->met != NULL) drop_copies(state);
     state->stats.rows_collected += state->count;
-    if (state->count > 0) state->last_collected = farthest_collected(state);
     if (reorder) {
         reorder_from_heap(scan, state);
         if (strict) drop_nearer_than_last(state);
@@ -171,7 +184,9 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     memset(&state->stats, 0, sizeof(state->stats));
     state->stats.index = RelationGetRelid(scan->indexRelation);
     state->index_blocks = RelationGetNumberOfBlocks(scan->indexRelation);
-    state->nprobe = effective_nprobe(cache->meta.lists);
+    state->nprobe = effective_nprobe(&cache->meta);
+    if (state->met != NULL) core_call([&] { state->met->Reset(0); });
+    state->count = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
     float* scratch = static_cast<float*>(
         MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));

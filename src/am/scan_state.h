@@ -41,6 +41,8 @@ struct ScanState {
     uint32* wide_sums;   // likewise
     void* heap_reader;   // reorder.cpp; NULL until used
     Reorder reorder;
+    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
+    TidSet* found;       // of the present round, likewise
     ListScore* lists;    // (lists), ordered as far as list_end
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "am/options.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/entry.h"
 
@@ -92,7 +93,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->lists < 1)
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || !(meta->eta >= 0) || meta->lists < 1)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
@@ -136,6 +137,7 @@ Codec meta_codec(const MetaPage* meta) {
     codec.kind = static_cast<CodeKind>(meta->code);
     codec.dims = meta->code_dims;
     codec.pq = {meta->code_dims, meta->subvectors, meta->bits};
+    codec.eta = meta->eta;
     return codec;
 }
 

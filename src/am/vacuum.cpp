@@ -135,7 +135,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         GenericXLogFinish(xlog);
     }
     UnlockReleaseBuffer(buffer);
-    v->stats->tuples_removed += removed;
+    v->stats->tuples_removed += static_cast<double>(removed) / CopiesOfRow(v->meta);
 }
 
 namespace {
@@ -162,6 +162,7 @@ static void update_lists(VacuumState* v) {
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay_point();
     }
+    v->stats->num_index_tuples /= CopiesOfRow(v->meta);
     uint64 rows = static_cast<uint64>(v->stats->num_index_tuples);
     update_meta(v->index, [](MetaPage* meta, void* arg) { meta->rows = *static_cast<uint64*>(arg); }, &rows);
 }

@@ -182,10 +182,12 @@ static void check_duplicates(Checker* c) {
     Datum value;
     bool isnull;
     int64 last = -1;
+    uint32 copies = 0;
     while (tuplesort_getdatum(c->tids, true, &value, &isnull, NULL)) {
         const int64 tid = DatumGetInt64(value);
-        if (tid == last)
-            found(c, 0, psprintf("row (%u,%u) is in the index twice", static_cast<uint32>(tid >> 16),
+        copies = tid == last ? copies + 1 : 1;
+        if (copies == CopiesOfRow(c->meta) + 1)
+            found(c, 0, psprintf("row (%u,%u) is in the index too often", static_cast<uint32>(tid >> 16),
                                  static_cast<uint32>(tid & 0xFFFF)));
         last = tid;
     }

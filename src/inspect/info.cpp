@@ -59,10 +59,10 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.directory.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages;
 
-    Datum values[26];
-    bool nulls[26] = {};
+    Datum values[28];
+    bool nulls[28] = {};
     int n = 0;
-    values[n++] = CStringGetTextDatum(meta.access_method == static_cast<uint8>(AmKind::kPq) ? "pq" : "ivf");
+    values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
     values[n++] = CStringGetTextDatum(code_name(meta.code));
     nulls[n] = meta.subvectors == 0;
@@ -70,16 +70,20 @@ VQ_FUNCTION(vectorq_index_info) {
     nulls[n] = meta.bits == 0;
     values[n++] = Int32GetDatum(meta.bits);
     TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
+    nulls[n] = !(meta.flags & kMetaTrained) || meta.access_method != static_cast<uint8>(AmKind::kAh);
+    values[n++] = Float4GetDatum(meta.anisotropic_threshold);
+    values[n++] = CStringGetTextDatum(meta.replicas == static_cast<uint8>(Replicas::kSoar) ? "soar" : "none");
     char transform[32];
     core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
     values[n++] = CStringGetTextDatum(transform);
     values[n++] = CStringGetTextDatum(meta.reorder == static_cast<uint8>(Reorder::kHeap) ? "heap" : "off");
     values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
-    values[n++] = Int64GetDatum(static_cast<int64>(total));
+    const double table_rows = static_cast<double>(total) / CopiesOfRow(meta);
+    values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(meta.lists)));
+    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(&meta)));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
@@ -92,7 +96,7 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int64GetDatum(centroid_pages * BLCKSZ);
     values[n++] = Int64GetDatum(other_pages * BLCKSZ);
     if (total == 0) nulls[n] = true;
-    values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / total);
+    values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / table_rows);
     if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);
     close_index(&opened, AccessShareLock);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

@@ -20,6 +20,7 @@ $node->safe_psql('postgres', q{
     INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 60);
     CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 8);
     CREATE INDEX t_p ON t USING pq (v vector_cosine_ops) WITH (bits = 4, subvectors = 4);
+    CREATE INDEX t_a ON t USING ah (v vector_ip_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
     -- in one statement, so in one snapshot; the index scan runs first
     CREATE FUNCTION compare() RETURNS void LANGUAGE plpgsql AS $$
@@ -36,6 +37,10 @@ $node->safe_psql('postgres', q{
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <=> '[1,0,0,0,0,0,0,0]' LIMIT 1000000) s;
         IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
             INSERT INTO mismatches VALUES (format('t by pq: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <#> '[1,1,0,0,0,0,0,0]' LIMIT 1000000) s;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('t by ah: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
         END IF;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
@@ -57,7 +62,7 @@ DELETE FROM w WHERE id % 61 = :r;
     read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1000', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
     iterate => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
     vacuum => "VACUUM t;\nVACUUM w;\n",
-    reindex => "REINDEX INDEX CONCURRENTLY t_v;\nSELECT pg_sleep(0.2);\n",
+    reindex => "REINDEX INDEX CONCURRENTLY t_v;\nREINDEX INDEX CONCURRENTLY t_a;\nSELECT pg_sleep(0.2);\n",
 );
 my @runs;
 for my $run ([ 'write', 3 ], [ 'read', 2 ], [ 'iterate', 1 ], [ 'vacuum', 1 ], [ 'reindex', 1 ])
@@ -79,6 +84,7 @@ is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and t
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_a')"), '', 't_a is sound');
 # vacuum gives the room of dead rows to new ones
 $node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");

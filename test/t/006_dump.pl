@@ -14,6 +14,7 @@ $node->safe_psql('postgres', q{
     CREATE TABLE t (id int PRIMARY KEY, v vector(16), h halfvec(3));
     INSERT INTO t SELECT i, (SELECT array_agg(random()) FROM generate_series(1, 16) j WHERE i = i)::vector, ARRAY[i % 100, 2, 3]::vector(3) FROM generate_series(1, 3000) i;
     CREATE INDEX t_v ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8, training_rows = 2000, seed = 5);
+    CREATE INDEX t_a ON t USING ah (v vector_l2_ops) WITH (lists = 20, replicas = soar, anisotropic_threshold = 0.1, seed = 5);
     CREATE INDEX t_h ON t USING ivf (h halfvec_ip_ops);
 });
 my $file = $node->basedir . '/dump';

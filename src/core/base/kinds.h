@@ -15,4 +15,8 @@ inline constexpr int kNumCodeKinds = 5;
 // From what the rows that the codes chose are put in order again.
 enum class Reorder : uint8_t { kOff = 0, kHeap = 1 };
 
+// Whether a row lies in further lists than the nearest, so that queries just across a border find it: kSoar: in
+// a second one whose residual is as orthogonal to the first as can be (cluster/replicas.h).
+enum class Replicas : uint8_t { kNone = 0, kSoar = 1 };
+
 }  // namespace vectorq

@@ -42,8 +42,9 @@ struct MetaPage {
     uint8_t bits;              // of a product code, else 0
     uint8_t reorder;           // Reorder
     uint16_t opq_m;            // of an opq transform, else 0
-    uint16_t reserved0;        // 0
-    uint32_t reserved2;        // 0
+    uint8_t replicas;          // Replicas
+    uint8_t reserved0;         // 0
+    float eta;                 // codes: weight of the error along a row (quantize/anisotropic.h); 0 = plain
     uint32_t extent_pages;     // geometry of the posting extents, checked at open
     uint32_t extent_capacity;  // rows in an extent
     uint64_t rows;             // as of the last build or vacuum
@@ -54,9 +55,13 @@ struct MetaPage {
     Region directory;
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
-    uint32_t reserved1;        // 0
+    float anisotropic_threshold;  // the option that eta follows from; 0 = plain
     uint32_t crc;
 };
+// Lists that hold each row.
+inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
+    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
+}
 static_assert(std::is_trivially_copyable_v<MetaPage>);
 static_assert(sizeof(MetaPage) == 168);
 static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, crc) == 164);

@@ -198,7 +198,7 @@ size_t TrainAnisotropicPqBytes(const PqShape& shape, size_t sample_rows, int thr
     const size_t state = rows * (PqCodeBytes(shape) + 2 * sizeof(double) + sizeof(uint32_t) + 1) + sizeof(Trainer);
     const size_t encode = (AnisotropicEncodeScratchFloats(shape) + 2 * kBlockRows * shape.dims) * sizeof(float);
     const size_t solve = 4 * dsub * (dsub + 4) * sizeof(double);
-    return std::max(TrainPqBytes(shape, sample_rows),
+    return std::max(TrainPqBytes(shape, sample_rows, threads),
                     PqCodebookFloats(shape) * sizeof(float) + state + team * (encode + solve));
 }
 

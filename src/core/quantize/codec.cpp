@@ -28,6 +28,15 @@ static bool IsDotMetric(Metric metric) noexcept {
     return metric == Metric::kInnerProduct || metric == Metric::kCosine;
 }
 
+bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
+
+void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* mean) noexcept {
+    std::fill_n(mean, dims, 0.0f);
+    for (size_t i = 0; i < lists; i++)
+        for (size_t d = 0; d < dims; d++) mean[d] += centroids[i * dims + d];
+    for (size_t d = 0; d < dims; d++) mean[d] /= float(lists);
+}
+
 // ---- rows
 
 // Product codes are made of so many rows at a time: enough to pay for preparing the codebook.

@@ -41,6 +41,11 @@ struct Codec {
     const float* eta_origin;
 };
 
+// True when codes are made with an origin: score-aware ones for L2.
+bool HasEtaOrigin(const Codec& codec) noexcept;
+// The origin, mean (dims) of centroids (lists, dims): the same to the last bit whoever computes it.
+void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* mean) noexcept;
+
 // A code that row-major storage keeps in CodeBytes(); pq4 is packed into blocks by the page.
 size_t CodeBytes(const Codec& codec) noexcept;
 // Bytes of one element of a code: a code may be cut between elements only.

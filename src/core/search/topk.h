@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "core/base/matrix.h"
+#include "core/search/tid_set.h"
 
 namespace vectorq {
 
@@ -68,6 +69,28 @@ public:
         sorted_ = 0;
         *count = count_;
         *overflowed = overflowed_;
+    }
+
+    // The one that comes last, in the order above; after Select, when there is one.
+    Candidate Farthest() const noexcept {
+        return *std::max_element(buffer_.data(), buffer_.data() + count_, NearerFirst());
+    }
+
+    // Of rows that were pushed several times only the nearest copy stays, and none that is in `before`. After Select,
+    // before Take; returns the new count. Throws std::bad_alloc.
+    size_t DropCopies(TidSet* found, const TidSet& before) {
+        found->Reset(count_);
+        size_t kept = 0;
+        for (size_t i = 0; i < count_; i++) {
+            const Candidate candidate = buffer_[i];
+            if (before.Has(candidate.tid)) continue;
+            const uint32_t at = found->Add(candidate.tid, uint32_t(kept));
+            if (at == TidSet::kNone)
+                buffer_[kept++] = candidate;
+            else if (NearerFirst()(candidate, buffer_[at]))
+                buffer_[at] = candidate;
+        }
+        return count_ = kept;
     }
 
     // The i-th best, i < count; after Select. Sorts only as far as is taken: a query mostly wants

@@ -1,0 +1,137 @@
+-- Access method ah: score-aware 4-bit codes in lists, reordered; a second list for each row (SOAR).
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS vectorq;
+SELECT setseed(0.75);
+CREATE TABLE a (id int, v vector(32), h halfvec(32)) WITH (autovacuum_enabled = off);
+-- clustered rows of different lengths: for inner products the long ones win
+INSERT INTO a SELECT i, x::vector, x::halfvec FROM (
+    SELECT i, (SELECT array_agg((sin(i % 37 + d) + (random() - 0.5)) * (1 + (i % 7) / 7.0)) FROM generate_series(1, 32) d) AS x
+    FROM generate_series(1, 6000) i) s;
+CREATE TABLE q AS SELECT v, h FROM a WHERE id % 300 = 7;
+-- recall@10 of the present settings against a sequential scan, over the queries
+CREATE FUNCTION recall(op text, col text) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE r record; exact int[]; found int[]; hits int := 0; n int := 0;
+BEGIN
+    FOR r IN EXECUTE format('SELECT quote_literal(%I) || ''::%s'' AS v FROM q', col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END) LOOP
+        SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = on;
+        EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM a ORDER BY %I %s %s LIMIT 10) s', col, op, r.v) INTO exact;
+        SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = off;
+        EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM a ORDER BY %I %s %s LIMIT 10) s', col, op, r.v) INTO found;
+        hits := hits + (SELECT count(*) FROM unnest(found) x WHERE x = ANY (exact));
+        n := n + 10;
+    END LOOP;
+    RETURN hits::numeric / n;
+END $$;
+-- rows that the index does not return exactly once when a scan takes all there is
+CREATE FUNCTION lost_or_twice(op text, col text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE n bigint; d bigint; total bigint;
+BEGIN
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_indexscan = on; SET LOCAL vectorq.max_scan_rows = 0;
+    EXECUTE format('SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM a ORDER BY %I %s (SELECT %I FROM q LIMIT 1) LIMIT 1000000) s', col, op, col) INTO n, d;
+    SELECT count(*) INTO total FROM a;
+    RETURN abs(total - n) + abs(total - d);
+END $$;
+-- everything automatic
+CREATE INDEX a_v ON a USING ah (v);
+SELECT access_method, metric, code, subvectors, bits, anisotropic_threshold, replicas, reorder, trained, rows FROM vectorq_index_info('a_v');
+SELECT recall('<->', 'v') > 0.9 AS l2;
+SELECT lost_or_twice('<->', 'v');
+DROP INDEX a_v;
+-- every metric, type and kind of replicas: all rows once however a scan goes on, and recall
+DO $$
+DECLARE col text; metric text; op text; replicas text; threshold text; n bigint; r numeric;
+BEGIN
+    FOREACH col IN ARRAY ARRAY['v', 'h'] LOOP
+        FOREACH metric IN ARRAY ARRAY['l2', 'ip', 'cosine'] LOOP
+            op := CASE metric WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' ELSE '<=>' END;
+            FOREACH replicas IN ARRAY ARRAY['none', 'soar'] LOOP
+                FOREACH threshold IN ARRAY ARRAY['0', '0.2'] LOOP
+                    EXECUTE format('CREATE INDEX a_i ON a USING ah (%I %s_%s_ops) WITH (lists = 30, replicas = %s, anisotropic_threshold = %s)',
+                                   col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END, metric, replicas, threshold);
+                    r := recall(op, col);
+                    IF r < 0.85 THEN RAISE WARNING '% % % %: recall %', col, metric, replicas, threshold, r; END IF;
+                    PERFORM set_config('vectorq.nprobe', '1', true);
+                    n := lost_or_twice(op, col);
+                    IF n <> 0 THEN RAISE WARNING '% % % %: % rows lost or twice', col, metric, replicas, threshold, n; END IF;
+                    PERFORM set_config('vectorq.nprobe', '0', true);
+                    DROP INDEX a_i;
+                END LOOP;
+            END LOOP;
+        END LOOP;
+    END LOOP;
+END $$;
+-- a second list costs bytes and finds more in as many lists
+CREATE INDEX a_v ON a USING ah (v) WITH (lists = 60, replicas = none);
+SET vectorq.nprobe = 3;
+SELECT recall('<->', 'v') AS plain, pg_relation_size('a_v') AS plain_bytes \gset
+DROP INDEX a_v;
+CREATE INDEX a_v ON a USING ah (v) WITH (lists = 60, replicas = soar);
+SELECT recall('<->', 'v') > :plain AS better, pg_relation_size('a_v') > :plain_bytes AS larger;
+SELECT rows, replicas, list_rows_max * lists > rows FROM vectorq_index_info('a_v');
+RESET vectorq.nprobe;
+SELECT * FROM vectorq_check('a_v');
+-- strict order, and a filter that few rows pass
+SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 2; SET vectorq.iterative_scan = strict;
+SELECT count(*), count(DISTINCT id), bool_and(d >= before) AS in_order FROM (
+    SELECT id, d, lag(d, 1, d) OVER () AS before FROM (SELECT id, v <-> (SELECT v FROM q LIMIT 1) AS d FROM a ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 50) s) t;
+SET vectorq.iterative_scan = relaxed;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM a WHERE id % 100 = 3 ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 40) s;
+RESET enable_seqscan; RESET enable_sort; RESET vectorq.nprobe; RESET vectorq.iterative_scan;
+-- inserts, updates, deletes, vacuum
+INSERT INTO a SELECT id + 10000, v, h FROM a WHERE id % 3 = 0;
+UPDATE a SET v = v WHERE id % 10 = 0;
+DELETE FROM a WHERE id % 4 = 1;
+SELECT lost_or_twice('<->', 'v');
+VACUUM a;
+SELECT * FROM vectorq_check('a_v');
+SELECT rows = (SELECT count(*) FROM a) AS rows FROM vectorq_index_info('a_v');
+INSERT INTO a SELECT id + 20000, v, h FROM a WHERE id % 3 = 0;
+SELECT lost_or_twice('<->', 'v');
+SELECT recall('<->', 'v') > 0.9 AS l2;
+DROP INDEX a_v;
+-- an index built on half of the rows is as good as one built on all
+CREATE TABLE half AS SELECT * FROM a;
+DELETE FROM a WHERE id % 2 = 0;
+CREATE INDEX a_v ON a USING ah (v) WITH (lists = 40);
+INSERT INTO a SELECT * FROM half WHERE id % 2 = 0;
+SET vectorq.nprobe = 6;
+SELECT recall('<->', 'v') AS grown \gset
+REINDEX INDEX a_v;
+SELECT recall('<->', 'v') - :grown <= 0.02 AS as_good;
+RESET vectorq.nprobe;
+DROP INDEX a_v;
+-- replicas for exact codes
+CREATE INDEX a_v ON a USING ivf (v) WITH (lists = 30, replicas = soar);
+SET vectorq.nprobe = 1;
+SELECT lost_or_twice('<->', 'v');
+RESET vectorq.nprobe;
+SELECT * FROM vectorq_check('a_v');
+DROP INDEX a_v;
+-- same rows, options and seed: the same index
+CREATE INDEX a_1 ON a USING ah (v) WITH (lists = 20, replicas = soar);
+CREATE INDEX a_2 ON a USING ah (v) WITH (lists = 20, replicas = soar);
+CREATE EXTENSION pageinspect;
+SELECT count(*) AS pages_that_differ FROM generate_series(0, pg_relation_size('a_1') / 8192 - 1) p
+    WHERE substr(get_raw_page('a_1', p::int), 13) <> substr(get_raw_page('a_2', p::int), 13);
+DROP EXTENSION pageinspect;
+DROP INDEX a_1, a_2;
+-- few rows: exact, without replicas, until a REINDEX trains it
+RESET client_min_messages;
+CREATE TABLE few (id int, v vector(32));
+CREATE INDEX few_v ON few USING ah (v) WITH (replicas = soar);
+INSERT INTO few SELECT id, v FROM a;
+SELECT trained, replicas, rows FROM vectorq_index_info('few_v');
+SELECT * FROM vectorq_check('few_v');
+REINDEX INDEX few_v;
+SELECT trained, replicas FROM vectorq_index_info('few_v');
+SELECT * FROM vectorq_check('few_v');
+-- refused
+CREATE INDEX ON a USING ah (v) WITH (bits = 8);
+CREATE INDEX ON a USING ah (v) WITH (quantizer = flat);
+CREATE INDEX ON a USING ah (v) WITH (anisotropic_threshold = 1.5);
+CREATE INDEX ON a USING ah (v) WITH (replicas = many);
+CREATE INDEX ON a USING ah (v vector_l1_ops);
+CREATE INDEX ON a USING pq (v) WITH (replicas = soar);
+CREATE INDEX ON a USING ivf (v) WITH (anisotropic_threshold = 0.2);
+DROP TABLE a, q, few, half CASCADE;
+DROP FUNCTION recall, lost_or_twice;
