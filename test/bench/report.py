@@ -1,0 +1,110 @@
+"""The benchmark's tables in Markdown. Every number comes from `results`, which is also what the JSON file holds."""
+from curve import ms_at, spread, times_as_fast
+from speed import TARGETS
+
+NONE = ""
+
+
+def table(head, rows):
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(row) + " |" for row in rows] + [""]
+
+
+def qps(one):
+    return NONE if one is None else f"{1000 / one['median']:.0f}"
+
+
+def at_target(measured, k, threads, target):
+    return spread([ms_at(points, target) for points in measured.curves(k, threads)])
+
+
+def with_spread(one):
+    return NONE if one is None else f"{one['median']:.2f} ({one['min']:.2f}–{one['max']:.2f})"
+
+
+def percentiles(measured, k, target):
+    """p50 / p95 / p99 and recall@1 at the cheapest setting that reaches the target."""
+    number = measured.step_for(k, target)
+    point = measured.points[k][number]
+    if point["recalls"][k] < target:
+        return [NONE, NONE]
+    timed = [r[number] for r in measured.rounds.get((k, 1), []) if number in r] or [point["figures"]]
+    return [" / ".join(f"{spread([t[p] for t in timed])['median']:.2f}" for p in ("p50_ms", "p95_ms", "p99_ms")),
+            f"{point['recalls'][1]:.3f}"]
+
+
+def builds(all_measured, ks, threads):
+    head = ["index", "build s", "peak MB", "size MB"] + [f"q/s at {t:.2f}" for t in TARGETS] + \
+        ["p50 / p95 / p99 ms at 0.95", "recall@1 there"] + \
+        [f"q/s at 0.95, {'k = %d' % k if k != 10 else ''}{', ' if k != 10 and n > 1 else ''}{'%d at once' % n if n > 1 else ''}"
+         for k in ks for n in threads if (k, n) != (10, 1)]
+    rows = []
+    for m in all_measured:
+        rows.append([m.peer.label, f"{m.built['build_s']:.1f}", f"{m.built['peak_mb']:.0f}", f"{m.built['size_mb']:.0f}"] +
+                    [qps(at_target(m, 10, 1, t)) for t in TARGETS] + percentiles(m, 10, 0.95) +
+                    [qps(at_target(m, k, n, 0.95)) for k in ks for n in threads if (k, n) != (10, 1)])
+    return table(head, rows)
+
+
+def ratios(all_measured, reference):
+    """How many times as good as the reference."""
+    rows, base = [], reference.built
+    for m in all_measured:
+        if m is not reference:
+            rows.append([m.peer.label, f"{base['build_s'] / max(m.built['build_s'], 0.01):.2f}", f"{base['size_mb'] / m.built['size_mb']:.2f}"] +
+                        [with_spread(times_as_fast(m.curves(10, 1), reference.curves(10, 1), t)) for t in TARGETS])
+    return [f"Times as good as {reference.peer.label} (build: its time / ours; size: its bytes / ours; speed at equal recall@10, "
+            "one connection: median and spread of the rounds):", ""] + \
+        table(["index", "build", "size"] + [f"speed at {t:.2f}" for t in TARGETS], rows)
+
+
+def changes(all_measured):
+    rows = []
+    for m in all_measured:
+        if "insert_per_s" in m.extras:
+            churn, first = m.extras.get("churn"), m.extras["first"]
+            rows.append([m.peer.label, f"{m.extras['insert_per_s']:.0f}"] +
+                        ([f"{churn[one]:.3f}" for one in ("fresh", "inserted", "deleted")] if churn else [NONE] * 3) +
+                        [f"{first['first_p50_ms']:.2f} / {first['second_p50_ms']:.2f}",
+                         f"{m.extras['overhead_ms']:.3f}"])
+    head = ["index", "inserts/s", "recall of a fresh build", "half inserted", "then half deleted", "first / second query of a connection, ms",
+            "SQL on an empty table, ms"]
+    return table(head, rows) if rows else []
+
+
+def filters(all_measured):
+    rows = []
+    for m in all_measured:
+        if "filters" in m.extras:
+            found = m.extras["filters"].values()
+            rows.append([m.peer.label] + [f"{f['rows']:.1f} / {f['recall']:.3f} / {f['mean_ms']:.2f}" for f in found])
+    if not rows:
+        return []
+    return ["Filtered queries, LIMIT 10 (rows returned / recall@10 among the rows that match / ms), at the setting that gives 0.95 without a filter:", ""] + \
+        table(["index", "1 % match", "10 %", "50 %"], rows)
+
+
+def section(data, all_measured, missing, options):
+    lines = [f"## {data.name}: {data.rows:,} rows × {data.dims}, {data.metric}", ""]
+    lines += builds(all_measured, options.ks, options.threads_at_once)
+    reference = next((m for m in all_measured if m.peer.name == options.reference), None)
+    if reference is not None and len(all_measured) > 1:
+        lines += ratios(all_measured, reference)
+    second = next((m for m in all_measured if m.peer.name == options.library_reference), None)
+    if second is not None and len(all_measured) > 1:
+        lines += ratios(all_measured, second)
+    lines += changes(all_measured) + filters(all_measured)
+    lines += [f"Not measured: {label}: {reason}" for label, reason in missing]
+    return lines + ([""] if missing else [])
+
+
+def document(header, sections):
+    lines = [f"# vectorq beside its peers, {header['date']}", "",
+             f"{header['cpu']}, {header['cpus']} processors; {header['server']}, shared_buffers {header['shared_buffers']}, "
+             f"maintenance_work_mem {header['maintenance_work_mem']}; {header['versions']}. {header['threads']} threads for builds; "
+             f"{header['queries']} queries, one after the other on one thread unless said otherwise, those in SQL prepared and in "
+             f"binary; warm; speeds interpolated at equal recall, medians of {header['rounds']} interleaved rounds. Libraries answer "
+             "\"2 at once\" as a batch on two threads, PostgreSQL on two connections. Peak MB: memory of the build besides the vectors.",
+             "", f"`{header['command']}`", ""]
+    for one in sections:
+        lines += one
+    return "\n".join(lines).rstrip() + "\n"
