@@ -9,12 +9,13 @@ def table(head, rows):
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)] + ["| " + " | ".join(row) + " |" for row in rows] + [""]
 
 
-def qps(one):
-    return NONE if one is None else f"{1000 / one['median']:.0f}"
-
-
-def at_target(measured, k, threads, target):
-    return spread([ms_at(points, target) for points in measured.curves(k, threads)])
+def qps(measured, k, threads, target):
+    """Median speed at the target; * where even the cheapest setting has more recall than that."""
+    curves = measured.curves(k, threads)
+    ms = spread([ms_at(points, target) for points in curves])
+    if ms is None:
+        return NONE
+    return f"{1000 / ms['median']:.0f}" + ("*" if min(recall for recall, _ in curves[0]) > target else "")
 
 
 def with_spread(one):
@@ -40,8 +41,8 @@ def builds(all_measured, ks, threads):
     rows = []
     for m in all_measured:
         rows.append([m.peer.label, f"{m.built['build_s']:.1f}", f"{m.built['peak_mb']:.0f}", f"{m.built['size_mb']:.0f}"] +
-                    [qps(at_target(m, 10, 1, t)) for t in TARGETS] + percentiles(m, 10, 0.95) +
-                    [qps(at_target(m, k, n, 0.95)) for k in ks for n in threads if (k, n) != (10, 1)])
+                    [qps(m, 10, 1, t) for t in TARGETS] + percentiles(m, 10, 0.95) +
+                    [qps(m, k, n, 0.95) for k in ks for n in threads if (k, n) != (10, 1)])
     return table(head, rows)
 
 
@@ -86,12 +87,10 @@ def filters(all_measured):
 def section(data, all_measured, missing, options):
     lines = [f"## {data.name}: {data.rows:,} rows × {data.dims}, {data.metric}", ""]
     lines += builds(all_measured, options.ks, options.threads_at_once)
-    reference = next((m for m in all_measured if m.peer.name == options.reference), None)
-    if reference is not None and len(all_measured) > 1:
-        lines += ratios(all_measured, reference)
-    second = next((m for m in all_measured if m.peer.name == options.library_reference), None)
-    if second is not None and len(all_measured) > 1:
-        lines += ratios(all_measured, second)
+    for name in (options.reference, options.library_reference):
+        reference = next((m for m in all_measured if m.peer.name == name), None)
+        if reference is not None and len(all_measured) > 1:
+            lines += ratios(all_measured, reference)
     lines += changes(all_measured) + filters(all_measured)
     lines += [f"Not measured: {label}: {reason}" for label, reason in missing]
     return lines + ([""] if missing else [])
@@ -102,7 +101,8 @@ def document(header, sections):
              f"{header['cpu']}, {header['cpus']} processors; {header['server']}, shared_buffers {header['shared_buffers']}, "
              f"maintenance_work_mem {header['maintenance_work_mem']}; {header['versions']}. {header['threads']} threads for builds; "
              f"{header['queries']} queries, one after the other on one thread unless said otherwise, those in SQL prepared and in "
-             f"binary; warm; speeds interpolated at equal recall, medians of {header['rounds']} interleaved rounds. Libraries answer "
+             f"binary; warm; speeds interpolated at equal recall, medians of {header['rounds']} interleaved rounds (*: the cheapest "
+             "setting already has more recall than that; no figure: never reached). Libraries answer "
              "\"2 at once\" as a batch on two threads, PostgreSQL on two connections. Peak MB: memory of the build besides the vectors.",
              "", f"`{header['command']}`", ""]
     for one in sections:

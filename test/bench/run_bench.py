@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """vectorq beside every peer: pgvector in the same server; FAISS, ScaNN and hnswlib in process. One command, one machine.
 
-    make bench [BENCH_ARGS='--peers REGEX --sets sift-photo:100000 /path/to/set.hdf5 --rows N ...']
+    make bench [BENCH_ARGS='--peers ah hnsw --sets sift-photo:100000 /path/to/set.hdf5 --rows N ...']
     make bench-quick             100,000 SIFT rows and 25,000 gloss embeddings, under ten minutes
 
 For each data set: all indexes are built, each one's settings are climbed for recall, then timed in rounds that take
@@ -11,7 +11,6 @@ README.md beside this file says how to add a peer or a data set, and why the com
 import argparse
 import json
 import os
-import re
 import shlex
 import sys
 import time
@@ -38,7 +37,7 @@ FULL = dict(sets=list(MADE), queries=1000, seconds=5.0, churn_rows=100_000, inse
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small sets, fewer queries")
-    parser.add_argument("--peers", default=".", help="regular expression: only peers whose name matches")
+    parser.add_argument("--peers", nargs="+", default=[""], help="only peers whose name contains one of these (--list names them)")
     parser.add_argument("--list", action="store_true", help="print the names of the peers and stop")
     parser.add_argument("--sets", nargs="+", help=f"{', '.join(MADE)}, each with :ROWS if wanted, or paths of HDF5 files")
     parser.add_argument("--rows", type=int, default=0, help="of each set (0: all)")
@@ -66,7 +65,7 @@ def parse():
 def chosen_peers(options, server, data):
     inside = [Postgres(entry, server, data) for entry in entries()]
     libraries = [InProcess(kind, data, options.threads) for kind in library_classes()]
-    return [peer for peer in inside + libraries if re.search(options.peers, peer.name)]
+    return [peer for peer in inside + libraries if any(part in peer.name for part in options.peers)]
 
 
 def build_all(peers):
