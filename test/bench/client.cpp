@@ -227,7 +227,8 @@ public:
         : options_(options), first_(first), ids_(ids), connection_(Session(options)) {
         const Oid type = VectorOid(connection_);
         PQclear(Check(connection_, PQprepare(connection_, "q", options.sql.c_str(), 1, &type), PGRES_COMMAND_OK));
-        for (size_t i = first; i < queries.count; i += options.connections) messages_.push_back(VectorMessage(queries, i));
+        for (size_t i = first; i < queries.count; i += options.connections)
+            messages_.push_back(VectorMessage(queries, i));
     }
     Asker(const Asker&) = delete;
     ~Asker() { PQfinish(connection_); }
@@ -314,8 +315,7 @@ void First(const QueryOptions& options, const Rows& queries) {
         const int length = int(message.size()), format = 1;
         for (std::vector<double>& times : ms) {
             const auto start = std::chrono::steady_clock::now();
-            PGresult* result =
-                PQexecParams(connection, options.sql.c_str(), 1, &type, &value, &length, &format, 1);
+            PGresult* result = PQexecParams(connection, options.sql.c_str(), 1, &type, &value, &length, &format, 1);
             times.push_back(1000 * Seconds(start));
             PQclear(Check(connection, result, PGRES_TUPLES_OK));
         }

@@ -25,7 +25,7 @@ from peers.in_process import InProcess
 from peers.postgres import Postgres, Server, entries
 from plot import plot
 from report import document, section
-from speed import Measured, climb, time_rounds
+from speed import SIDE_TARGET, Measured, climb, time_rounds
 from truth import limits
 
 SHARED_BUFFERS = "4GB"
@@ -85,7 +85,7 @@ def build_all(peers):
 
 def measure_extras(measured, options):
     """What only an index in PostgreSQL has. Inserts come last: they change the index."""
-    peer, step = measured.peer, measured.points[10][measured.step_for(10, 0.95)]["step"]
+    peer, step = measured.peer, measured.points[10][measured.step_for(10, SIDE_TARGET)]["step"]
     extras = measured.extras
     extras["step"] = peer.describe(step)
     extras["overhead_ms"] = overhead_ms(peer, 300)
@@ -98,24 +98,39 @@ def measure_extras(measured, options):
           f"churn {extras.get('churn')}", flush=True)
 
 
+class Clock:
+    """Says what each part of the run took."""
+
+    def __init__(self, name):
+        self.name, self.started = name, time.time()
+
+    def lap(self, what):
+        print(f"{self.name}: {what}: {time.time() - self.started:.0f} s", flush=True)
+        self.started = time.time()
+
+
 def measure_set(data, server, options):
-    started = time.time()
     print(f"== {data.name}: {data.rows} rows x {data.dims}, {data.metric}", flush=True)
+    clock = Clock(data.name)
     near = limits(data)
+    clock.lap("exact neighbours")
     peers = chosen_peers(options, server, data)
     try:
         all_measured, missing = build_all(peers)
+        clock.lap("loading and building")
         for measured in all_measured:
             for k in options.ks:
                 climb(measured, data, near, k, options.queries)
+        clock.lap("recall at all settings")
         time_rounds(all_measured, options.ks, options.threads_at_once, options.rounds, options.queries, options.seconds)
+        clock.lap("timed rounds")
         for measured in all_measured:
             if measured.peer.in_server:
                 measure_extras(measured, options)
+        clock.lap("inserts, filters, fixed costs")
     finally:
         for peer in peers:
             peer.close()
-    print(f"{data.name}: {time.time() - started:.0f} s", flush=True)
     return all_measured, missing
 
 

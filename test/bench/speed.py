@@ -3,6 +3,8 @@ from curve import around, frontier
 from truth import recalls
 
 TARGETS = (0.90, 0.95, 0.99)
+MAIN = (10, 1)  # k and queries at once that all targets are timed with; the others with one
+SIDE_TARGET = 0.95
 TOP = 0.995  # a climb ends above it
 SLOWEST_MS = 200.0  # or when a query takes longer than this
 TRIES = 4  # or when so many settings in a row add less than LEAST
@@ -18,14 +20,14 @@ class Measured:
         self.rounds = {}  # (k, threads) -> [ {number of point: figures}, ... ]
         self.extras = {}
 
-    def needed(self, k):
+    def needed(self, k, targets):
         """The points whose time decides the figures at the targets: their numbers."""
         line = [(point["recalls"][k], point["figures"]["mean_ms"]) for point in self.points[k]]
-        wanted = {pair for target in TARGETS for pair in around(line, target) or frontier(line)[-1:]}
+        wanted = {pair for target in targets for pair in around(line, target) or frontier(line)[-1:]}
         return sorted(line.index(point) for point in wanted)
 
     def curve(self, k, threads, number):
-        """(recall, ms a query) of one round; with more threads ms of throughput: threads / queries a second."""
+        """(recall, ms a query) of one round; with several threads the milliseconds in which one query of all gets done."""
         return [(self.points[k][i]["recalls"][k], 1000 / figures["qps"])
                 for i, figures in self.rounds[k, threads][number].items()]
 
@@ -72,7 +74,7 @@ def time_rounds(all_measured, ks, threads, rounds, queries, seconds):
             for k in ks:
                 for at_once in threads:
                     times = {}
-                    for i in measured.needed(k):
+                    for i in measured.needed(k, TARGETS if (k, at_once) == MAIN else (SIDE_TARGET,)):
                         point = measured.points[k][i]
                         count = timed_queries(point["figures"], queries, seconds)
                         if at_once == 1:
