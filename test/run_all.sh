@@ -25,6 +25,12 @@ grep -E '^\[  FAILED|^\[  PASSED' "$build/core.log" || tail -20 "$build/core.log
 number() { grep -oP "$1" "$2" | tail -1 | grep -oE '[0-9]+' || echo 0; }
 add core $status "$(number 'PASSED  \] [0-9]+' "$build/core.log")" "$(number '[0-9]+ FAILED TEST' "$build/core.log")"
 
+echo "== benchmark's arithmetic (python)"
+/usr/bin/python3 -m unittest discover -s test/bench -p '*_test.py' > "$build/python.log" 2>&1; status=$?
+ran=$(number '^Ran [0-9]+' "$build/python.log")
+bad=$(grep -cE '^(FAIL|ERROR):' "$build/python.log"); [ "$bad" = 0 ] || cat "$build/python.log"
+add python $status $((ran - bad)) "$bad"
+
 echo "== regression (SQL)"
 test/run_regress.sh > "$build/regress.log" 2>&1; status=$?
 cat "$build/regress.log"

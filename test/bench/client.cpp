@@ -1,22 +1,28 @@
-// Benchmark client: one libpq connection, prepared statements, vectors sent in binary.
+// Benchmark client: libpq connections, prepared statements, vectors sent in binary.
 //
-//   client load  --table NAME --file X.npy [--rows N]
-//       binary COPY of the rows into NAME (id bigint, embedding vector), ids 0, 1, 2, ...
-//   client query --file Q.npy --sql 'SELECT id FROM items ORDER BY embedding <-> $1 LIMIT 10' --k 10
-//                [--queries N] [--repeats R] [--warmup W] [--set 'SET ...']... [--out IDS]
-//       runs the queries one after the other and prints JSON; a query's time is from sending it to
-//       having all of its rows. --out writes int64 ids [queries][k], -1 where fewer rows came.
+//   client load   --table NAME --file X.npy [--from ROW] [--rows N]
+//       binary COPY of the rows into NAME (id bigint, embedding vector), ids = row numbers
+//   client insert --table NAME --file X.npy [--from ROW] [--rows N] [--id-shift S]
+//       the same by INSERT, a row a statement, 100 rows a transaction; ids = row numbers + S
+//   client query  --file Q.npy --sql 'SELECT id FROM items ORDER BY embedding <-> $1 LIMIT 10' --k 10
+//                 [--queries N] [--connections C] [--repeats R] [--warmup W] [--set 'SET ...']... [--out IDS]
+//       runs the queries one after the other, on C connections at once, and prints JSON; a query's time is from
+//       sending it to having all of its rows. --out writes int64 ids [queries][k], -1 where fewer rows came.
+//   client first  like query: each query on a fresh connection, not prepared, and then once more
 //
 // The server is found as by psql (PGHOST, PGPORT, PGUSER, PGDATABASE). Files: .npy of uint8 or float32.
 #include <libpq-fe.h>
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -40,7 +46,8 @@ struct Rows {
     }
 };
 
-Rows ReadNpy(const std::string& path, size_t max_rows) {
+// At most max_rows rows (0 = all) from row `from` on.
+Rows ReadNpy(const std::string& path, size_t from, size_t max_rows) {
     std::FILE* file = std::fopen(path.c_str(), "rb");
     if (file == nullptr) Fail("cannot open " + path);
     unsigned char head[12];
@@ -62,7 +69,10 @@ Rows ReadNpy(const std::string& path, size_t max_rows) {
         header.find("'fortran_order': False") == std::string::npos ||
         std::sscanf(header.c_str() + open, "(%zu, %zu)", &rows.count, &rows.dims) != 2)
         Fail(path + ": wanted a two-dimensional uint8 or float32 array in C order");
+    if (from > rows.count) Fail(path + " has no row " + std::to_string(from));
+    rows.count -= from;
     if (max_rows != 0) rows.count = std::min(rows.count, max_rows);
+    if (std::fseek(file, long(from * rows.dims * rows.value_bytes), SEEK_CUR) != 0) Fail(path + " cannot be read");
     rows.bytes.resize(rows.count * rows.dims * rows.value_bytes);
     if (std::fread(rows.bytes.data(), 1, rows.bytes.size(), file) != rows.bytes.size()) Fail(path + " is cut short");
     std::fclose(file);
@@ -76,6 +86,10 @@ void Put16(std::string& out, uint16_t value) {
 void Put32(std::string& out, uint32_t value) {
     Put16(out, uint16_t(value >> 16));
     Put16(out, uint16_t(value));
+}
+void Put64(std::string& out, uint64_t value) {
+    Put32(out, uint32_t(value >> 32));
+    Put32(out, uint32_t(value));
 }
 
 // The binary form of type vector: int16 dims, int16 0, big-endian float4 values.
@@ -111,7 +125,18 @@ void Run(PGconn* connection, const std::string& sql) {
     PQclear(result);
 }
 
-void Load(const std::string& table, const Rows& rows) {
+double Seconds(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Oid VectorOid(PGconn* connection) {
+    PGresult* type = Check(connection, PQexec(connection, "SELECT 'vector'::regtype::oid"), PGRES_TUPLES_OK);
+    const Oid oid = Oid(std::strtoul(PQgetvalue(type, 0, 0), nullptr, 10));
+    PQclear(type);
+    return oid;
+}
+
+void Load(const std::string& table, const Rows& rows, size_t first_id) {
     PGconn* connection = Connect();
     PQclear(Check(connection,
                   PQexec(connection, ("COPY " + table + " (id, embedding) FROM STDIN (FORMAT binary)").c_str()),
@@ -127,8 +152,7 @@ void Load(const std::string& table, const Rows& rows) {
         const std::string vector = VectorMessage(rows, row);
         Put16(out, 2);
         Put32(out, 8);
-        Put32(out, uint32_t(uint64_t(row) >> 32));
-        Put32(out, uint32_t(row));
+        Put64(out, first_id + row);
         Put32(out, uint32_t(vector.size()));
         out += vector;
         if (out.size() > 256 * 1024) flush();
@@ -150,42 +174,116 @@ int64_t ResultId(const PGresult* result, int row) {
     return id;
 }
 
+void Insert(const std::string& table, const Rows& rows, size_t first_id) {
+    constexpr size_t kRowsPerTransaction = 100;
+    PGconn* connection = Connect();
+    const Oid types[] = {20 /* bigint */, VectorOid(connection)};
+    const std::string sql = "INSERT INTO " + table + " (id, embedding) VALUES ($1, $2)";
+    PQclear(Check(connection, PQprepare(connection, "i", sql.c_str(), 2, types), PGRES_COMMAND_OK));
+    const auto start = std::chrono::steady_clock::now();
+    for (size_t row = 0; row < rows.count; row++) {
+        if (row % kRowsPerTransaction == 0) Run(connection, row == 0 ? "BEGIN" : "COMMIT; BEGIN");
+        std::string id;
+        Put64(id, first_id + row);
+        const std::string vector = VectorMessage(rows, row);
+        const char* values[] = {id.data(), vector.data()};
+        const int lengths[] = {int(id.size()), int(vector.size())}, formats[] = {1, 1};
+        PQclear(Check(connection, PQexecPrepared(connection, "i", 2, values, lengths, formats, 1), PGRES_COMMAND_OK));
+    }
+    Run(connection, "COMMIT");
+    const double seconds = Seconds(start);
+    PQfinish(connection);
+    std::printf("{\"rows\": %zu, \"seconds\": %.4f, \"rows_per_s\": %.1f}\n", rows.count, seconds,
+                double(rows.count) / seconds);
+}
+
 struct QueryOptions {
     std::string sql, out;
     std::vector<std::string> sets;
-    size_t k = 10, repeats = 1, warmup = 0;
+    size_t k = 10, repeats = 1, warmup = 0, connections = 1;
+};
+
+double Mean(const std::vector<double>& ms) {
+    double sum = 0;
+    for (double one : ms) sum += one;
+    return sum / double(ms.size());
+}
+
+// `sorted` in ascending order, not empty.
+double Quantile(const std::vector<double>& sorted, double q) {
+    return sorted[std::min(sorted.size() - 1, size_t(q * double(sorted.size())))];
+}
+
+PGconn* Session(const QueryOptions& options) {
+    PGconn* connection = Connect();
+    for (const std::string& set : options.sets) Run(connection, set);
+    return connection;
+}
+
+// One connection with its share of the queries: those numbered first, first + connections, ...
+class Asker {
+public:
+    Asker(const QueryOptions& options, const Rows& queries, size_t first, std::vector<int64_t>& ids)
+        : options_(options), first_(first), ids_(ids), connection_(Session(options)) {
+        const Oid type = VectorOid(connection_);
+        PQclear(Check(connection_, PQprepare(connection_, "q", options.sql.c_str(), 1, &type), PGRES_COMMAND_OK));
+        for (size_t i = first; i < queries.count; i += options.connections)
+            messages_.push_back(VectorMessage(queries, i));
+    }
+    Asker(const Asker&) = delete;
+    ~Asker() { PQfinish(connection_); }
+
+    void WarmUp() {
+        for (size_t i = 0; i < options_.warmup && i < messages_.size(); i++) Ask(i, false);
+    }
+    void AskAll() {
+        for (size_t repeat = 0; repeat < options_.repeats; repeat++)
+            for (size_t i = 0; i < messages_.size(); i++) Ask(i, true);
+    }
+    const std::vector<double>& Milliseconds() const { return ms_; }
+
+private:
+    void Ask(size_t i, bool keep) {
+        const char* value = messages_[i].data();
+        const int length = int(messages_[i].size()), format = 1;
+        const auto start = std::chrono::steady_clock::now();
+        PGresult* result = PQexecPrepared(connection_, "q", 1, &value, &length, &format, 1);
+        const double ms = 1000 * Seconds(start);
+        Check(connection_, result, PGRES_TUPLES_OK);
+        if (keep) {
+            ms_.push_back(ms);
+            int64_t* out = ids_.data() + (first_ + i * options_.connections) * options_.k;
+            const int found = std::min(PQntuples(result), int(options_.k));
+            for (int j = 0; j < found; j++) out[j] = ResultId(result, j);
+        }
+        PQclear(result);
+    }
+
+    const QueryOptions& options_;
+    const size_t first_;
+    std::vector<int64_t>& ids_;  // each connection writes its own queries' rows
+    PGconn* connection_;
+    std::vector<std::string> messages_;
+    std::vector<double> ms_;
 };
 
 void Query(const QueryOptions& options, const Rows& queries) {
-    PGconn* connection = Connect();
-    for (const std::string& set : options.sets) Run(connection, set);
-    PGresult* type = Check(connection, PQexec(connection, "SELECT 'vector'::regtype::oid"), PGRES_TUPLES_OK);
-    const Oid vector_oid = Oid(std::strtoul(PQgetvalue(type, 0, 0), nullptr, 10));
-    PQclear(type);
-    PQclear(Check(connection, PQprepare(connection, "q", options.sql.c_str(), 1, &vector_oid), PGRES_COMMAND_OK));
-
-    std::vector<std::string> messages;
-    for (size_t i = 0; i < queries.count; i++) messages.push_back(VectorMessage(queries, i));
     std::vector<int64_t> ids(queries.count * options.k, -1);
-    std::vector<double> ms;
-    const auto ask = [&](size_t i, bool keep) {
-        const char* value = messages[i].data();
-        const int length = int(messages[i].size()), format = 1;
-        const auto start = std::chrono::steady_clock::now();
-        PGresult* result = PQexecPrepared(connection, "q", 1, &value, &length, &format, 1);
-        const auto end = std::chrono::steady_clock::now();
-        Check(connection, result, PGRES_TUPLES_OK);
-        if (keep) {
-            ms.push_back(std::chrono::duration<double, std::milli>(end - start).count());
-            const int found = std::min(PQntuples(result), int(options.k));
-            for (int j = 0; j < found; j++) ids[i * options.k + size_t(j)] = ResultId(result, j);
-        }
-        PQclear(result);
-    };
-    for (size_t i = 0; i < options.warmup && i < queries.count; i++) ask(i, false);
-    for (size_t repeat = 0; repeat < options.repeats; repeat++)
-        for (size_t i = 0; i < queries.count; i++) ask(i, true);
-    PQfinish(connection);
+    std::vector<std::unique_ptr<Asker>> askers;
+    for (size_t i = 0; i < options.connections; i++)
+        askers.push_back(std::make_unique<Asker>(options, queries, i, ids));
+    std::chrono::steady_clock::time_point start;
+    // Warm all connections before the clock of the whole starts.
+    std::barrier warm(std::ptrdiff_t(askers.size()), [&]() noexcept { start = std::chrono::steady_clock::now(); });
+    std::vector<std::thread> threads;
+    for (auto& asker : askers)
+        threads.emplace_back([&warm, one = asker.get()] {
+            one->WarmUp();
+            warm.arrive_and_wait();
+            one->AskAll();
+        });
+    for (std::thread& thread : threads) thread.join();
+    const double wall = Seconds(start);
 
     if (!options.out.empty()) {
         std::FILE* file = std::fopen(options.out.c_str(), "wb");
@@ -193,16 +291,39 @@ void Query(const QueryOptions& options, const Rows& queries) {
             Fail("cannot write " + options.out);
         std::fclose(file);
     }
+    std::vector<double> ms;
+    for (const auto& asker : askers) ms.insert(ms.end(), asker->Milliseconds().begin(), asker->Milliseconds().end());
     if (ms.empty()) Fail("no query was run");
-    double sum = 0;
-    for (double one : ms) sum += one;
     std::sort(ms.begin(), ms.end());
-    const auto quantile = [&](double q) { return ms[std::min(ms.size() - 1, size_t(q * double(ms.size())))]; };
+    // With one connection the client's own work between two queries is left out.
+    const double qps = options.connections == 1 ? 1000.0 / Mean(ms) : double(ms.size()) / wall;
     std::printf(
         "{\"queries\": %zu, \"repeats\": %zu, \"mean_ms\": %.4f, \"p50_ms\": %.4f, \"p95_ms\": %.4f, \"p99_ms\": %.4f, "
         "\"qps\": %.2f}\n",
-        queries.count, options.repeats, sum / double(ms.size()), quantile(0.50), quantile(0.95), quantile(0.99),
-        1000.0 * double(ms.size()) / sum);
+        queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps);
+}
+
+void First(const QueryOptions& options, const Rows& queries) {
+    PGconn* other = Connect();
+    const Oid type = VectorOid(other);
+    PQfinish(other);
+    std::vector<double> ms[2];
+    for (size_t i = 0; i < queries.count; i++) {
+        PGconn* connection = Session(options);
+        const std::string message = VectorMessage(queries, i);
+        const char* value = message.data();
+        const int length = int(message.size()), format = 1;
+        for (std::vector<double>& times : ms) {
+            const auto start = std::chrono::steady_clock::now();
+            PGresult* result = PQexecParams(connection, options.sql.c_str(), 1, &type, &value, &length, &format, 1);
+            times.push_back(1000 * Seconds(start));
+            PQclear(Check(connection, result, PGRES_TUPLES_OK));
+        }
+        PQfinish(connection);
+    }
+    for (std::vector<double>& times : ms) std::sort(times.begin(), times.end());
+    std::printf("{\"connections\": %zu, \"first_p50_ms\": %.4f, \"first_max_ms\": %.4f, \"second_p50_ms\": %.4f}\n",
+                queries.count, Quantile(ms[0], 0.5), ms[0].back(), Quantile(ms[1], 0.5));
 }
 
 }  // namespace
@@ -210,10 +331,10 @@ void Query(const QueryOptions& options, const Rows& queries) {
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     std::string file, table;
-    size_t rows = 0;
+    size_t from = 0, rows = 0, id_shift = 0;
     QueryOptions options;
-    if (mode != "load" && mode != "query")
-        Fail("usage: client load|query --file X.npy ... (see the head of client.cpp)");
+    if (mode != "load" && mode != "insert" && mode != "query" && mode != "first")
+        Fail("usage: client load|insert|query|first --file X.npy ... (see the head of client.cpp)");
     for (int i = 2; i < argc; i += 2) {
         const std::string name = argv[i];
         if (i + 1 == argc) Fail(name + " wants a value");
@@ -221,7 +342,10 @@ int main(int argc, char** argv) {
         const auto number = [&] { return size_t(std::strtoull(value.c_str(), nullptr, 10)); };
         if (name == "--file") file = value;
         else if (name == "--table") table = value;
+        else if (name == "--from") from = number();
         else if (name == "--rows" || name == "--queries") rows = number();
+        else if (name == "--id-shift") id_shift = number();
+        else if (name == "--connections") options.connections = std::max<size_t>(number(), 1);
         else if (name == "--sql") options.sql = value;
         else if (name == "--set") options.sets.push_back(value);
         else if (name == "--out") options.out = value;
@@ -230,7 +354,9 @@ int main(int argc, char** argv) {
         else if (name == "--warmup") options.warmup = number();
         else Fail("no option named " + name);
     }
-    const Rows data = ReadNpy(file, rows);
-    if (mode == "load") Load(table, data);
-    else Query(options, data);
+    const Rows data = ReadNpy(file, from, rows);
+    if (mode == "load") Load(table, data, from);
+    else if (mode == "insert") Insert(table, data, from + id_shift);
+    else if (mode == "query") Query(options, data);
+    else First(options, data);
 }

@@ -1,6 +1,7 @@
 """What the demo and the benchmarks share: the private cluster, the client, recall. Standard library and numpy."""
 import json
 import os
+import platform
 import re
 import subprocess
 import threading
@@ -69,11 +70,11 @@ def load(client, cluster, database, table, file, rows=0):
     run(client, "load", "--table", table, "--file", file, *arguments, env={**cluster.env, "PGDATABASE": database})
 
 
-def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0):
+def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1):
     """Runs queries by the client. Returns its figures (mean_ms, qps, ...) and the ids, (queries, k), -1 = no row."""
     out = os.path.join(BUILD, "bench", f"ids-{os.getpid()}.bin")
     command = [client, "query", "--file", file, "--sql", sql, "--k", str(k), "--repeats", str(repeats),
-               "--warmup", str(warmup), "--out", out]
+               "--warmup", str(warmup), "--connections", str(connections), "--out", out]
     for text in sets:
         command += ["--set", text]
     if queries:
@@ -96,8 +97,32 @@ def recall(ids, base, queries, kth_sq_distance):
     return hits / ids.size
 
 
+def shared_kb(pid):
+    """Memory of a process in dynamic shared segments, where a parallel build keeps what its workers share."""
+    total, ours = 0, False
+    try:
+        with open(f"/proc/{pid}/smaps") as file:
+            for line in file:
+                if "-" in line.split(" ", 1)[0]:
+                    ours = "/dev/shm/PostgreSQL." in line
+                elif ours and line.startswith("Rss:"):
+                    total += int(line.split()[1])
+    except OSError:
+        pass
+    return total
+
+
+def cpu_name():
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
 class MemoryWatch:
-    """Samples the private memory (RssAnon) of a backend and its parallel workers while the body of `with` runs."""
+    """Samples the memory of a process while the body of `with` runs: its own (RssAnon), that of its parallel workers if
+    it is a backend, and what these share."""
 
     def __init__(self, leader_pid, period=0.02):
         self.leader_pid, self.period, self.peak_kb, self.start_kb = leader_pid, period, 0, None
@@ -126,11 +151,11 @@ class MemoryWatch:
         return total
 
     def loop(self):
-        pids, looked = [self.leader_pid], 0.0
+        pids, shared, looked = [self.leader_pid], 0, 0.0
         while not self.stopped.is_set():
             if time.time() - looked > 0.25:
-                pids, looked = [self.leader_pid, *self.workers()], time.time()
-            self.peak_kb = max(self.peak_kb, self.sample(pids))
+                pids, shared, looked = [self.leader_pid, *self.workers()], shared_kb(self.leader_pid), time.time()
+            self.peak_kb = max(self.peak_kb, self.sample(pids) + shared)
             self.stopped.wait(self.period)
 
     def __enter__(self):

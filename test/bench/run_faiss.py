@@ -18,8 +18,9 @@ import time
 import faiss
 import numpy as np
 
-from common import BUILD, DATA, Cluster, ask, build_client, timed_build
-from run_ivf import VECTORQ, cpu_name, fill, TABLE
+from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, timed_build
+from run_ivf import TABLE, VECTORQ
+from tables import check_plan, fill, show_only
 
 K = 10
 TOLERANCE = 0.01  # of recall
@@ -241,14 +242,11 @@ class Vectorq:
               f"{made['notices'] or ''}", flush=True)
 
     def measure(self, case, base, queries, near):
-        self.sql("UPDATE pg_index SET indisvalid = (indexrelid = '{0}'::regclass) WHERE indrelid = '{1}'::regclass "
-                 "AND indisvalid <> (indexrelid = '{0}'::regclass)".format(case.index.name, TABLE))
-        zero = "[" + ",".join("1" * self.dims) + "]"
+        show_only(self.cluster, self.database, TABLE, case.index.name)
         sets = [f"SET vectorq.nprobe = {case.nprobe or 1}", f"SET vectorq.distance = {'sdc' if case.sdc else 'adc'}",
                 f"SET vectorq.reorder_rows = {case.refine}"]
-        plan = "\n".join(r[0] for r in self.sql("; ".join(SETS) + f"; EXPLAIN SELECT id FROM {TABLE} ORDER BY embedding <-> '{zero}' LIMIT 10"))
-        if f"Index Scan using {case.index.name} " not in plan:
-            raise SystemExit(f"{case.label}: the planner does not use the index:\n{plan}")
+        check_plan(self.cluster, self.database, f"SELECT id FROM {TABLE} ORDER BY embedding <-> $1 LIMIT 10", case.index.name,
+                   self.dims, SETS)
         figures, ids = self.ask(TABLE, sets, warmup=100)
         ms = [figures["mean_ms"]]
         while len(ms) < self.options.rounds and ms[0] * self.options.queries < 10_000:
@@ -364,7 +362,7 @@ def main():
     conf = "\n".join(["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0", "jit = off"])
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF=conf)
     try:
-        fill(cluster, client, VECTORQ, stem + ".base.npy", options.rows, base.shape[1])
+        fill(cluster, client, VECTORQ.extension, VECTORQ.database, TABLE, stem + ".base.npy", options.rows, base.shape[1])
         server = Vectorq(cluster, client, options, options.rows, base.shape[1], stem + ".query.npy")
         fixed = server.fixed_cost()
         print(f"fixed cost of a SQL query: {fixed:.4f} ms", flush=True)

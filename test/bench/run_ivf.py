@@ -12,13 +12,14 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import time
 
 import numpy as np
 
-from common import BUILD, DATA, Cluster, ask, build_client, load, recall, run, timed_build
+from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, timed_build
+from curve import between
+from tables import check_plan, fill, show_only
 
 TABLE = "items"
 SQL = f"SELECT id FROM {TABLE} ORDER BY embedding <-> $1 LIMIT 10"
@@ -65,36 +66,6 @@ def exact(rows, base, queries):
         np.save(file, np.rint(distances[:, -1]).astype(np.int64))
         print(f"exact neighbours: {time.time() - started:.0f} s", flush=True)
     return np.load(file)
-
-
-def fill(cluster, client, engine, file, rows, dims):
-    """Makes the database and loads the rows, unless the same rows are there from the last run."""
-    if not cluster.sql(f"SELECT 1 FROM pg_database WHERE datname = '{engine.database}'"):
-        cluster.sql(f"CREATE DATABASE {engine.database}")
-    cluster.sql(f"CREATE EXTENSION IF NOT EXISTS {engine.extension}", engine.database)
-    if cluster.value(f"SELECT coalesce(obj_description(to_regclass('{TABLE}'), 'pg_class'), '')", engine.database) == f"{rows}":
-        return
-    started = time.time()
-    cluster.sql(f"DROP TABLE IF EXISTS {TABLE}", engine.database)
-    # Plain storage of a 500-byte value needs no toast; statistics on vectors serve nobody.
-    cluster.sql(f"CREATE TABLE {TABLE} (id bigint, embedding vector({dims}))", engine.database)
-    load(client, cluster, engine.database, TABLE, file, rows)
-    cluster.sql(f"VACUUM (ANALYZE, FREEZE) {TABLE}", engine.database)
-    cluster.sql(f"COMMENT ON TABLE {TABLE} IS '{rows}'", engine.database)
-    print(f"loaded {rows} rows into {engine.database}: {time.time() - started:.0f} s", flush=True)
-
-
-def show_only(cluster, config):
-    """Hides the other indexes of the table from the planner, so that one table serves all (throw-away cluster!)."""
-    cluster.sql("UPDATE pg_index SET indisvalid = (indexrelid = '{0}'::regclass) WHERE indrelid = '{1}'::regclass "
-                "AND indisvalid <> (indexrelid = '{0}'::regclass)".format(config.name, TABLE), config.engine.database)
-
-
-def check_plan(cluster, config, dims):
-    zero = "[" + ",".join("1" * dims) + "]"
-    plan = "\n".join(row[0] for row in cluster.sql(f"EXPLAIN {SQL.replace('$1', repr(zero))}", config.engine.database))
-    if f"Index Scan using {config.name} " not in plan:
-        raise SystemExit(f"{config.name}: the planner does not use the index:\n{plan}")
 
 
 def build(cluster, config, options, rounds):
@@ -148,10 +119,7 @@ def at_target(config, target):
     low, high = steps
     ms = {p: statistics.median(f["mean_ms"] for f in config.timed[p]) for p in steps}
     p99 = statistics.median(f["p99_ms"] for f in config.timed[high])
-    share = 1.0 if found[high] == found[low] else min(1.0, max(0.0, (target - found[low]) / (found[high] - found[low])))
-    if low == high:
-        share = 1.0
-    mean = math.exp((1 - share) * math.log(ms[low]) + share * math.log(ms[high]))
+    mean = between((found[low], ms[low]), (found[high], ms[high]), target)
     return dict(probes=[low, high], recalls=[found[low], found[high]], mean_ms=round(mean, 4), qps=round(1000 / mean, 1),
                 p99_ms_of_upper_step=p99)
 
@@ -184,14 +152,6 @@ def report(configs, reference, header):
                 ratios.append(f"{r['speed'][t]['qps'] / base['speed'][t]['qps']:.2f}" if both else "")
             lines.append(f"| {config.label} | " + " | ".join(ratios) + " |")
     return "\n".join(lines) + "\n"
-
-
-def cpu_name():
-    with open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def parse():
@@ -250,16 +210,16 @@ def main():
         if any(c.engine is PGVECTOR for c in configs) or options.stand_in:
             run(os.path.join(os.path.dirname(__file__), "pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
         for engine in dict.fromkeys(c.engine for c in configs):
-            fill(cluster, client, engine, stem + ".base.npy", options.rows, dims)
+            fill(cluster, client, engine.extension, engine.database, TABLE, stem + ".base.npy", options.rows, dims)
         for config in configs:
             build(cluster, config, options, options.build_rounds)
         for config in configs:
-            show_only(cluster, config)
-            check_plan(cluster, config, dims)
+            show_only(cluster, config.engine.database, TABLE, config.name)
+            check_plan(cluster, config.engine.database, SQL, config.name, dims)
             climb(cluster, client, config, data)
         for number in range(options.rounds):
             for config in configs:
-                show_only(cluster, config)
+                show_only(cluster, config.engine.database, TABLE, config.name)
                 steps = sorted({p for t in TARGETS for p in steps_around(config.ladder, t) or []})
                 for probes in steps:
                     figures, _ = ask(client, cluster, config.engine.database, data["query_file"], SQL, config.sets(probes),
