@@ -121,6 +121,9 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
+    entry->directory = static_cast<DirectoryEntry*>(MemoryContextAllocHuge(context, sizeof(DirectoryEntry) * meta->lists));
+    for (uint32 list = 0; list < meta->lists; list++) entry->directory[list].head = kInvalidBlock;
+    entry->bytes += sizeof(DirectoryEntry) * meta->lists;
     if (!RelationUsesLocalBuffers(index)) {
         entry->recent_blocks = std::min(RelationGetNumberOfBlocks(index), kMaxRecentBlocks);
         entry->recent = static_cast<Buffer*>(MemoryContextAllocHuge(context, sizeof(Buffer) * entry->recent_blocks));
@@ -191,6 +194,25 @@ Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32
     return buffer;
 }
 
+void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry) {
+    *entry = cache->directory[list];
+    if (likely(entry->head != kInvalidBlock)) return;
+    read_directory(index, &cache->meta, list, entry);
+    cache->directory[list] = *entry;
+}
+
+void index_cache_track_heap(IndexCache* cache, Relation heap) {
+    if (likely(cache->heap_recent != NULL && RelFileNodeEquals(cache->heap_node, heap->rd_node))) return;
+    if (cache->heap_recent != NULL) pfree(cache->heap_recent);
+    cache->heap_node = heap->rd_node;
+    cache->heap_recent_blocks = 0;
+    const BlockNumber blocks = std::min(RelationGetNumberOfBlocks(heap), kMaxRecentBlocks);
+    cache->heap_recent = static_cast<Buffer*>(
+        MemoryContextAllocExtended(cache->context, sizeof(Buffer) * std::max<Size>(blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    cache->heap_recent_blocks = blocks;
+    cache->bytes += sizeof(Buffer) * blocks;
+}
+
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer) {
     const uint64 dims = cache->meta.code_dims;
     if (likely(cache->centroids != NULL)) return cache->centroids + list * dims;
@@ -199,11 +221,8 @@ const float* cached_centroid(Relation index, const IndexCache* cache, uint32 lis
     return buffer;
 }
 
-void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch) {
-    const uint32 lists = cache->meta.lists;
-    ScoreCompactCentroids(cache->compact, lists, cache->meta.code_dims, cache->codec.metric, query, flat_scores, scratch);
-    FinishDistances(flat_scores, NULL, 0.0f, 1.0f, lists);  // NaN would break every order
-    for (uint32 list = 0; list < lists; list++) scores[list] = {flat_scores[list], list};
+void score_lists(const IndexCache* cache, const float* query, float* flat, float* scratch) {
+    ScoreCompactCentroids(cache->compact, cache->meta.lists, cache->meta.code_dims, cache->codec.metric, query, flat, scratch);
 }
 
 // How many lists a wish for `count` looks at exactly: eight bits misplace neighbours in the ranking,
@@ -233,18 +252,36 @@ static float select_threshold(const float* values, uint32 n, uint32 want, float*
     return buffer[want - 1];
 }
 
-void select_lists(ListScore* scores, const float* flat_scores, uint32 lists, uint32 count) {
+// Lists at a time that are compared with the threshold.
+static constexpr uint32 kSelectBlock = 256;
+
+uint32 select_lists(float* flat, uint32 lists, uint32 count, ListScore* scores) {
     const uint32 want = refined_lists(lists, 0, count);
-    if (want == lists) return;
-    float* buffer = static_cast<float*>(palloc_extended(sizeof(float) * 2 * want, MCXT_ALLOC_HUGE));
-    const float threshold = select_threshold(flat_scores, lists, want, buffer);
-    pfree(buffer);
+    float threshold = get_float4_infinity();
+    if (want < lists) {
+        float* buffer = static_cast<float*>(palloc_extended(sizeof(float) * 2 * want, MCXT_ALLOC_HUGE));
+        threshold = select_threshold(flat, lists, want, buffer);
+        pfree(buffer);
+    }
+    uint16 below[kSelectBlock + 64];
+    uint32 chosen = 0;
+    for (uint32 begin = 0; begin < lists; begin += kSelectBlock) {
+        const size_t found = CompressBelow(flat + begin, std::min(kSelectBlock, lists - begin), threshold, below);
+        for (size_t i = 0; i < found; i++) scores[chosen++] = {flat[begin + below[i]], begin + below[i]};
+    }
     // Ties with the threshold may not all fit: those of low number do.
-    uint32 front = 0;
+    for (uint32 i = chosen; i-- > 0 && chosen > want;) {
+        if (scores[i].score < threshold) continue;
+        memmove(scores + i, scores + i + 1, sizeof(ListScore) * (chosen - i - 1));
+        chosen--;
+    }
+    for (uint32 i = 0; i < chosen; i++) flat[scores[i].list] = get_float4_nan();
+    return chosen;
+}
+
+void add_other_lists(const float* flat, uint32 lists, uint32 chosen, ListScore* scores) {
     for (uint32 list = 0; list < lists; list++)
-        if (flat_scores[list] < threshold) std::swap(scores[front++], scores[list]);
-    for (uint32 i = front; i < lists && front < want; i++)
-        if (scores[i].score == threshold) std::swap(scores[front++], scores[i]);
+        if (flat[list] == flat[list]) scores[chosen++] = {flat[list], list};
 }
 
 float metric_distance(Metric metric, const float* query, const float* centroid, uint32 dims) {
@@ -262,7 +299,6 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
         return a.score < b.score || (a.score == b.score && a.list < b.list);
     };
     const uint32 refined = refined_lists(lists, from, count);
-    // select_lists has put the first window's in front already.
     if (from > 0 && refined < lists) std::nth_element(scores + from, scores + refined, scores + lists, nearer);
     for (uint32 i = from; i < refined; i++)
         scores[i].score = metric_distance(cache->codec.metric, query,
@@ -299,8 +335,8 @@ uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, u
     ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
     float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));
     float* scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
-    score_lists(cache, row, scores, flat, scratch);
-    select_lists(scores, flat, lists, wanted);
+    score_lists(cache, row, flat, scratch);
+    select_lists(flat, lists, wanted, scores);
     // Rows belong to the list that is nearest by L2 under L1 too, as at build.
     IndexCache as_built = *cache;
     if (as_built.codec.metric == Metric::kL1) as_built.codec.metric = Metric::kL2;

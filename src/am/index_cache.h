@@ -26,10 +26,14 @@ struct IndexCache {
     bool doomed;  // free at the last unpin
     IndexCache* next;
     // — changed by scans —
+    DirectoryEntry* directory;  // (lists): head kInvalidBlock = not known; only heads stay true
     uint64 rows_taken;      // that the executor took from the last one
     Buffer* recent;         // (recent_blocks): the buffer that last held each block; 0 = not known
     BlockNumber recent_blocks;
     uint32 recent_turn;     // counts reads, see read_posting()
+    Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
+    BlockNumber heap_recent_blocks;
+    RelFileNode heap_node;
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
@@ -41,6 +45,12 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
 // buffer table.
 Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part);
+
+// Where a list begins. Once a list has a first segment, that stays the first until a REINDEX.
+void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry);
+
+// Remembers from now on which buffers held the table's blocks. A table that was rewritten is found out here.
+void index_cache_track_heap(IndexCache* cache, Relation heap);
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
@@ -55,15 +65,18 @@ struct ListScore {
     uint32 list;
 };
 
-// Fills scores[0 .. lists) from the compact centroids, unordered. scratch: 2 * dims floats.
-void score_lists(const IndexCache* cache, const float* query, ListScore* scores, float* flat_scores, float* scratch);
+// Fills flat[0 .. lists) from the compact centroids. scratch: 2 * dims floats.
+void score_lists(const IndexCache* cache, const float* query, float* flat, float* scratch);
 
-// Puts those of scores[0 .. lists) in front that order_lists(…, 0, count, …) will look at. scores must be as
-// score_lists left them.
-void select_lists(ListScore* scores, const float* flat_scores, uint32 lists, uint32 count);
+// Puts those lists into scores[0 .. n) that order_lists(…, 0, count, …) will look at, and returns n; flat is NaN
+// for them afterwards.
+uint32 select_lists(float* flat, uint32 lists, uint32 count, ListScore* scores);
+// The others, after select_lists has chosen so many: scores[chosen .. lists).
+void add_other_lists(const float* flat, uint32 lists, uint32 chosen, ListScore* scores);
 
 // Puts the `count` nearest of scores[from .. lists) in order at scores[from ..), after refining
-// the best with exact centroids. buffer: dims floats. From 0 on, select_lists with the same count comes first.
+// the best with exact centroids. buffer: dims floats. From 0 on, select_lists with the same count comes first,
+// from further on, add_other_lists.
 void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
                  uint32 count, float* buffer);
 

@@ -1,11 +1,10 @@
-// See reorder.h. The heap is read through the table access method with the scan's snapshot, so HOT chains,
-// TOASTed vectors and expression indexes are as everywhere else. A row that the snapshot does not see is
-// dropped here, before the executor would.
+// See reorder.h. A row that the snapshot does not see is dropped here, before the executor would.
 #include "am/reorder.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "am/heap_reader.h"
 #include "core/simd/distance.h"
 #include "pg/entry.h"
 
@@ -22,31 +21,6 @@ Size reorder_batch(const IndexCache* cache) {
     if (settings.reorder_rows > 0) return settings.reorder_rows;
     const Size asked = std::clamp<Size>(cache->rows_taken, 10, 10000);
     return 16 + asked * rows_per_answer(cache);
-}
-
-namespace {
-// Made once a scan, in the scan's memory context.
-struct HeapReader {
-    EState* estate;
-    IndexInfo* info;
-    TupleTableSlot* slot;
-    float* row;  // (dims)
-};
-}  // namespace
-
-static HeapReader* heap_reader(IndexScanDesc scan, ScanState* state) {
-    if (state->heap_reader != NULL) return static_cast<HeapReader*>(state->heap_reader);
-    MemoryContext before = MemoryContextSwitchTo(state->context);
-    HeapReader* reader = static_cast<HeapReader*>(palloc(sizeof(HeapReader)));
-    reader->info = BuildIndexInfo(scan->indexRelation);
-    reader->estate = CreateExecutorState();
-    // A copy of the descriptor: a counted reference would outlive an aborted scan.
-    reader->slot = MakeSingleTupleTableSlot(
-        CreateTupleDescCopy(RelationGetDescr(scan->heapRelation)), table_slot_callbacks(scan->heapRelation));
-    reader->row = static_cast<float*>(palloc(sizeof(float) * state->cache->meta.dims));
-    MemoryContextSwitchTo(before);
-    state->heap_reader = reader;
-    return reader;
 }
 
 // The metric's order, not its value: squared L2, negative product with the normalised query for cosine.
@@ -68,51 +42,43 @@ static float exact_distance(const ScanState* state, const VectorView* view, floa
     return -dot / std::sqrt(sq_norm);
 }
 
-// True with the row's distance if the snapshot sees it and the index would keep it.
-static bool read_row(IndexScanDesc scan, ScanState* state, HeapReader* reader, IndexFetchTableData* fetch, uint64 tid,
-                     float* distance) {
-    ItemPointerData pointer;
-    bool call_again = false, all_dead = false, isnull[INDEX_MAX_KEYS];
-    Datum values[INDEX_MAX_KEYS];
-    unpack_tid(tid, &pointer);
-    if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead)) return false;
-    ExprContext* econtext = GetPerTupleExprContext(reader->estate);
-    ResetExprContext(econtext);
-    econtext->ecxt_scantuple = reader->slot;
-    FormIndexDatum(reader->info, reader->slot, reader->estate, values, isnull);
-    bool kept = !isnull[0];
-    if (kept) {
-        MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-        const VectorView view = vector_view_from_datum(values[0], state->opclass->element);
-        kept = view.dims == static_cast<int>(state->cache->meta.dims);
-        if (kept) *distance = exact_distance(state, &view, reader->row);
-        MemoryContextSwitchTo(before);
+namespace {
+struct Reordering {
+    ScanState* state;
+    size_t kept;
+};
+}  // namespace
+
+static void keep_row(void* arg, size_t i, const VectorView* view) {
+    Reordering* reordering = static_cast<Reordering*>(arg);
+    ScanState* state = reordering->state;
+    if (view->dims != static_cast<int>(state->cache->meta.dims)) return;
+    float distance = exact_distance(state, view, state->row);
+    if (!(distance == distance)) distance = get_float4_infinity();
+    state->results[reordering->kept++] = {distance, 0, state->result_tids[i]};
+}
+
+static void make_room(ScanState* state, size_t rows) {
+    if (state->results_size >= rows) return;
+    if (state->results != NULL) {
+        pfree(state->results);
+        pfree(state->result_tids);
     }
-    ExecClearTuple(reader->slot);
-    return kept;
+    state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * rows));
+    state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * rows));
+    if (state->row == NULL)
+        state->row = static_cast<float*>(MemoryContextAlloc(state->context, sizeof(float) * state->cache->meta.dims));
+    state->results_size = rows;
 }
 
 void reorder_from_heap(IndexScanDesc scan, ScanState* state) {
-    HeapReader* reader = heap_reader(scan, state);
-    if (state->results_size < state->count) {
-        if (state->results != NULL) pfree(state->results);
-        state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * state->count));
-        state->results_size = state->count;
-    }
-    IndexFetchTableData* fetch = table_index_fetch_begin(scan->heapRelation);
-    size_t kept = 0;
-    for (size_t i = 0; i < state->count; i++) {
-        if ((i & 255) == 255) CHECK_FOR_INTERRUPTS();
-        const Candidate candidate = state->collector->Take(i);
-        float distance = 0;
-        if (!read_row(scan, state, reader, fetch, candidate.tid, &distance)) continue;
-        if (!(distance == distance)) distance = get_float4_infinity();
-        state->results[kept++] = {distance, 0, candidate.tid};
-    }
-    table_index_fetch_end(fetch);
+    make_room(state, state->count);
+    for (size_t i = 0; i < state->count; i++) state->result_tids[i] = state->collector->At(i).tid;
+    Reordering reordering = {state, 0};
+    read_heap_vectors(scan, state, state->result_tids, state->count, keep_row, &reordering);
     state->stats.rows_reordered += state->count;
-    std::sort(state->results, state->results + kept, NearerFirst());
-    state->count = kept;
+    std::sort(state->results, state->results + reordering.kept, NearerFirst());
+    state->count = reordering.kept;
 }
 
 }  // namespace vectorq

@@ -76,6 +76,8 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
     state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
+    state->flat_scores = static_cast<float*>(
+        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
@@ -120,6 +122,10 @@ static bool reorders(const ScanState* state) { return state->reorder == Reorder:
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
     const uint32 lists = state->cache->meta.lists;
+    if (begin > 0 && state->lists_known < lists) {
+        add_other_lists(state->flat_scores, lists, state->lists_known, state->lists);
+        state->lists_known = lists;
+    }
     state->list_begin = begin;
     state->list_end = begin + std::min(count, lists - begin);
     order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, begin, state->list_end - begin,
@@ -188,11 +194,8 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
     state->count = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    float* scratch = static_cast<float*>(
-        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
-    score_lists(cache, state->code_query, state->lists, scratch, scratch + cache->meta.lists);
-    select_lists(state->lists, scratch, cache->meta.lists, state->nprobe);
-    pfree(scratch);
+    score_lists(cache, state->code_query, state->flat_scores, state->flat_scores + cache->meta.lists);
+    state->lists_known = select_lists(state->flat_scores, cache->meta.lists, state->nprobe, state->lists);
     state->capacity = reorders(state) ? reorder_batch(cache) : kFirstCapacity;
     state->rows_seen = 0;
     state->started = true;

@@ -20,6 +20,7 @@ struct ListScan {
     uint32 list;
     ListTable table;
     Lut16Query lut;  // pq4
+    SegmentRef after;  // the next list's first segment, or none
 };
 }  // namespace
 
@@ -92,6 +93,15 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
     }
 }
 
+// Asks for the memory of a segment's codes to come: a list's pages lie apart in the buffers, and the processor's own
+// prefetching ends with a page. No pin protects the buffer, so nothing is read from it.
+static void prefetch_segment(const IndexCache* cache, SegmentRef at) {
+    if (at.block >= cache->recent_blocks || cache->recent[at.block] == InvalidBuffer) return;
+    const char* page = static_cast<const char*>(BufferGetPage(cache->recent[at.block]));
+    __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
+    for (uint32 byte = at.offset; byte < BLCKSZ; byte += PG_CACHE_LINE_SIZE / 2) __builtin_prefetch(page + byte, 0, 2);
+}
+
 // Segments of one page: everything under one share lock, nothing copied.
 static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
     Buffer buffer = read_list_segment(index, state, scan->list, at);
@@ -99,6 +109,8 @@ static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* 
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(state->cache->geometry, header->capacity);
     const uint32 count = header->count;
+    const SegmentRef next = next_segment(header);
+    prefetch_segment(state->cache, has_segment(next) ? next : scan->after);
     const ItemPointerData* tids = segment_tids(segment);
     if (state->sums != NULL && !state->null_query) {
         score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, tids);
@@ -107,7 +119,6 @@ static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* 
         if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
         collect(state, scan, count, reinterpret_cast<const float*>(segment + layout.scalars_offset), tids);
     }
-    const SegmentRef next = next_segment(header);
     UnlockReleaseBuffer(buffer);
     state->stats.pages_read++;
     return next;
@@ -191,28 +202,31 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
 
 // Asks the kernel for a list's pages. Useful only when pages come from disk: in a warm cache it
 // would double the buffer look-ups, so it starts once this scan has missed.
-static void prefetch_list(Relation index, const ScanState* state, uint32 list, int max_pages) {
-    DirectoryEntry entry;
-    read_directory(index, &state->cache->meta, list, &entry);
-    const uint32 pages = std::min(entry.contiguous_pages, static_cast<uint32>(max_pages));
-    if (entry.head == kInvalidBlock) return;
-    for (uint32 i = 0; i < pages && entry.head + i < state->index_blocks; i++)
-        PrefetchBuffer(index, MAIN_FORKNUM, entry.head + i);
+static void prefetch_list(Relation index, const ScanState* state, const DirectoryEntry* entry, int max_pages) {
+    const uint32 pages = std::min(entry->contiguous_pages, static_cast<uint32>(max_pages));
+    if (entry->head == kInvalidBlock) return;
+    for (uint32 i = 0; i < pages && entry->head + i < state->index_blocks; i++)
+        PrefetchBuffer(index, MAIN_FORKNUM, entry->head + i);
 }
 
 void scan_lists(Relation index, ScanState* state) {
-    const IndexCache* cache = state->cache;
+    IndexCache* cache = state->cache;
     const int64 missed_before = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
     const int io_depth = get_tablespace_io_concurrency(index->rd_rel->reltablespace);
+    DirectoryEntry entry, next;
+    if (state->list_begin < state->list_end) list_head(index, cache, state->lists[state->list_begin].list, &next);
     for (uint32 i = state->list_begin; i < state->list_end; i++) {
         CHECK_FOR_INTERRUPTS();
         ListScan scan;
         scan.list = state->lists[i].list;
-        DirectoryEntry entry;
-        read_directory(index, &cache->meta, scan.list, &entry);
-        const bool missing = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before;
-        if (missing && io_depth > 0 && i + 1 < state->list_end)
-            prefetch_list(index, state, state->lists[i + 1].list, 32 * io_depth);
+        scan.after = kNoSegment;
+        entry = next;
+        if (i + 1 < state->list_end) {
+            list_head(index, cache, state->lists[i + 1].list, &next);
+            scan.after = {next.head, next.head_offset};
+            const bool missing = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before;
+            if (missing && io_depth > 0) prefetch_list(index, state, &next, 32 * io_depth);
+        }
         const float* centroid =
             cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, i == state->list_begin);

@@ -43,7 +43,9 @@ struct ScanState {
     Reorder reorder;
     TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
     TidSet* found;       // of the present round, likewise
-    ListScore* lists;    // (lists), ordered as far as list_end
+    ListScore* lists;    // (lists), of which lists_known are there, ordered as far as list_end
+    uint32 lists_known;
+    float* flat_scores;  // (lists): of those that are not known
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
@@ -59,6 +61,8 @@ struct ScanState {
     // — changed by each call —
     size_t count, next;
     Candidate* results;    // reordered rows, instead of the collector's
+    uint64* result_tids;   // of the rows to reorder, in no order
+    float* row;            // (dims): buffer of reordering
     size_t results_size;
     float last_distance;   // of the last row returned
     uint64 last_tid;

@@ -258,7 +258,8 @@ TEST(Transform, PollsOftenAndStopsInTheMiddle) {
             StopToken stop(CountPolls);
             TrainTransform(ParseTransform(text), x, 1, threads, stop);
             const size_t all = polls;
-            EXPECT_GT(all, 600u) << text;
+            // Some 600 with one thread; with two, as many as the caller's share of the work.
+            EXPECT_GT(all, 200u) << text;
             for (const size_t after : {all / 3, all * 2 / 3}) {
                 polls = 0, stop_after = after;
                 StopToken cancelled(CountPolls);

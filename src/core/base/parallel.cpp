@@ -96,8 +96,8 @@ void ParallelTasks(size_t tasks, int threads, StopToken& stop, const std::functi
     CreatePool(team);
     Region region;
     std::atomic<int> working{0};
-#pragma omp parallel num_threads(team)
-    {
+#pragma omp parallel num_threads(team + kIdleThreads)
+    if (omp_get_thread_num() < team) {
         const int thread = omp_get_thread_num();
         if (thread != 0) working.fetch_add(1);
         Work(region, tasks, 1, thread, stop, each);

@@ -6,7 +6,8 @@
 #include <cstring>
 #include <limits>
 
-#include "core/simd/distance.h"
+#include "core/simd/dot_u8.h"
+#include "core/simd/finish_distances.h"
 
 namespace vectorq {
 
@@ -58,21 +59,28 @@ void ScoreCompactCentroids(const uint8_t* bytes, size_t lists, size_t dims, Metr
                            float* score, float* scratch) noexcept {
     const View view(const_cast<uint8_t*>(bytes), lists, dims);
     const bool dot = metric == Metric::kInnerProduct || metric == Metric::kCosine;
-    float* table = scratch;
-    float constant = 0, shift = 0;
+    float constant = 0, largest = 0;
     for (size_t d = 0; d < dims; d++) {
         const float q = dot ? query[d] : query[d] - view.middle[d];
-        table[d] = q * view.scale[d];
-        shift += table[d] * 127.5f;
+        scratch[d] = q * view.scale[d];
+        largest = std::max(largest, std::fabs(scratch[d]));
         constant += dot ? -q * view.middle[d] : q * q;
     }
-    std::memset(score, 0, lists * sizeof(float));
-    GetBlockKernel(BlockKernel::kDotU8)(table, view.codes, dims, lists, dims, score);
-    if (dot)
-        for (size_t list = 0; list < lists; list++) score[list] = constant - (score[list] - shift);
-    else
-        for (size_t list = 0; list < lists; list++)
-            score[list] = constant + view.scalar[list] - 2 * (score[list] - shift);
+    // In steps of `unit`: far finer than the codes themselves.
+    const float limit = float(DotU8TableLimit(dims));
+    const float unit = largest / limit, inverse = largest > std::numeric_limits<float>::min() * limit ? limit / largest : 0.0f;
+    int16_t* table = reinterpret_cast<int16_t*>(scratch + dims);
+    int64_t sum = 0;
+    for (size_t d = 0; d < dims; d++) {
+        const float level = std::clamp(std::nearbyint(scratch[d] * inverse), -limit, limit);
+        // NaN, from a query with infinite differences, ranks nothing.
+        table[d] = level == level ? static_cast<int16_t>(level) : int16_t(0);
+        sum += table[d];
+    }
+    const float shift = 127.5f * float(sum);
+    DotU8(table, view.codes, lists, dims, score);
+    const float factor = dot ? -unit : -2 * unit;
+    FinishDistances(score, dot ? nullptr : view.scalar, constant - factor * shift, factor, lists);
 }
 
 }  // namespace vectorq

@@ -1,5 +1,5 @@
-// Centroids in 8 bits a dimension, for choosing the lists to probe: a quarter of the bytes of f32
-// through the same kernel as sq8 codes. The best are refined with the exact centroids.
+// Centroids in 8 bits a dimension, for choosing the lists to probe: a quarter of the bytes of f32, scored
+// in integers (simd/dot_u8.h). The best are refined with the exact centroids.
 //
 //   c^ = middle + scale * (code - 127.5);  middle, scale per dimension over all centroids
 //   L2:  |q-c|^2 - |q-middle|^2 = |c-middle|^2 - 2 <q-middle, c-middle>   (the list's scalar: exact norm)
@@ -21,7 +21,7 @@ size_t CompactCentroidBytes(size_t lists, size_t dims) noexcept;
 void BuildCompactCentroids(const Matrix& centroids, uint8_t* bytes) noexcept;
 
 // score[list] for all lists: squared L2 distance, or negative inner product. L1 ranks by L2 here.
-// scratch: 2 * dims floats.
+// Never NaN. scratch: 2 * dims floats.
 void ScoreCompactCentroids(const uint8_t* bytes, size_t lists, size_t dims, Metric metric, const float* query,
                            float* score, float* scratch) noexcept;
 

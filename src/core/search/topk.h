@@ -93,6 +93,9 @@ public:
         return count_ = kept;
     }
 
+    // The kept rows in no order, i < count; after Select.
+    const Candidate& At(size_t i) const noexcept { return buffer_[i]; }
+
     // The i-th best, i < count; after Select. Sorts only as far as is taken: a query mostly wants
     // ten of a thousand, and sorting all took a tenth of its time.
     const Candidate& Take(size_t i) noexcept {

@@ -1,0 +1,177 @@
+// See heap_reader.h. Two ways to a row:
+//
+// Any table, any index expression: the table access method, as the executor does.
+//
+// A plain column of an ordinary heap: rows to be reordered lie anywhere in the table, and each visit waited for memory
+// four times (buffer table, page header, line pointer, vector): 1.6 us a row, a third of a query. So the scan remembers
+// which buffer held a block, and asks for the memory of rows to come while it looks at the present one.
+#include "am/heap_reader.h"
+
+#include <algorithm>
+
+#include "pg/entry.h"
+
+extern "C" {
+#include "access/heapam.h"
+#include "storage/buf_internals.h"
+}
+
+namespace vectorq {
+
+namespace {
+// Made once a scan, in the scan's memory context.
+struct HeapReader {
+    EState* estate;
+    IndexInfo* info;
+    TupleTableSlot* slot;
+    MemoryContext row_context;
+    bool plain;  // a plain column of an ordinary heap in shared buffers
+    const uint64* tids;
+    size_t n;
+};
+}  // namespace
+
+// Rows between asking for memory and use: the page's header, then the row that its line pointer names.
+static constexpr size_t kHeaderAhead = 8;
+static constexpr size_t kRowAhead = 4;
+
+static HeapReader* heap_reader(IndexScanDesc scan, ScanState* state) {
+    if (state->heap_reader != NULL) return static_cast<HeapReader*>(state->heap_reader);
+    MemoryContext before = MemoryContextSwitchTo(state->context);
+    HeapReader* reader = static_cast<HeapReader*>(palloc0(sizeof(HeapReader)));
+    reader->info = BuildIndexInfo(scan->indexRelation);
+    reader->estate = CreateExecutorState();
+    // A copy of the descriptor: a counted reference would outlive an aborted scan.
+    reader->slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(scan->heapRelation)),
+                                            table_slot_callbacks(scan->heapRelation));
+    reader->row_context = AllocSetContextCreate(state->context, "vectorq heap row", ALLOCSET_DEFAULT_SIZES);
+    reader->plain = scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine() &&
+                    reader->info->ii_IndexAttrNumbers[0] > 0 && !RelationUsesLocalBuffers(scan->heapRelation);
+    MemoryContextSwitchTo(before);
+    state->heap_reader = reader;
+    return reader;
+}
+
+// ---- any table
+
+static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* reader,
+                             void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
+    IndexFetchTableData* fetch = table_index_fetch_begin(scan->heapRelation);
+    for (size_t i = 0; i < reader->n; i++) {
+        if ((i & 255) == 255) CHECK_FOR_INTERRUPTS();
+        ItemPointerData pointer;
+        bool call_again = false, all_dead = false, isnull[INDEX_MAX_KEYS];
+        Datum values[INDEX_MAX_KEYS];
+        unpack_tid(reader->tids[i], &pointer);
+        if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead)) continue;
+        ExprContext* econtext = GetPerTupleExprContext(reader->estate);
+        ResetExprContext(econtext);
+        econtext->ecxt_scantuple = reader->slot;
+        FormIndexDatum(reader->info, reader->slot, reader->estate, values, isnull);
+        if (!isnull[0]) {
+            MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+            const VectorView view = vector_view_from_datum(values[0], state->opclass->element);
+            visit(arg, i, &view);
+            MemoryContextSwitchTo(before);
+        }
+        ExecClearTuple(reader->slot);
+    }
+    table_index_fetch_end(fetch);
+}
+
+// ---- an ordinary heap
+
+static Buffer* recent_buffer(IndexCache* cache, uint64 tid) {
+    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
+    return block < cache->heap_recent_blocks ? &cache->heap_recent[block] : NULL;
+}
+
+static char* recent_page(IndexCache* cache, uint64 tid) {
+    const Buffer* recent = recent_buffer(cache, tid);
+    return recent == NULL || *recent == InvalidBuffer ? NULL : static_cast<char*>(BufferGetPage(*recent));
+}
+
+// The page may hold anything by now, for no pin protects it: nothing is believed, only memory asked for.
+static void prefetch_header(IndexCache* cache, uint64 tid) {
+    const char* page = recent_page(cache, tid);
+    if (page == NULL) return;
+    __builtin_prefetch(GetBufferDescriptor(*recent_buffer(cache, tid) - 1));
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + SizeOfPageHeaderData + sizeof(ItemIdData) * ((tid & 0xFFFF) - 1) % BLCKSZ);
+}
+
+static void prefetch_row(IndexCache* cache, uint64 tid, uint32 bytes) {
+    const char* page = recent_page(cache, tid);
+    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+    if (page == NULL || offset < 1 || offset > MaxHeapTuplesPerPage) return;
+    ItemIdData item;
+    memcpy(&item, page + SizeOfPageHeaderData + sizeof(ItemIdData) * (offset - 1), sizeof(item));
+    const uint32 begin = ItemIdGetOffset(&item);
+    const uint32 end = std::min<uint32>(begin + std::min<uint32>(bytes, ItemIdGetLength(&item)), BLCKSZ);
+    for (uint32 at = begin; at < end; at += PG_CACHE_LINE_SIZE / 2) __builtin_prefetch(page + at);
+}
+
+static Buffer pin_heap_block(IndexScanDesc scan, IndexCache* cache, uint64 tid) {
+    Relation heap = scan->heapRelation;
+    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
+    Buffer* recent = recent_buffer(cache, tid);
+    // As in read_posting(): each eighth read takes the ordinary way, which counts as use of the page.
+    if (recent != NULL && *recent != InvalidBuffer && (cache->recent_turn++ & 7) != 0 &&
+        ReadRecentBuffer(heap->rd_node, MAIN_FORKNUM, block, *recent)) {
+        pgstat_count_buffer_read(heap);
+        pgstat_count_buffer_hit(heap);
+        return *recent;
+    }
+    const Buffer buffer = ReadBuffer(heap, block);
+    if (recent != NULL) *recent = buffer;
+    return buffer;
+}
+
+static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* reader,
+                            void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
+    Relation heap = scan->heapRelation;
+    IndexCache* cache = state->cache;
+    index_cache_track_heap(cache, heap);
+    const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
+    const uint32 row_bytes = 128 + cache->meta.dims * (state->opclass->element == ElementType::kF32 ? 4 : 2);
+    MemoryContext before = MemoryContextSwitchTo(reader->row_context);
+    for (size_t i = 0; i < std::min(reader->n, kHeaderAhead); i++) prefetch_header(cache, reader->tids[i]);
+    for (size_t i = 0; i < std::min(reader->n, kRowAhead); i++) prefetch_row(cache, reader->tids[i], row_bytes);
+    for (size_t i = 0; i < reader->n; i++) {
+        if ((i & 255) == 255) CHECK_FOR_INTERRUPTS();
+        if (i + kHeaderAhead < reader->n) prefetch_header(cache, reader->tids[i + kHeaderAhead]);
+        if (i + kRowAhead < reader->n) prefetch_row(cache, reader->tids[i + kRowAhead], row_bytes);
+        ItemPointerData pointer;
+        unpack_tid(reader->tids[i], &pointer);
+        HeapTupleData tuple;
+        const Buffer buffer = pin_heap_block(scan, cache, reader->tids[i]);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        const bool seen = heap_hot_search_buffer(&pointer, heap, buffer, scan->xs_snapshot, &tuple, NULL, true);
+        LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+        if (seen) {
+            // The pin alone keeps the row where it is.
+            bool isnull;
+            const Datum value = heap_getattr(&tuple, attribute, RelationGetDescr(heap), &isnull);
+            if (!isnull) {
+                const VectorView view = vector_view_from_datum(value, state->opclass->element);
+                visit(arg, i, &view);
+                MemoryContextReset(reader->row_context);
+            }
+        }
+        ReleaseBuffer(buffer);
+    }
+    MemoryContextSwitchTo(before);
+}
+
+void read_heap_vectors(IndexScanDesc scan, ScanState* state, const uint64* tids, size_t n,
+                       void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
+    HeapReader* reader = heap_reader(scan, state);
+    reader->tids = tids;
+    reader->n = n;
+    if (reader->plain)
+        read_by_buffers(scan, state, reader, visit, arg);
+    else
+        read_by_table_am(scan, state, reader, visit, arg);
+}
+
+}  // namespace vectorq
