@@ -41,19 +41,29 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
     const float* x = to_code_space(cache, row, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
     uint32 lists[2];
-    const uint32 copies = lists_of_row(index, cache, x, lists);
-    float* buffer = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
-    float* scratch = static_cast<float*>(
-        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, 1), MCXT_ALLOC_HUGE));
-    uint8* code = static_cast<uint8*>(palloc(cache->geometry.code_bytes + sizeof(float)));
-    float scalar = 0;
-    uint8 fits = 1;
-    const RowSink sink = {code, 0, 0, cache->geometry.code_bytes, &fits};
+    const uint32 copies = lists_of_row(index, cache, x, lists), code_dims = cache->meta.code_dims;
+    const Size code_bytes = cache->geometry.code_bytes, stride = MAXALIGN(code_bytes + sizeof(float));
+    // All copies in one call: score-aware codes are made a tile of rows at a time.
+    float* rows = static_cast<float*>(palloc(sizeof(float) * code_dims * copies));
+    float* centroids = static_cast<float*>(palloc(sizeof(float) * code_dims * copies));
+    const uint32 own_centroid[2] = {0, 1};
     for (uint32 copy = 0; copy < copies; copy++) {
-        EncodeRows(cache->codec, x, 1, cached_centroid(index, cache, lists[copy], buffer), NULL, sink, scratch);
-        if (!fits) report_unfit_row(index);
-        memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
-        posting_append(index, cache, lists[copy], heap_tid, code, scalar);
+        float* centroid = centroids + copy * code_dims;
+        const float* cached = cached_centroid(index, cache, lists[copy], centroid);
+        if (cached != centroid) memcpy(centroid, cached, sizeof(float) * code_dims);
+        memcpy(rows + copy * code_dims, x, sizeof(float) * code_dims);
+    }
+    float* scratch = static_cast<float*>(
+        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, copies), MCXT_ALLOC_HUGE));
+    uint8* codes = static_cast<uint8*>(palloc(stride * copies));
+    uint8 fits[2] = {1, 1};
+    const RowSink sink = {codes, stride, 0, code_bytes, fits};
+    EncodeRows(cache->codec, rows, copies, centroids, own_centroid, sink, scratch);
+    for (uint32 copy = 0; copy < copies; copy++) {
+        float scalar = 0;
+        if (!fits[copy]) report_unfit_row(index);
+        memcpy(&scalar, codes + copy * stride + code_bytes, sizeof(scalar));
+        posting_append(index, cache, lists[copy], heap_tid, codes + copy * stride, scalar);
     }
 }
 
