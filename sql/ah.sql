@@ -125,6 +125,30 @@ SELECT * FROM vectorq_check('few_v');
 REINDEX INDEX few_v;
 SELECT trained, replicas FROM vectorq_index_info('few_v');
 SELECT * FROM vectorq_check('few_v');
+-- rows that moved within their page (HOT), rows in TOAST, and an expression over them: reordering reads the same
+CREATE TABLE moved (id int, note text, v vector(32)) WITH (fillfactor = 40, autovacuum_enabled = off);
+INSERT INTO moved SELECT id, 'first', v FROM a WHERE id < 4000;
+CREATE INDEX moved_v ON moved USING ah (v) WITH (lists = 10);
+UPDATE moved SET note = 'second' WHERE id % 2 = 0;
+UPDATE moved SET note = 'third' WHERE id % 4 = 0;
+CREATE TABLE wide (id int, v vector(2000));
+ALTER TABLE wide ALTER COLUMN v SET STORAGE EXTERNAL;
+INSERT INTO wide SELECT g, (SELECT array_agg(sin(g * d) + random()) FROM generate_series(1, 2000) d)::vector FROM generate_series(1, 400) g;
+CREATE INDEX wide_v ON wide USING ah (v) WITH (lists = 4);
+CREATE INDEX wide_half ON wide USING ah ((v::halfvec(2000)) halfvec_l2_ops) WITH (lists = 4);
+SELECT v AS query FROM wide WHERE id = 7 \gset
+SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 100; SET vectorq.reorder_rows = 1000;
+CREATE TEMP TABLE by_index AS SELECT id, note, v <-> (SELECT v FROM q LIMIT 1) AS d FROM moved ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 20;
+CREATE TEMP TABLE wide_by_index AS SELECT id, v <-> :'query' AS d FROM wide ORDER BY v <-> :'query' LIMIT 20;
+CREATE TEMP TABLE half_by_index AS SELECT id FROM wide ORDER BY v::halfvec(2000) <-> (:'query')::vector::halfvec(2000) LIMIT 20;
+RESET enable_seqscan; RESET enable_sort; RESET vectorq.nprobe; RESET vectorq.reorder_rows;
+SET enable_indexscan = off;
+SELECT count(*) FROM by_index JOIN (SELECT id, note FROM moved ORDER BY v <-> (SELECT v FROM q LIMIT 1), id LIMIT 20) s USING (id, note);
+SELECT count(*) FROM wide_by_index JOIN (SELECT id FROM wide ORDER BY v <-> :'query' LIMIT 20) s USING (id);
+SELECT count(*) > 17 AS as_good FROM half_by_index JOIN wide_by_index USING (id);
+RESET enable_indexscan;
+SELECT * FROM vectorq_check('wide_v');
+DROP TABLE moved, wide, by_index, wide_by_index, half_by_index;
 -- refused
 CREATE INDEX ON a USING ah (v) WITH (bits = 8);
 CREATE INDEX ON a USING ah (v) WITH (quantizer = flat);
