@@ -10,6 +10,9 @@ CREATE INDEX ON o USING ivf (v) WITH (lists = ten);
 CREATE INDEX ON o USING ivf (v) WITH (quantizer = pq9);
 CREATE INDEX ON o USING ivf (v) WITH (training_rows = -5);
 CREATE INDEX ON o USING ivf (v) WITH (nosuch = 1);
+CREATE INDEX ON o USING ivf (v) WITH (balance = -1);
+CREATE INDEX ON o USING ivf (v) WITH (balance = 101);
+CREATE INDEX ON o USING pq (v) WITH (balance = 2);
 CREATE INDEX ON o USING ivf (v vector_l1_ops) WITH (quantizer = sq8);
 CREATE INDEX ON o USING ivf (u);
 CREATE INDEX ON o USING ivf (id);
@@ -53,6 +56,15 @@ CREATE FUNCTION same_pages(a text, b text) RETURNS boolean LANGUAGE sql AS $$
 SELECT same_pages('b1', 'b2') AS same_seed, same_pages('b1', 'b3') AS other_seed;
 DROP FUNCTION same_pages;
 DROP EXTENSION pageinspect;
-DROP TABLE o, big;
+-- a dense clump of a third of the rows is cut into lists of the size of the others
+CREATE TABLE clump AS SELECT i AS id, CASE WHEN i % 3 = 0
+    THEN ARRAY[500 + i * 7919 % 1009 / 1e3, 500 + i * 104729 % 997 / 1e3, 5]::vector(3)
+    ELSE ARRAY[i * 7919 % 1009, i * 104729 % 997, i % 10]::vector(3) END AS v FROM generate_series(1, 6000) i;
+CREATE INDEX c_plain ON clump USING ivf (v) WITH (lists = 30, balance = 0);
+CREATE INDEX c_even ON clump USING ivf (v) WITH (lists = 30);
+CREATE INDEX c_ah ON clump USING ah (v) WITH (lists = 30, balance = 1.5);
+SELECT i, lists, list_rows_max > 5 * rows / lists AS uneven, list_rows_max <= 2 * rows / lists AS even
+FROM unnest(ARRAY['c_plain', 'c_even', 'c_ah']) i, vectorq_index_info(i::regclass);
+DROP TABLE o, big, clump;
 -- the operator classes are sound
 SELECT opcname, amvalidate(o.oid) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'ivf' ORDER BY 1;

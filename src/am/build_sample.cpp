@@ -100,6 +100,7 @@ static double rows_within_memory(const Build* b, uint32 lists) {
     KMeansOptions options;
     options.lists = lists;
     options.threads = b->threads;
+    options.balance = b->options.balance;
     double rows = b->memory / row_bytes;
     for (int i = 0; i < 50; i++) {
         if (rows * row_bytes + training_bytes(b, static_cast<size_t>(rows), options) <= b->memory) return rows;

@@ -106,6 +106,7 @@ static void train(Build* b) {
     options.spherical = dot_metric(b);
     options.seed = static_cast<uint64_t>(b->options.seed);
     options.threads = b->threads;
+    options.balance = b->options.balance;
     train_lists(b, &options);
     o->assigner = new TwoLevelAssigner(o->centroids, dot_metric(b), options.hierarchical_above, options.seed,
                                        b->threads, o->stop);

@@ -25,6 +25,7 @@ struct IndexOptions {
     int seed;
     int replicas;       // Replicas
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
+    double balance;     // largest list that training leaves, in means; 0 = plain k-means
     int transform;      // offset of the text, as reloptions keep strings; 0 = none
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry

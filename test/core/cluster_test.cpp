@@ -184,6 +184,112 @@ TEST(KMeans, FindsSeparatedClusters) {
     EXPECT_GT(same, 6300u);
 }
 
+// A dense clump of a third of the rows, which plain k-means takes for one list: its errors are small.
+Matrix Clumped(size_t rows, size_t dims, float clump) {
+    Matrix x = RandomMatrix(rows, dims, 11);
+    for (size_t i = 0; i < rows; i += 3) {
+        for (size_t d = 0; d < dims; d++) x.row(i)[d] = clump * x.row(i)[d] + 1.5f;
+    }
+    return x;
+}
+size_t LargestList(const Matrix& x, const Matrix& c, bool spherical) {
+    std::vector<uint32_t> id(x.rows());
+    std::vector<size_t> rows(c.rows(), 0);
+    Assigner(c, spherical ? AssignMetric::kDot : AssignMetric::kL2).Nearest(x.data(), x.rows(), id.data(), nullptr);
+    for (const uint32_t list : id) rows[list]++;
+    return *std::max_element(rows.begin(), rows.end());
+}
+
+TEST(Balance, NoListIsAboveTheLimit) {
+    StopToken stop;
+    const Matrix x = Clumped(12000, 16, 0.02f);
+    for (const bool spherical : {false, true}) {
+        for (const size_t above : {size_t(0), size_t(60)}) {
+            KMeansOptions options = Options(100, 2);
+            options.spherical = spherical;
+            options.hierarchical_above = above;
+            // The two-level form gives each group lists by its rows, and so is less uneven.
+            if (above == 0) {
+                EXPECT_GT(LargestList(x, TrainKMeans(x, options, stop), spherical), 360u);
+            }
+            options.balance = 1.5;
+            const Matrix c = TrainKMeans(x, options, stop);
+            EXPECT_EQ(c.rows(), 100u);
+            EXPECT_EQ(DistinctCentroids(c), c.rows());
+            // The rounds may end before the last list is below the limit, 180.
+            EXPECT_LE(LargestList(x, c, spherical), 240u) << spherical << " " << above;
+        }
+    }
+}
+
+TEST(Balance, SameCentroidsForAnyNumberOfThreads) {
+    StopToken stop;
+    const Matrix x = Clumped(6000, 24, 0.02f);
+    for (const size_t above : {size_t(0), size_t(50)}) {
+        for (const bool spherical : {false, true}) {
+            KMeansOptions one = Options(100);
+            one.hierarchical_above = above;
+            one.spherical = spherical;
+            one.balance = 1.5;
+            KMeansOptions three = one;
+            three.threads = 3;
+            const Matrix a = TrainKMeans(x, one, stop), b = TrainKMeans(x, three, stop);
+            ASSERT_EQ(a.rows(), b.rows());
+            EXPECT_EQ(std::memcmp(a.data(), b.data(), a.rows() * 24 * 4), 0);
+        }
+    }
+}
+
+TEST(Balance, EqualRowsStayInOneList) {
+    StopToken stop;
+    KMeansOptions options = Options(50);
+    options.balance = 1.5;
+    const Matrix c = TrainKMeans(Clumped(6000, 8, 0), options, stop);  // a third of the rows is equal
+    EXPECT_EQ(c.rows(), DistinctCentroids(c));
+    EXPECT_GE(c.rows(), 45u);
+    Matrix few(200, 8);
+    for (size_t i = 0; i < 200; i++) std::fill_n(few.row(i), 8, float(i % 5));
+    options.lists = 3;
+    EXPECT_EQ(TrainKMeans(few, options, stop).rows(), 3u);
+    options.lists = 20;
+    EXPECT_EQ(TrainKMeans(few, options, stop).rows(), 5u);
+    few.TruncateRows(1);
+    EXPECT_EQ(TrainKMeans(few, options, stop).rows(), 1u);
+}
+
+TEST(Balance, WorksForAnyRatioOfRowsToLists) {
+    StopToken stop;
+    for (const size_t lists : {2, 3, 299, 300}) {
+        KMeansOptions options = Options(lists);
+        options.balance = 0.01;
+        const Matrix c = TrainKMeans(Clumped(300, 4, 0.01f), options, stop);
+        EXPECT_EQ(DistinctCentroids(c), c.rows());
+        EXPECT_GE(c.rows(), std::min<size_t>(lists, 290));
+    }
+}
+
+size_t polls_left;
+bool StopAfterSomePolls() { return polls_left == 0 || --polls_left == 0; }
+
+TEST(Balance, CancelsAtAnyPoint) {
+    const Matrix x = Clumped(4000, 8, 0.02f);
+    KMeansOptions options = Options(80);
+    options.balance = 1.5;
+    polls_left = 1000000;
+    StopToken all(&StopAfterSomePolls);
+    TrainKMeans(x, options, all);
+    const size_t polls = 1000000 - polls_left;
+    ASSERT_GT(polls, 30u);
+    for (size_t i = 1; i < polls; i += polls / 30) {
+        polls_left = i;
+        StopToken stop(&StopAfterSomePolls);
+        EXPECT_THROW(TrainKMeans(x, options, stop), Error) << i;
+    }
+    KMeansOptions plain = options;
+    plain.balance = 0;
+    EXPECT_GT(KMeansBytes(4000, 8, options), KMeansBytes(4000, 8, plain));
+}
+
 TEST(KMeans, Cancels) {
     StopToken stop(&AlwaysStop);
     EXPECT_THROW(TrainKMeans(RandomMatrix(2000, 8, 1), Options(50, 2), stop), Error);

@@ -1,4 +1,4 @@
-// Lloyd's k-means (see kmeans.h): seeding, iterations, repair, and the two-level form.
+// Lloyd's k-means (see kmeans.h): seeding, iterations, repair, the two-level form, and balance.
 //
 // Determinism: assignment is per row; sums run over the rows of a list in row order
 // (counting sort), one list per thread; everything random is drawn by the calling thread.
@@ -27,6 +27,12 @@ constexpr int kSeedRounds = 8;
 constexpr double kMinImprovement = 1e-3;
 // Of the two-level form. Two, so that lists which the first one leaves empty are reused.
 constexpr int kRefinementPasses = 2;
+// Balance: rounds of splitting at most, each an iteration of Lloyd's; the first four do most.
+constexpr int kBalanceRounds = 8;
+// Only lists of at most this part of the mean are given up for the pieces of large ones.
+constexpr double kGivenUpShare = 0.8;
+// A list is split by at most 1/kPartShare of the sample's rows: bounds the memory of the copy.
+constexpr size_t kPartShare = 8;
 
 using Progress = void (*)(int);
 
@@ -37,6 +43,7 @@ public:
 
     Matrix Flat(size_t lists, int iterations, Progress progress);
     Matrix TwoLevel(Progress progress);
+    void Balance(Matrix& centroids);
 
 private:
     float Scale(size_t i) const { return options_.spherical ? inverse_norm_[i] : 1.0f; }
@@ -51,6 +58,12 @@ private:
     void Update(Matrix& centroids);
     void Repair(Matrix& centroids, const AlignedArray<float>& error);
     double SumErrors(const AlignedArray<float>& error) const;
+    void Assign(const Matrix& centroids, AlignedArray<float>& error);
+    size_t ListRows(size_t list) const { return start_[list + 1] - start_[list]; }
+    std::vector<uint32_t> ListsAbove(double limit) const;
+    std::vector<uint32_t> SmallLists() const;
+    Matrix Split(uint32_t list, size_t pieces, uint64_t seed) const;
+    bool SplitLists(const std::vector<uint32_t>& large, uint64_t seed, Matrix& centroids);
 
     const Matrix& rows_;
     const KMeansOptions& options_;
@@ -301,6 +314,15 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
     return centroids;
 }
 
+// list_ and error of all rows; through groups where there are many centroids.
+void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
+    const size_t exact_up_to =
+        options_.hierarchical_above == 0 ? std::numeric_limits<size_t>::max() : options_.hierarchical_above;
+    const TwoLevelAssigner assigner(centroids, options_.spherical, exact_up_to, options_.seed, options_.threads, stop_);
+    assigner.Nearest(rows_.data(), n_, list_.data(), error.data(), options_.threads, stop_);
+    ToError(error.data());
+}
+
 // Groups first, then each group on its own, then Lloyd steps over all rows, whose
 // assignment looks at the nearest groups only.
 Matrix Trainer::TwoLevel(Progress progress) {
@@ -332,10 +354,7 @@ Matrix Trainer::TwoLevel(Progress progress) {
     DropDuplicates(centroids);
     AlignedArray<float> error(n_);
     for (int pass = 0; pass < kRefinementPasses; pass++) {
-        const TwoLevelAssigner assigner(centroids, options_.spherical, options_.hierarchical_above, options_.seed,
-                                        options_.threads, stop_);
-        assigner.Nearest(rows_.data(), n_, list_.data(), error.data(), options_.threads, stop_);
-        ToError(error.data());
+        Assign(centroids, error);
         SortByList(centroids.rows());
         Update(centroids);
         if (pass + 1 < kRefinementPasses) Repair(centroids, error);
@@ -343,6 +362,91 @@ Matrix Trainer::TwoLevel(Progress progress) {
     DropDuplicates(centroids);
     if (progress != nullptr) progress(100);
     return centroids;
+}
+
+// Largest first.
+std::vector<uint32_t> Trainer::ListsAbove(double limit) const {
+    std::vector<uint32_t> large;
+    for (size_t list = 0; list + 1 < start_.size(); list++) {
+        if (double(ListRows(list)) > limit) large.push_back(uint32_t(list));
+    }
+    std::stable_sort(large.begin(), large.end(), [&](uint32_t a, uint32_t b) { return ListRows(a) > ListRows(b); });
+    return large;
+}
+
+// Those that may be given up, smallest first.
+std::vector<uint32_t> Trainer::SmallLists() const {
+    const double mean = double(n_) / double(start_.size() - 1);
+    std::vector<uint32_t> small;
+    for (size_t list = 0; list + 1 < start_.size(); list++) {
+        if (double(ListRows(list)) <= kGivenUpShare * mean) small.push_back(uint32_t(list));
+    }
+    std::stable_sort(small.begin(), small.end(), [&](uint32_t a, uint32_t b) { return ListRows(a) < ListRows(b); });
+    return small;
+}
+
+// Centroids of up to `pieces` pieces of a list; fewer if it has fewer distinct rows.
+Matrix Trainer::Split(uint32_t list, size_t pieces, uint64_t seed) const {
+    const size_t rows = ListRows(list), taken = std::min(rows, std::max(n_ / kPartShare, pieces));
+    Matrix part(taken, dims_);
+    for (size_t j = 0; j < taken; j++) {
+        std::memcpy(part.row(j), rows_.row(order_[start_[list] + j * rows / taken]), dims_ * sizeof(float));
+    }
+    KMeansOptions options = options_;
+    options.lists = pieces;
+    options.balance = 0;
+    options.seed = seed + list;
+    return TrainKMeans(part, options, stop_);
+}
+
+// Gives each of the large lists as many centroids as it has means of rows, and takes them from the
+// smallest lists, whose rows fall to their neighbours. False if no list could be split.
+bool Trainer::SplitLists(const std::vector<uint32_t>& large, uint64_t seed, Matrix& centroids) {
+    const double mean = double(n_) / double(centroids.rows());
+    const std::vector<uint32_t> small = SmallLists();
+    size_t given_up = 0;
+    for (const uint32_t list : large) {
+        const size_t share = std::max<size_t>(2, size_t(std::lround(double(ListRows(list)) / mean)));
+        const size_t pieces = std::min(share, small.size() - given_up + 1);
+        if (pieces < 2) break;
+        const Matrix found = Split(list, pieces, seed);
+        if (found.rows() < 2) continue;  // equal rows
+        std::memcpy(centroids.row(list), found.row(0), dims_ * sizeof(float));
+        for (size_t i = 1; i < found.rows(); i++) {
+            std::memcpy(centroids.row(small[given_up++]), found.row(i), dims_ * sizeof(float));
+        }
+    }
+    return given_up > 0;
+}
+
+// Rounds of a Lloyd step and splits, until no list is above the limit. If one stays above, the
+// centroids of the round with the least work for a query (sum of squared sizes) win.
+void Trainer::Balance(Matrix& centroids) {
+    const size_t lists = centroids.rows();
+    if (!(options_.balance > 0) || lists < 2) return;
+    const double mean = double(n_) / double(lists);
+    const double limit = std::max(options_.balance * mean, mean + 3 * std::sqrt(mean));
+    list_.Resize(n_);
+    order_.Resize(n_);
+    AlignedArray<float> error(n_);
+    Matrix best(lists, dims_);
+    double least = std::numeric_limits<double>::infinity();
+    for (int round = 0;; round++) {
+        Assign(centroids, error);
+        SortByList(lists);
+        const std::vector<uint32_t> large = ListsAbove(limit);
+        if (large.empty()) return;
+        double squares = 0;
+        for (size_t list = 0; list < lists; list++) squares += double(ListRows(list)) * double(ListRows(list));
+        if (squares < least) {
+            least = squares;
+            std::memcpy(best.data(), centroids.data(), lists * dims_ * sizeof(float));
+        }
+        if (round == kBalanceRounds) break;
+        Update(centroids);
+        if (!SplitLists(large, options_.seed + lists * size_t(round + 1), centroids)) break;
+    }
+    centroids = std::move(best);
 }
 
 }  // namespace
@@ -356,8 +460,14 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
     stop.ThrowIfStopped();
     Trainer trainer(sample, options, stop);
     const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
-    if (two_level && sample.rows() > options.lists) return trainer.TwoLevel(progress);
-    return trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
+    Matrix centroids = two_level && sample.rows() > options.lists
+                           ? trainer.TwoLevel(progress)
+                           : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
+    if (options.balance > 0) {
+        trainer.Balance(centroids);
+        DropDuplicates(centroids);
+    }
+    return centroids;
 }
 
 size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options) noexcept {
@@ -370,6 +480,10 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     size_t bytes = sample_rows * per_row + lists * per_list + 2 * Assigner::PackedBytes(lists, dims) + (size_t(1) << 20);
     // A group and its own training; one group may be all of the sample.
     if (two_level) bytes += sample_rows * (dims * sizeof(float) + per_row) + lists * 2 * dims * sizeof(float);
+    // The best centroids so far, and the part of the sample that is split.
+    if (options.balance > 0) {
+        bytes += lists * dims * sizeof(float) + (sample_rows / kPartShare + lists) * (dims * sizeof(float) + per_row);
+    }
     return bytes + size_t(std::max(options.threads, 1)) * dims * sizeof(double);
 }
 

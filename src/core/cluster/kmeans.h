@@ -1,4 +1,4 @@
-// Lloyd's k-means with a good seeding, empty-list repair, spherical form, and a
+// Lloyd's k-means with a good seeding, empty-list repair, spherical form, balanced form, and a
 // two-level (hierarchical) form for many lists. Deterministic: the same rows, options and
 // seed give the same centroids, whatever the number of threads.
 #pragma once
@@ -19,6 +19,10 @@ struct KMeansOptions {
     // Above this many lists the two-level form is used: sqrt(lists) groups first, each then split
     // into its share of lists, with a refinement pass over all. 0 = never.
     size_t hierarchical_above = 4096;
+    // Lists with more than so many times the mean of the sample's rows are split afterwards, at the
+    // cost of the smallest lists (core/README.md, Balance). 0 = plain k-means. Less than what chance
+    // alone gives a list is not asked for: the limit is at least the mean and three standard deviations.
+    double balance = 0;
 };
 
 // Trains centroids (lists, dims) on sample (n, dims). Every n >= 1 works: with fewer distinct rows
