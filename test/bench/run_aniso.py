@@ -167,7 +167,7 @@ def plot(result, stem):
     vq.set_xscale("log")
     error.set_yscale("log")
     for axes, x, y in ((vq, "N", "recall 1@N"), (pq, "N", "recall 1@N"), (recall, "T (0 = plain)", f"recall 1@{RECALL_AGAINST_T}"),
-                       (error, "T (0 = plain)", f"relative error of the best row's {value_name(result)}, median")):
+                       (error, "T (0 = plain)", f"relative error of its {value_name(result)}")):
         axes.set_xlabel(x)
         axes.set_ylabel(y, fontsize=9)
         axes.grid(True, which="both", alpha=0.3)
