@@ -8,6 +8,8 @@ help:
 	@echo 'make demo                     real data, an index, recall and speed, a plot; KEEP=1 leaves the server running'
 	@echo 'make bench                    beside pgvector, FAISS, ScaNN and hnswlib; bench-quick: the same on small sets, < 10 minutes'
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
+	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
+	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
 	@echo 'make format                   clang-format over src and test'

@@ -55,7 +55,7 @@ static void choose_codec(Build* b) {
     if (o->quantizer == kQuantizerPq) {
         if (o->bits == 4) b->codec.kind = CodeKind::kPq4;
         // Four dimensions a byte, as in FAISS's everyday PQ16 for 64 and PQ32 for 128; two a nibble, as ScaNN.
-        const uint32 automatic = std::max<uint32>(1, std::min<uint32>(b->codec.dims / (o->bits == 4 ? 2 : 4), 256));
+        const uint32 automatic = std::max<uint32>(1, o->bits == 4 ? b->codec.dims / 2 : std::min<uint32>(b->codec.dims / 4, 256));
         b->codec.pq = {b->codec.dims, o->subvectors > 0 ? static_cast<uint32>(o->subvectors) : automatic,
                        static_cast<uint32>(o->bits)};
     }

@@ -1,4 +1,4 @@
-# Unit tests and micro benchmark of src/core, built without any PostgreSQL include path, so
+# Unit tests of src/core, built without any PostgreSQL include path, so
 # that a leak through the wall fails to compile. Needs libgtest-dev.
 CORE_TEST_DIR := $(BUILD)/core
 CORE_TEST_FLAGS := -std=c++20 -O3 -g -fno-math-errno -ffp-contract=fast -fopenmp -Isrc -MMD -MP \
@@ -18,16 +18,12 @@ $(CORE_TEST_DIR)/%.o: src/core/%.cpp
 
 $(CORE_TEST_DIR)/core_test: $(CORE_TEST_OBJS) $(CORE_TESTS)
 	g++ $^ -o $@ $(SANITIZE) -fopenmp -lhwy -lgtest -lgtest_main -lpthread
-$(CORE_TEST_DIR)/micro: $(CORE_TEST_OBJS) $(CORE_TEST_DIR)/bench/micro.o
-	g++ $^ -o $@ $(SANITIZE) -fopenmp -lhwy -lpthread
 
 # One test: make check-core CORE_FILTER='Distance*'
 check-core:
 	@scripts/bootstrap.sh check
 	@$(MAKE) -s --no-print-directory -j2 $(CORE_TEST_DIR)/core_test
 	$(CORE_TEST_DIR)/core_test --gtest_brief=1 --gtest_filter='$(or $(CORE_FILTER),*)'
-bench-micro: $(CORE_TEST_DIR)/micro
-	$<
-.PHONY: check-core bench-micro
+.PHONY: check-core
 
--include $(CORE_TEST_OBJS:.o=.d) $(CORE_TESTS:.o=.d) $(CORE_TEST_DIR)/bench/micro.d
+-include $(CORE_TEST_OBJS:.o=.d) $(CORE_TESTS:.o=.d)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The main job on real data: load SIFT descriptors, build an ivf index, search, compare with an exact scan.
+"""The main job on real data: load SIFT descriptors, build an index, search, compare with an exact scan; `ivf`, then `ah`.
 
     make demo [KEEP=1]        table on the terminal; plots in build/demo/recall_speed.{png,svg}
 
 The 20,000 rows and 1,000 queries of test/data come from different photographs. Recall is the share of the ten
 nearest rows of an exact scan that the index returned (a row as near as the tenth counts, whichever of them the scan
-named). Queries run one after the other on one connection, prepared, vectors in binary.
+named). Queries run one after the other on one connection, prepared, vectors in binary. The last index stays.
 """
 import argparse
 import gzip
@@ -29,7 +29,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     # The same demo with another extension of the same types, to compare or to test this script.
     parser.add_argument("--extension", default="vectorq")
-    parser.add_argument("--method", default="ivf")
+    parser.add_argument("--method", nargs="+", default=["ivf", "ah"])
     parser.add_argument("--setting", default="vectorq.nprobe")
     parser.add_argument("--options", default="", help="for CREATE INDEX ... WITH (...)")
     return parser.parse_args()
@@ -44,14 +44,16 @@ def unpack(name):
     return rows, path
 
 
-def plot(points, exact_qps, title):
+def plot(curves, exact_qps, title):
+    """curves: access method -> points."""
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
     figure, axes = plt.subplots(figsize=(7, 4.5))
-    axes.plot([p["recall"] for p in points], [p["qps"] for p in points], "o-", color="#1f6f8b", label="index")
-    for p in points:
-        axes.annotate(str(p["nprobe"]), (p["recall"], p["qps"]), textcoords="offset points", xytext=(6, 5), fontsize=9)
+    for (method, points), colour in zip(curves.items(), ("#8a8f98", "#1f6f8b", "#d08c2f")):
+        axes.plot([p["recall"] for p in points], [p["qps"] for p in points], "o-", color=colour, label=method)
+        for p in points:
+            axes.annotate(str(p["nprobe"]), (p["recall"], p["qps"]), textcoords="offset points", xytext=(6, 5), fontsize=9)
     axes.axhline(exact_qps, linestyle="--", color="#b2555b", label="exact scan (recall 1)")
     axes.set_yscale("log")
     axes.set_xlabel(f"recall@{K} against an exact scan (numbers: lists probed)")
@@ -64,19 +66,35 @@ def plot(points, exact_qps, title):
         figure.savefig(os.path.join(OUT, "recall_speed." + ending), dpi=120)
 
 
-def search(client, cluster, database, query_file, base, queries, setting):
-    """Queries by exact scan, then by index at each number of probes. Returns the table and the exact q/s."""
-    exact, exact_ids = ask(client, cluster, database, query_file, SQL,
-                           ["SET enable_indexscan = off", "SET max_parallel_workers_per_gather = 0"], K, warmup=20)
-    kth = base[exact_ids[:, K - 1]].astype(np.int64) - queries.astype(np.int64)
-    limits = (kth * kth).sum(axis=1)
+def exact_answers(client, cluster, database, query_file, base, queries):
+    """Figures of exact scans, and the squared distance of each query's K-th nearest row."""
+    exact, ids = ask(client, cluster, database, query_file, SQL, ["SET max_parallel_workers_per_gather = 0"], K, warmup=20)
+    kth = base[ids[:, K - 1]].astype(np.int64) - queries.astype(np.int64)
+    return exact, (kth * kth).sum(axis=1)
+
+
+def search(client, cluster, database, query_file, base, queries, limits, setting):
+    """Queries by index at each number of probes."""
     points = []
     for probes in PROBES:
         figures, ids = ask(client, cluster, database, query_file, SQL,
                            [f"SET {setting} = {probes}", "SET enable_seqscan = off"], K, repeats=3, warmup=100)
         points.append(dict(nprobe=probes, recall=recall(ids, base, queries, limits), qps=figures["qps"],
                            mean_ms=figures["mean_ms"], p99_ms=figures["p99_ms"]))
-    return points, exact
+    return points
+
+
+def build(cluster, database, method, options, say):
+    """Puts an index of that method in the place of the last. Returns its MB."""
+    cluster.sql("DROP INDEX IF EXISTS items_embedding_idx", database)
+    with_options = f" WITH ({options})" if options else ""
+    statement = f"CREATE INDEX items_embedding_idx ON items USING {method} (embedding vector_l2_ops){with_options}"
+    built = timed_build(cluster, database, [], statement)
+    table_mb, index_mb = (int(v) / 2**20 for v in cluster.sql(
+        "SELECT pg_relation_size('items'), pg_relation_size('items_embedding_idx')", database)[0])
+    say(f"{statement};")
+    say(f"    took {built['seconds']:.2f} s; table {table_mb:.1f} MB, index {index_mb:.1f} MB")
+    return index_mb
 
 
 def main():
@@ -99,25 +117,25 @@ def main():
         queries, query_file = unpack("sift_query")
         load(client, cluster, database, "items", base_file)
         say(f"loaded {len(base):,} SIFT descriptors of {DIMS} dimensions")
-        with_options = f" WITH ({options.options})" if options.options else ""
-        statement = f"CREATE INDEX items_embedding_idx ON items USING {options.method} (embedding vector_l2_ops){with_options}"
-        built = timed_build(cluster, database, [], statement)
         cluster.sql("VACUUM ANALYZE items", database)
-        table_mb, index_mb = (int(v) / 2**20 for v in cluster.sql(
-            "SELECT pg_relation_size('items'), pg_relation_size('items_embedding_idx')", database)[0])
-        say(f"{statement};")
-        say(f"    took {built['seconds']:.2f} s; table {table_mb:.1f} MB, index {index_mb:.1f} MB")
+        exact, limits = exact_answers(client, cluster, database, query_file, base, queries)
+        say(f"answered {len(queries):,} queries by exact scan")
         vector = "[" + ",".join(map(str, queries[0])) + "]"
-        plan = [row[0].strip() for row in cluster.sql(f"EXPLAIN {SQL.replace('$1', repr(vector))}", database)]
-        say("plan of a search: " + re.sub(r"\s+", " ", next((line for line in plan if "Scan" in line), plan[0])))
-        points, exact = search(client, cluster, database, query_file, base, queries, options.setting)
-        say(f"answered {len(queries):,} queries by exact scan and at each of {len(PROBES)} settings\n")
+        curves, sizes = {}, {}
+        for method in options.method:
+            sizes[method] = build(cluster, database, method, options.options, say)
+            plan = [row[0].strip() for row in cluster.sql(f"EXPLAIN {SQL.replace('$1', repr(vector))}", database)]
+            say("    plan of a search: " + re.sub(r"\s+", " ", next((line for line in plan if "Scan" in line), plan[0])))
+            curves[method] = search(client, cluster, database, query_file, base, queries, limits, options.setting)
+            say(f"    answered them by it at each of {len(PROBES)} settings")
 
-        print(f"{options.setting:>16} {'recall@10':>10} {'queries/s':>10} {'mean ms':>8} {'p99 ms':>8} {'index MB':>9}")
-        for p in points:
-            print(f"{p['nprobe']:>16} {p['recall']:>10.4f} {p['qps']:>10.0f} {p['mean_ms']:>8.3f} {p['p99_ms']:>8.3f} {index_mb:>9.1f}")
-        print(f"{'exact scan':>16} {1:>10.4f} {exact['qps']:>10.0f} {exact['mean_ms']:>8.3f} {exact['p99_ms']:>8.3f} {'-':>9}")
-        plot(points, exact["qps"], f"{len(base):,} SIFT descriptors, {options.method}, one connection")
+        print(f"\n{'index':>10} {options.setting:>16} {'recall@10':>10} {'queries/s':>10} {'mean ms':>8} {'p99 ms':>8} {'index MB':>9}")
+        for method, points in curves.items():
+            for p in points:
+                print(f"{method:>10} {p['nprobe']:>16} {p['recall']:>10.4f} {p['qps']:>10.0f} {p['mean_ms']:>8.3f} {p['p99_ms']:>8.3f} "
+                      f"{sizes[method]:>9.1f}")
+        print(f"{'exact scan':>27} {1:>10.4f} {exact['qps']:>10.0f} {exact['mean_ms']:>8.3f} {exact['p99_ms']:>8.3f} {'-':>9}")
+        plot(curves, exact["qps"], f"{len(base):,} SIFT descriptors, one connection")
         print(f"\nplots: {OUT}/recall_speed.png and .svg")
     finally:
         keep = os.environ.get("KEEP", "") not in ("", "0")
