@@ -62,7 +62,7 @@ CREATE TABLE clump AS SELECT i AS id, CASE WHEN i % 3 = 0
     ELSE ARRAY[i * 7919 % 1009, i * 104729 % 997, i % 10]::vector(3) END AS v FROM generate_series(1, 6000) i;
 CREATE INDEX c_plain ON clump USING ivf (v) WITH (lists = 30, balance = 0);
 CREATE INDEX c_even ON clump USING ivf (v) WITH (lists = 30);
-CREATE INDEX c_ah ON clump USING ah (v) WITH (lists = 30, balance = 1.5);
+CREATE INDEX c_ah ON clump USING ah (v) WITH (lists = 30, balance = 1.5, replicas = none);
 SELECT i, lists, list_rows_max > 5 * rows / lists AS uneven, list_rows_max <= 2 * rows / lists AS even
 FROM unnest(ARRAY['c_plain', 'c_even', 'c_ah']) i, vectorq_index_info(i::regclass);
 DROP TABLE o, big, clump;

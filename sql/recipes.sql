@@ -39,13 +39,13 @@ SELECT scann, found(scann, method, 'vector_ip_ops', options, settings::text[], e
     ('score_ah(4, hash_type="lut256")', 'pq', 'subvectors = 8, bits = 8, reorder = off', '{}', 0.5),
     ('score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)', 'ah', 'lists = 1', '{reorder_rows=100}', 0.9),
     ('tree(num_leaves=50, num_leaves_to_search=10, training_sample_size=2000).score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)',
-        'ah', 'lists = 50, training_rows = 2000', '{nprobe=10,reorder_rows=100}', 0.9),
-    ('tree(50, 10).score_ah(2, anisotropic_quantization_threshold=0.2)', 'ah', 'lists = 50, reorder = off', '{nprobe=10}', 0.5),
-    ('tree(50, 5, soar_lambda=1.5).score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)', 'ah', 'lists = 50, replicas = soar',
+        'ah', 'lists = 50, replicas = none, training_rows = 2000', '{nprobe=10,reorder_rows=100}', 0.9),
+    ('tree(50, 10).score_ah(2, anisotropic_quantization_threshold=0.2)', 'ah', 'lists = 50, replicas = none, reorder = off', '{nprobe=10}', 0.5),
+    ('tree(50, 5, soar_lambda=1.5).score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)', 'ah', 'lists = 50',
         '{nprobe=5,reorder_rows=200}', 0.9),
     ('tree(50, 10).score_brute_force()', 'ivf', 'lists = 50', '{nprobe=10}', 0.9),
     ('tree(50, 10).score_brute_force(quantize=True).reorder(50)', 'ivf', 'lists = 50, quantizer = sq8', '{nprobe=10,reorder_rows=50}', 0.9),
-    ('autopilot()', 'ah', '', '{}', 0.9))
+    ('autopilot()', 'ah', '', '{}', 0.8))
     AS t (scann, method, options, settings, enough);
 -- score_ah alone is one list; it has no second one for replicas. Inserts go on as in others.
 CREATE INDEX r_i ON r USING ah (v) WITH (lists = 1, replicas = soar);
