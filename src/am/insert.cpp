@@ -4,6 +4,7 @@
 #include "am/opclass.h"
 #include "am/posting_writer.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -53,6 +54,7 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
         EncodeRows(cache->codec, x, 1, cached_centroid(index, cache, lists[copy], buffer), NULL, sink, scratch);
         if (!fits) report_unfit_row(index);
         memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
+        VQ_FAULT("insert.append");
         posting_append(index, cache, lists[copy], heap_tid, code, scalar);
     }
 }
@@ -60,6 +62,7 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,
                IndexInfo* info) {
     if (isnull[0]) return false;
+    VQ_FAULT("insert.state");
     InsertState* state = insert_state(index, info);
     MemoryContext before = MemoryContextSwitchTo(state->scratch);
     insert_row(index, state, values[0], heap_tid);
