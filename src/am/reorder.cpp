@@ -74,6 +74,7 @@ static bool read_row(IndexScanDesc scan, ScanState* state, HeapReader* reader, I
     ItemPointerData pointer;
     bool call_again = false, all_dead = false, isnull[INDEX_MAX_KEYS];
     Datum values[INDEX_MAX_KEYS];
+    check_heap_block(scan, state, tid);
     unpack_tid(tid, &pointer);
     if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead)) return false;
     ExprContext* econtext = GetPerTupleExprContext(reader->estate);
