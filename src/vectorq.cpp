@@ -1,6 +1,7 @@
 // Module magic and _PG_init, nothing else.
 #include "am/options.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 extern "C" {
 _Pragma("GCC visibility push(default)")
@@ -9,4 +10,7 @@ void _PG_init(void);
 _Pragma("GCC visibility pop")
 }
 
-void _PG_init(void) { vectorq::register_options_and_settings(); }
+void _PG_init(void) {
+    vectorq::register_fault_setting();
+    vectorq::register_options_and_settings();
+}

@@ -7,9 +7,18 @@ pg_config=${PG_CONFIG:-pg_config}
 pgxs=$(realpath "$(dirname "$($pg_config --pgxs)")/../..")
 owner=$(id -un)
 [ "$owner" != root ] || owner=${VQ_OWNER:-postgres}
+# Where the module with fault points is installed (make fault-tree).
+export VQ_FAULT_INSTALL="$build/faults/pgroot$(dirname "$($pg_config --bindir)")"
+[ -d "$VQ_FAULT_INSTALL" ] || unset VQ_FAULT_INSTALL
+export VQ_FAULT_NAMES="$(grep -ohP 'VQ_FAULT\("\K[a-z_.]+(?="\);)' src/*/*.cpp | sort -u | paste -sd" ")"
 # The tests' clusters and sockets need short paths and a folder of the server's user.
 work=$(mktemp -d /tmp/vectorq-tap-XXXXXX)
-trap 'rm -rf "$work"' EXIT
+# A disk that is soon full, where root may mount one.
+if [ "$(id -un)" = root ] && mkdir "$work/small" && mount -t tmpfs -o size=3m,mode=777 tmpfs "$work/small" 2>/dev/null; then
+    mkdir "$work/small/space"
+    export VQ_SMALL_DISK=$work/small/space
+fi
+trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
 chown -R "$owner" "$work" 2>/dev/null || true
 cd "$work" || exit 1

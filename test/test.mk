@@ -6,9 +6,25 @@ server-tree: all
 	@scripts/bootstrap.sh check
 	@$(PRIVATE) scripts/cluster.sh install
 
+# The module with fault points (src/pg/fault.h): only the files that have some are compiled again. It is installed in
+# a tree of its own, made of links to the other; the shipped module has nothing of it.
+FAULT_DIR := $(BUILD)/faults
+FAULT_SRCS := $(shell grep -l 'pg/fault.h' src/*.cpp src/*/*.cpp)
+FAULT_OBJS := $(FAULT_SRCS:%.cpp=$(FAULT_DIR)/%.o)
+$(FAULT_DIR)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -fPIC $(CPPFLAGS) -DVECTORQ_FAULTS -c $< -o $@
+$(FAULT_DIR)/vectorq.so: $(FAULT_OBJS) $(OBJS)
+	$(CXX) -shared -o $@ $(FAULT_OBJS) $(filter-out $(FAULT_SRCS:.cpp=.o),$(OBJS)) $(SHLIB_LINK)
+-include $(FAULT_OBJS:.o=.d)
+
+fault-tree: server-tree $(FAULT_DIR)/vectorq.so
+	@rm -rf $(FAULT_DIR)/pgroot && cp -al $(BUILD)/pgroot $(FAULT_DIR)/pgroot
+	@cp --remove-destination $(FAULT_DIR)/vectorq.so $(FAULT_DIR)/pgroot$$($(PG_CONFIG) --pkglibdir)/vectorq.so
+
 ifneq ($(filter check,$(MAKECMDGOALS)),)
 check:
-	@$(MAKE) --no-print-directory -s -j2 server-tree
+	@$(MAKE) --no-print-directory -s -j2 fault-tree
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_all.sh
 endif
 
@@ -17,15 +33,25 @@ check-regress: server-tree
 	@$(PRIVATE) test/run_regress.sh $(TESTS)
 
 # make check-tap TESTS='t/001_crash.pl'
-check-tap: server-tree
+check-tap: fault-tree
 	@$(PRIVATE) test/run_tap.sh $(TESTS)
+
+# The long forms of tests that make check runs in short; VQ_SEED=n repeats a run.
+crash-long: fault-tree
+	@$(PRIVATE) VQ_KILLS=$(or $(KILLS),100) test/run_tap.sh t/001_crash.pl
+faults-long: fault-tree
+	@$(PRIVATE) VQ_FAULT_ALL=1 test/run_tap.sh t/007_faults.pl
+sessions-long: fault-tree
+	@$(PRIVATE) VQ_QUERIES=$(or $(QUERIES),100000) test/run_tap.sh t/008_sessions.pl
+damage-long: fault-tree
+	@$(PRIVATE) VQ_TRIALS=$(or $(TRIALS),10000) test/run_tap.sh t/009_damage_bytes.pl
 
 # Core tests, regression tests and 100,000 fuzzed values under the address and undefined-behaviour sanitizers.
 asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 	@test/fuzz/run.sh $(or $(FUZZ),100000)
 
-.PHONY: server-tree check check-regress check-tap asan
+.PHONY: server-tree fault-tree check check-regress check-tap asan crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/bench.mk

@@ -13,6 +13,7 @@
 
 #include "core/base/parallel.h"
 #include "core/quantize/anisotropic.h"
+#include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
 
@@ -111,13 +112,18 @@ IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     start_build(b, heap, index, info);
     MemoryContext before = MemoryContextSwitchTo(b->context);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);
+    VQ_FAULT("build.sample");
     build_sample(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseTrain);
+    VQ_FAULT("build.train");
     build_train(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);
+    VQ_FAULT("build.assign");
     build_assign(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWrite);
+    VQ_FAULT("build.write");
     build_write(b);
+    VQ_FAULT("build.done");
     MemoryContextSwitchTo(before);
     IndexBuildResult* result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
     result->heap_tuples = b->heap_rows;

@@ -7,6 +7,7 @@
 #include "am/build.h"
 #include "core/base/parallel.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 extern "C" {
 #include "catalog/pg_operator.h"
@@ -62,11 +63,13 @@ static void sort_row(Build* b, uint32 list, uint8_t* payload) {
     b->slot->tts_values[1] = PointerGetDatum(payload);
     b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
     ExecStoreVirtualTuple(b->slot);
+    VQ_FAULT("sort.put");
     tuplesort_puttupleslot(b->sort, b->slot);
 }
 
 static void flush_block(Build* b) {
     if (b->block_fill == 0) return;
+    VQ_FAULT("build.encode");
     core_call([&] { encode_block(b); });
     BuildObjects* o = b->objects;
     for (Size i = 0; i < b->block_fill; i++) {
@@ -118,8 +121,10 @@ void build_assign(Build* b) {
     Oid less = Int8LessOperator, collation = InvalidOid;
     bool nulls_first = false;
     const Size left = b->memory > 2 * block_bytes ? b->memory - block_bytes : b->memory / 2;
+    VQ_FAULT("sort.begin");
     b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
                                    static_cast<int>(std::max<Size>(left / 1024, 64)), NULL, TUPLESORT_NONE);
+    VQ_FAULT("build.scan");
     b->heap_rows = table_index_build_scan(b->heap, b->index, b->info, false, true, add_row, b, NULL);
     flush_block(b);
     core_call([&] {
@@ -134,6 +139,7 @@ void build_assign(Build* b) {
         o->replicas = nullptr;
         ReleaseThreads();
     });
+    VQ_FAULT("sort.perform");
     tuplesort_performsort(b->sort);
 }
 

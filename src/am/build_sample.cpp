@@ -5,6 +5,7 @@
 
 #include "am/build.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -27,6 +28,7 @@ struct Sampler {
 }  // namespace
 
 static void keep_row(Sampler* s, Datum value) {
+    VQ_FAULT("sample.row");
     const Size capacity = s->sample->rows();
     Size slot = s->kept;
     if (s->kept == capacity) {
@@ -63,6 +65,7 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
     BlockSamplerData sampler;
     const BlockNumber chosen = BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), seed);
     if (chosen >= blocks) {
+        VQ_FAULT("sample.scan");
         table_index_build_range_scan(b->heap, b->index, b->info, false, true, false, 0, InvalidBlockNumber, sample_row,
                                      s, NULL);
         return blocks;

@@ -5,6 +5,7 @@
 #include "am/build.h"
 #include "am/posting_builder.h"
 #include "core/cluster/compact_centroids.h"
+#include "pg/fault.h"
 #include "pg/memory.h"
 
 extern "C" {
@@ -17,11 +18,13 @@ static void write_rows(Build* b, PostingBuilder* w) {
     TupleTableSlot* slot = MakeSingleTupleTableSlot(b->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     while (tuplesort_gettupleslot(b->sort, true, false, slot, NULL)) {
         CHECK_FOR_INTERRUPTS();
+        VQ_FAULT("write.row");
         bool isnull;
         const uint32 list = static_cast<uint32>(DatumGetInt64(slot_getattr(slot, 1, &isnull)) >> 32);
         posting_builder_add(w, list, VARDATA_ANY(DatumGetPointer(slot_getattr(slot, 2, &isnull))));
     }
     ExecDropSingleTupleTableSlot(slot);
+    VQ_FAULT("sort.end");
     tuplesort_end(b->sort);
 }
 
@@ -106,6 +109,7 @@ static void write_index(Build* b, ForkNumber fork) {
     PGAlignedBlock image;
     init_page(image.data, PageKind::kMeta, 0, 0);
     append_built_page(b->index, fork, image.data);
+    VQ_FAULT("write.centroids");
     write_centroids(b, fork, &meta);
     DirectoryEntry* directory =
         static_cast<DirectoryEntry*>(MemoryContextAllocHuge(b->context, sizeof(DirectoryEntry) * b->lists));
@@ -114,7 +118,9 @@ static void write_index(Build* b, ForkNumber fork) {
     meta.postings_start = w.next_block;
     if (b->sort != NULL) write_rows(b, &w);
     posting_builder_end(&w);
+    VQ_FAULT("write.directory");
     meta.directory = write_directory(&w, b->lists);
+    VQ_FAULT("write.meta");
     write_meta(b->index, fork, &meta);
     finish_build_wal(b->index, fork);
 }

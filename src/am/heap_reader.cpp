@@ -62,6 +62,7 @@ static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* r
         ItemPointerData pointer;
         bool call_again = false, all_dead = false, isnull[INDEX_MAX_KEYS];
         Datum values[INDEX_MAX_KEYS];
+        check_heap_block(scan, state, reader->tids[i]);
         unpack_tid(reader->tids[i], &pointer);
         if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead)) continue;
         ExprContext* econtext = GetPerTupleExprContext(reader->estate);
@@ -142,6 +143,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
         if (i + kHeaderAhead < reader->n) prefetch_header(cache, reader->tids[i + kHeaderAhead]);
         if (i + kRowAhead < reader->n) prefetch_row(cache, reader->tids[i + kRowAhead], row_bytes);
         ItemPointerData pointer;
+        check_heap_block(scan, state, reader->tids[i]);
         unpack_tid(reader->tids[i], &pointer);
         HeapTupleData tuple;
         const Buffer buffer = pin_heap_block(scan, cache, reader->tids[i]);

@@ -12,6 +12,7 @@
 #include "core/simd/topk_filter.h"
 #include "core/transform/transform.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -130,6 +131,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         memset(entry->recent, 0, sizeof(Buffer) * entry->recent_blocks);
         entry->bytes += sizeof(Buffer) * entry->recent_blocks;
     }
+    VQ_FAULT("cache.keep");
     MemoryContextSetParent(context, CacheMemoryContext);
     entry->next = entries;
     entries = entry;
@@ -156,6 +158,7 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
             doom(each);
     }
     if (entry == NULL) entry = load_entry(index, &meta);
+    VQ_FAULT("cache.pin");
     entry->pins++;
     callback->func = unpin;
     callback->arg = entry;

@@ -4,6 +4,7 @@
 #include "am/opclass.h"
 #include "am/posting_writer.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -63,6 +64,7 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
         float scalar = 0;
         if (!fits[copy]) report_unfit_row(index);
         memcpy(&scalar, codes + copy * stride + code_bytes, sizeof(scalar));
+        VQ_FAULT("insert.append");
         posting_append(index, cache, lists[copy], heap_tid, codes + copy * stride, scalar);
     }
 }
@@ -70,6 +72,7 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,
                IndexInfo* info) {
     if (isnull[0]) return false;
+    VQ_FAULT("insert.state");
     InsertState* state = insert_state(index, info);
     MemoryContext before = MemoryContextSwitchTo(state->scratch);
     insert_row(index, state, values[0], heap_tid);

@@ -5,6 +5,7 @@
 
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -63,9 +64,13 @@ static void put_row_on_other_pages(Relation index, const PostingGeometry* g, Blo
     for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
         Buffer buffer = read_page(index, head + part, PageKind::kPosting, list, static_cast<uint16>(part),
                                   BUFFER_LOCK_EXCLUSIVE);
+        VQ_FAULT("row_part.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("row_part.register");
         put_code_part(g, &layout, page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0)), part, slot, row->code);
+        VQ_FAULT("row_part.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("row_part.release");
         UnlockReleaseBuffer(buffer);
     }
 }
@@ -101,16 +106,24 @@ static Place place_extent(Relation index, const PostingGeometry* g, uint32 list,
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
     const BlockNumber head = extend_index(index, g->pages);
     for (uint32 part = 1; part < g->pages; part++) {
+        VQ_FAULT("extent_part.read");
         Buffer buffer = ReadBuffer(index, head + part);
+        VQ_FAULT("extent_part.lock");
         LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+        VQ_FAULT("extent_part.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("extent_part.register");
         Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
         init_page(page, PageKind::kPosting, list, static_cast<uint16>(part));
         put_code_part(g, &layout, page_payload(page), part, 0, row->code);
+        VQ_FAULT("extent_part.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("extent_part.release");
         UnlockReleaseBuffer(buffer);
     }
+    VQ_FAULT("extent.read");
     Buffer buffer = ReadBuffer(index, head);
+    VQ_FAULT("extent.lock");
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     return {buffer, 0, true};
 }
@@ -131,7 +144,9 @@ static Place place_in_shared_page(Relation index, const PostingGeometry* g, uint
         Page page = BufferGetPage(held);
         if (room_in(g, page) >= bytes) return {held, static_cast<uint16>(page_tail(page)->used), false};
     } else if (target < RelationGetNumberOfBlocks(index)) {
+        VQ_FAULT("shared.read");
         Buffer buffer = ReadBuffer(index, target);
+        VQ_FAULT("shared.try_lock");
         if (ConditionalLockBuffer(buffer)) {
             Page page = BufferGetPage(buffer);
             if (room_in(g, page) >= bytes) {
@@ -144,7 +159,9 @@ static Place place_in_shared_page(Relation index, const PostingGeometry* g, uint
     }
     const BlockNumber block = extend_index(index, 1);
     RelationSetTargetBlock(index, block);
+    VQ_FAULT("shared.read_new");
     Buffer buffer = ReadBuffer(index, block);
+    VQ_FAULT("shared.lock_new");
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     return {buffer, 0, true};
 }
@@ -182,13 +199,18 @@ static Place find_place(Relation index, const PostingGeometry* g, uint32 list, u
 static void append_segment(Relation index, const PostingGeometry* g, uint32 list, Buffer last, uint16 offset,
                            uint32 capacity, const Row* row) {
     const Place place = find_place(index, g, list, capacity, row, last);
+    VQ_FAULT("segment.start");
     GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("segment.register");
     const SegmentRef at = put_new_segment(g, xlog, &place, list, capacity, row);
+    VQ_FAULT("segment.link");
     // The same page gives the same copy.
     SegmentHeader* header = segment_header(GenericXLogRegisterBuffer(xlog, last, 0), offset);
     header->next_block = at.block;
     header->next_offset = at.offset;
+    VQ_FAULT("segment.finish");
     GenericXLogFinish(xlog);
+    VQ_FAULT("segment.release");
     if (place.buffer != last) UnlockReleaseBuffer(place.buffer);
 }
 
@@ -200,13 +222,18 @@ static bool begin_list(Relation index, const MetaPage* meta, const PostingGeomet
     const bool empty = entry->head == kInvalidBlock;
     if (empty) {
         const Place place = find_place(index, g, list, capacity, row, directory);
+        VQ_FAULT("list.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("list.register");
         const SegmentRef at = put_new_segment(g, xlog, &place, list, capacity, row);
+        VQ_FAULT("list.link");
         entry = directory_entry(GenericXLogRegisterBuffer(xlog, directory, 0), list);
         entry->head = entry->hint = at.block;
         entry->head_offset = entry->hint_offset = at.offset;
         entry->contiguous_pages = g->pages;
+        VQ_FAULT("list.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("list.release");
         UnlockReleaseBuffer(place.buffer);
     }
     UnlockReleaseBuffer(directory);
@@ -236,9 +263,13 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
         const SegmentRef next = next_segment(header);
         if (slot < header->capacity) {
             put_row_on_other_pages(index, g, at.block, list, slot, row);
+            VQ_FAULT("row.start");
             GenericXLogState* xlog = GenericXLogStart(index);
+            VQ_FAULT("row.register");
             put_row_on_first_page(g, segment_at(GenericXLogRegisterBuffer(xlog, buffer, 0), at.offset), slot, row);
+            VQ_FAULT("row.finish");
             GenericXLogFinish(xlog);
+            VQ_FAULT("row.release");
             UnlockReleaseBuffer(buffer);
             return at;
         }

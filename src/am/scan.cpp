@@ -223,6 +223,16 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
     return true;
 }
 
+// Vacuum cannot cut off the table's end while we hold its lock.
+void check_heap_block(IndexScanDesc scan, ScanState* state, uint64 tid) {
+    ItemPointerData pointer;
+    unpack_tid(tid, &pointer);
+    const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
+    if (likely(block < state->heap_blocks)) return;
+    state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+    if (block >= state->heap_blocks) report_corruption(scan->indexRelation, 0, "a list has a row that is not in the table");
+}
+
 bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     if (!ScanDirectionIsForward(direction))
@@ -245,6 +255,7 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     const Candidate candidate = reorders(state) ? state->results[i] : state->collector->Take(i);
     state->last_distance = candidate.distance;
     state->last_tid = candidate.tid;
+    check_heap_block(scan, state, candidate.tid);
     unpack_tid(candidate.tid, &scan->xs_heaptid);
     scan->xs_recheck = false;
     scan->xs_recheckorderby = false;

@@ -24,8 +24,17 @@ struct ListScan {
 };
 }  // namespace
 
+// Beyond the end of the file the server's own error would not say what to do. The index may have grown since the
+// scan began.
+static void check_block(Relation index, ScanState* state, BlockNumber block) {
+    if (likely(block < state->index_blocks)) return;
+    state->index_blocks = RelationGetNumberOfBlocks(index);
+    if (block >= state->index_blocks) report_corruption(index, block, "a list goes on outside the index");
+}
+
 // The first page of a segment, locked in share mode, and checked.
 static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+    check_block(index, state, at.block + state->cache->geometry.pages - 1);
     Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
     Page page = BufferGetPage(buffer);
     const char* problem = segment_problem(&state->cache->geometry, page, at.offset);

@@ -52,6 +52,7 @@ struct ScanState {
     float* scalars;      // likewise
     uint32 nprobe;
     BlockNumber index_blocks;
+    BlockNumber heap_blocks;   // of the table, as far as rows of this scan lie in it
     ScanStats stats;  // copied to last_scan_stats after each round
     // — changed by each round —
     uint32 list_begin, list_end;  // the window of lists[] that this round searches
@@ -71,6 +72,9 @@ struct ScanState {
 
 // Collects the best rows of lists[list_begin .. list_end) into the collector.
 void scan_lists(Relation index, ScanState* state);
+// Raises ERRCODE_INDEX_CORRUPTED if the row cannot be in the table: the heap's own error would not say which index to
+// rebuild.
+void check_heap_block(IndexScanDesc scan, ScanState* state, uint64 tid);
 
 inline uint64 pack_tid(const ItemPointerData* tid) {
     return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);

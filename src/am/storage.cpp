@@ -7,6 +7,7 @@
 #include "am/options.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 extern "C" {
 #include "port/pg_crc32c.h"
@@ -52,8 +53,11 @@ const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part) {
 
 Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner, uint16 part, int mode,
                  BufferAccessStrategy strategy) {
+    VQ_FAULT("page.read");
     Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    VQ_FAULT("page.lock");
     LockBuffer(buffer, mode);
+    VQ_FAULT("page.check");
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {
         UnlockReleaseBuffer(buffer);
@@ -122,11 +126,15 @@ void read_meta(Relation index, MetaPage* meta) {
 
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg) {
     Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("meta.start");
     GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("meta.register");
     MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0)));
     change(meta, arg);
     seal_meta(meta);
+    VQ_FAULT("meta.finish");
     GenericXLogFinish(xlog);
+    VQ_FAULT("meta.release");
     UnlockReleaseBuffer(buffer);
 }
 
@@ -171,6 +179,7 @@ const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) 
 }
 
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode) {
+    if (at.block >= RelationGetNumberOfBlocks(index)) report_corruption(index, at.block, "a list goes on outside the index");
     Buffer buffer = read_page(index, at.block, PageKind::kPosting, 0, 0, mode);
     const char* problem = segment_problem(g, BufferGetPage(buffer), at.offset);
     if (problem == NULL && segment_header(BufferGetPage(buffer), at.offset)->list != list) problem = "segment of another list";
@@ -230,9 +239,13 @@ void update_directory(Relation index, const MetaPage* meta, uint32 list, bool (*
     Buffer buffer = lock_directory(index, meta, list);
     DirectoryEntry entry = *directory_entry(BufferGetPage(buffer), list);
     if (change(&entry, arg)) {
+        VQ_FAULT("directory.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("directory.register");
         *directory_entry(GenericXLogRegisterBuffer(xlog, buffer, 0), list) = entry;
+        VQ_FAULT("directory.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("directory.release");
     }
     UnlockReleaseBuffer(buffer);
 }
@@ -240,22 +253,29 @@ void update_directory(Relation index, const MetaPage* meta, uint32 list, bool (*
 // ---- building
 
 static void fill_built_page(Buffer buffer, Page page) {
+    VQ_FAULT("built.lock");
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     memcpy(BufferGetPage(buffer), page, BLCKSZ);
+    VQ_FAULT("built.dirty");
     MarkBufferDirty(buffer);
+    VQ_FAULT("built.release");
     UnlockReleaseBuffer(buffer);
 }
 
 BlockNumber append_built_page(Relation index, ForkNumber fork, Page page) {
+    VQ_FAULT("built.extend");
     Buffer buffer = ReadBufferExtended(index, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
     const BlockNumber block = BufferGetBlockNumber(buffer);
+    VQ_FAULT("built.fill");
     memcpy(BufferGetPage(buffer), page, BLCKSZ);
     MarkBufferDirty(buffer);
+    VQ_FAULT("built.unlock");
     UnlockReleaseBuffer(buffer);
     return block;
 }
 
 void overwrite_built_page(Relation index, ForkNumber fork, BlockNumber block, Page page) {
+    VQ_FAULT("built.read");
     fill_built_page(ReadBufferExtended(index, fork, block, RBM_NORMAL, NULL), page);
 }
 
@@ -275,19 +295,25 @@ Region append_region(Relation index, ForkNumber fork, PageKind kind, const void*
 }
 
 void finish_build_wal(Relation index, ForkNumber fork) {
+    VQ_FAULT("built.wal");
     if (RelationNeedsWAL(index) || fork == INIT_FORKNUM)
         log_newpage_range(index, fork, 0, RelationGetNumberOfBlocksInFork(index, fork), true);
+    VQ_FAULT("built.logged");
 }
 
 BlockNumber extend_index(Relation index, uint32 count) {
     BlockNumber first = InvalidBlockNumber;
     const bool lock = !RELATION_IS_LOCAL(index);
+    VQ_FAULT("extend.lock");
     if (lock) LockRelationForExtension(index, ExclusiveLock);
     for (uint32 i = 0; i < count; i++) {
+        VQ_FAULT("extend.read");
         Buffer buffer = ReadBuffer(index, P_NEW);
         if (i == 0) first = BufferGetBlockNumber(buffer);
+        VQ_FAULT("extend.release");
         ReleaseBuffer(buffer);
     }
+    VQ_FAULT("extend.unlock");
     if (lock) UnlockRelationForExtension(index, ExclusiveLock);
     return first;
 }

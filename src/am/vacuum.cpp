@@ -6,6 +6,7 @@
 #include "am/index_cache.h"
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -104,8 +105,11 @@ static const char* posting_problem(const VacuumState* v, Page page) {
 // dead: room for a flag for each row of a page.
 static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy strategy, bool* dead) {
     const PostingGeometry* g = &v->geometry;
+    VQ_FAULT("vacuum.read");
     Buffer buffer = ReadBufferExtended(v->index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
+    VQ_FAULT("vacuum.lock");
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("vacuum.find");
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
     const PageTail* tail = page_tail(page);
@@ -124,7 +128,9 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         rows += segment_header(page, at)->count;
     }
     if (removed > 0) {
+        VQ_FAULT("vacuum.start");
         GenericXLogState* xlog = GenericXLogStart(v->index);
+        VQ_FAULT("vacuum.register");
         Page copy = GenericXLogRegisterBuffer(xlog, buffer, 0);
         rows = 0;
         for (uint32 at = 0; at < segments_end(g, copy); at = segment_after(g, copy, at)) {
@@ -132,7 +138,9 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
             remove_rows(g, segment_at(copy, at), dead + rows);
             rows += count;
         }
+        VQ_FAULT("vacuum.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("vacuum.release");
     }
     UnlockReleaseBuffer(buffer);
     v->stats->tuples_removed += static_cast<double>(removed) / CopiesOfRow(v->meta);
@@ -192,6 +200,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
         if (block >= v.meta.directory.start && block < v.meta.directory.start + v.meta.directory.blocks) continue;
         vacuum_page(&v, block, strategy, dead);
     }
+    VQ_FAULT("vacuum.lists");
     update_lists(&v);
     FreeAccessStrategy(strategy);
     pfree(v.first_with_room);

@@ -1,5 +1,5 @@
 // vectorq_check(regclass): is every page what it should be, is every segment in exactly one list, is
-// every row in one place? Returns problems as rows (block, problem); none for a sound index.
+// every row in one place, and in the table? Returns problems as rows (block, problem); none for a sound index.
 //
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
@@ -19,13 +19,16 @@ namespace vectorq {
 namespace {
 struct Checker {
     ReturnSetInfo* result;
-    Relation index;
+    Relation index, heap;
     BlockNumber blocks, heap_blocks;
     MetaPage meta;
     PostingGeometry geometry;
     uint8* seen;  // one bit a block
     Tuplesortstate* chained;  // segments that lists lead to
     Tuplesortstate* tids;
+    char* heap_page;  // a copy of the heap's block heap_block; NULL: the table's pages are not looked at
+    BlockNumber heap_block;
+    BufferAccessStrategy strategy;
 };
 }  // namespace
 
@@ -177,6 +180,24 @@ static void check_pages(Checker* c) {
     tuplesort_end(c->chained);
 }
 
+// Every row that an index points to has its line pointer in the heap, be it dead: vacuum frees that after the index.
+static void check_heap_row(Checker* c, int64 tid) {
+    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
+    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+    if (c->heap_page == NULL || block >= c->heap_blocks) return;
+    if (block != c->heap_block) {
+        CHECK_FOR_INTERRUPTS();
+        Buffer buffer = ReadBufferExtended(c->heap, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        memcpy(c->heap_page, BufferGetPage(buffer), BLCKSZ);
+        UnlockReleaseBuffer(buffer);
+        c->heap_block = block;
+    }
+    if (offset < 1 || PageIsNew(c->heap_page) || offset > PageGetMaxOffsetNumber(c->heap_page) ||
+        !ItemIdIsUsed(PageGetItemId(c->heap_page, offset)))
+        found(c, 0, psprintf("row (%u,%u) is not in the table", block, offset));
+}
+
 static void check_duplicates(Checker* c) {
     tuplesort_performsort(c->tids);
     Datum value;
@@ -186,6 +207,7 @@ static void check_duplicates(Checker* c) {
     while (tuplesort_getdatum(c->tids, true, &value, &isnull, NULL)) {
         const int64 tid = DatumGetInt64(value);
         copies = tid == last ? copies + 1 : 1;
+        if (copies == 1) check_heap_row(c, tid);
         if (copies == CopiesOfRow(c->meta) + 1)
             found(c, 0, psprintf("row (%u,%u) is in the index too often", static_cast<uint32>(tid >> 16),
                                  static_cast<uint32>(tid & 0xFFFF)));
@@ -241,6 +263,13 @@ VQ_FUNCTION(vectorq_check) {
     c.index = opened.index;
     c.blocks = RelationGetNumberOfBlocks(opened.index);
     c.heap_blocks = RelationGetNumberOfBlocks(opened.heap);
+    c.heap = opened.heap;
+    // On a standby rows stream in and out meanwhile.
+    if (opened.heap->rd_rel->relam == HEAP_TABLE_AM_OID && !RecoveryInProgress()) {
+        c.heap_page = static_cast<char*>(palloc(BLCKSZ));
+        c.heap_block = InvalidBlockNumber;
+        c.strategy = GetAccessStrategy(BAS_BULKREAD);
+    }
     check_index(&c);
     close_index(&opened, lock);
     return static_cast<Datum>(0);

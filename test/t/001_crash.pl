@@ -1,11 +1,16 @@
-# kill -9 of the postmaster under load: afterwards vectorq_check finds nothing, and an index scan that
-# probes all lists finds every committed row.
+# kill -9 of the postmaster under load (inserts, updates, deletes, vacuum, builds, REINDEX CONCURRENTLY): afterwards
+# vectorq_check finds nothing, and an index scan that probes all lists finds every committed row.
+# VQ_KILLS: how many kills (default 4; make crash-long: 100). VQ_SEED: the moments.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+my $kills = $ENV{VQ_KILLS} || 4;
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("$kills kills, VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('crash');
 $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\nmax_wal_size = 64MB\ncheckpoint_timeout = 30s\nfsync = off\n");
@@ -36,6 +41,15 @@ DELETE FROM wide WHERE id % 31 = (random() * 30)::int;
 my $vacuum = $node->basedir . '/vacuum.sql';
 append_to_file($vacuum, "VACUUM t;\nVACUUM wide;\nSELECT pg_sleep(0.05);\n");
 
+my $build = $node->basedir . '/build.sql';
+append_to_file($build, q{
+REINDEX INDEX CONCURRENTLY t_ah;
+CREATE INDEX t_extra ON t USING pq (v vector_cosine_ops) WITH (bits = 4, subvectors = 4);
+DROP INDEX t_extra;
+REINDEX INDEX wide_v;
+SELECT pg_sleep(0.1);
+});
+
 sub all_rows_found
 {
     my ($table, $index, $op, $cast) = @_;
@@ -50,17 +64,18 @@ sub all_rows_found
     });
 }
 
-for my $round (1 .. 4)
+for my $round (1 .. $kills)
 {
     my @loads;
-    for my $file ($script, $script, $vacuum)
+    for my $file ($script, $script, $vacuum, $build)
     {
         my ($in, $out) = ('', '');
         push @loads, IPC::Run::start(
             [ 'pgbench', '-n', '-c1', '-T20', '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ],
             '<', \$in, '>&', \$out);
     }
-    sleep(2 + rand(2));
+    # moments from the first writes on, all over the time of a build
+    select undef, undef, undef, $kills > 4 ? 0.2 + rand(2.5) : 1 + rand(2);
     my $pid = $node->{_pid};
     $node->stop('immediate') if $round == 1;
     $node->kill9 if $round > 1;
@@ -68,6 +83,10 @@ for my $round (1 .. 4)
     # a killed postmaster's pid lingers until it is reaped
     for (1 .. 300) { last unless kill 0, $pid; select undef, undef, undef, 0.1; }
     $node->start;
+    # What an interrupted REINDEX CONCURRENTLY leaves is invalid, and to be dropped.
+    $node->safe_psql('postgres', 'DROP INDEX IF EXISTS t_extra');
+    $node->safe_psql('postgres', "DROP INDEX $_")
+        for split /\n/, $node->safe_psql('postgres', 'SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid');
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
         for qw(t_flat t_sq8 t_pq4 t_ah wide_v);
     is(all_rows_found('t', 't_flat', '<->'), '0|0|0', "round $round: flat index has every row once");
@@ -75,6 +94,9 @@ for my $round (1 .. 4)
     is(all_rows_found('t', 't_pq4', '<#>'), '0|0|0', "round $round: 4-bit index has every row once");
     is(all_rows_found('t', 't_ah', '<->', '::halfvec(16)'), '0|0|0', "round $round: ah index has every row once");
     is(all_rows_found('wide', 'wide_v', '<->'), '0|0|0', "round $round: index of wide vectors has every row once");
+    # or a long run would spend its time on checks
+    $node->safe_psql('postgres', 'DELETE FROM t WHERE id < (SELECT max(id) FROM t) - 4000; DELETE FROM wide WHERE id < (SELECT max(id) FROM wide) - 500')
+        if $round % 5 == 0;
 }
 $node->stop;
 done_testing();

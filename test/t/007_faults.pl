@@ -1,0 +1,157 @@
+# Walks the fault points (src/pg/fault.h): each is passed and raises an ERROR or crashes the server, in each of the
+# write paths. Afterwards every index passes vectorq_check and holds exactly the rows of its table, and the same
+# session, or the server after its recovery, goes on.
+#
+# make check raises an ERROR at one passage of each point in three paths, in turn the first, a middle one and the last,
+# and crashes at every tenth. VQ_FAULT_ALL=1 takes all three in all paths, and crashes at each (make faults-long).
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+plan skip_all => 'needs the module with fault points: make fault-tree' unless $ENV{VQ_FAULT_INSTALL};
+my $all = $ENV{VQ_FAULT_ALL};
+my $every = $all ? 1 : 10;
+my $node = PostgreSQL::Test::Cluster->new('faults', install_path => $ENV{VQ_FAULT_INSTALL});
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nrestart_after_crash = on\nshared_buffers = 32MB\n"
+    . "client_min_messages = warning\nmax_parallel_maintenance_workers = 1\n");
+$node->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
+    CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
+    CREATE TABLE w (id bigserial PRIMARY KEY, v vector(3000));
+    CREATE TABLE e (id bigserial PRIMARY KEY, v vector(16));
+    CREATE TABLE ew (id bigserial PRIMARY KEY, v vector(3000));
+    INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 600) i;
+    INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 30) i;
+    CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 8);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8);
+    CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
+    CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
+    CREATE INDEX w_v ON w USING ivf (v);
+    CREATE INDEX e_v ON e USING ivf (v);
+    CREATE INDEX ew_v ON ew USING ivf (v);
+});
+my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
+    t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
+    e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
+    t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
+
+# Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.
+sub verify_sql
+{
+    my ($name) = @_;
+    my ($table, $expression, $type) = @{ $index{$name} };
+    my $query = $type =~ /3000/ ? "array_fill(0.5, ARRAY[3000])::$type" : "array_fill(0.5, ARRAY[16])::$type";
+    return qq{
+        SELECT '$name', * FROM vectorq_check('$name');
+        SELECT '$name', count(*), count(DISTINCT id), (SELECT count(*) FROM $table)
+            FROM (SELECT id FROM $table ORDER BY $expression $query LIMIT 1000000) s
+            HAVING count(*) <> (SELECT count(*) FROM $table) OR count(DISTINCT id) <> count(*);
+    };
+}
+my $settings = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;';
+my @sound = grep { $_ ne 't_new' } sort keys %index;
+# The planner must take the index, or the comparison says nothing.
+for my $name (@sound)
+{
+    my ($select) = verify_sql($name) =~ /(SELECT id FROM .*?)\) s/s;
+    like($node->safe_psql('postgres', "$settings EXPLAIN $select"), qr/Index Scan using $name /, "$name is what the comparison scans");
+}
+
+my %work = (
+    # enough rows for new segments; few for tables of wide vectors
+    insert => [ '', 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 60) i; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
+    first => [ 'TRUNCATE e; TRUNCATE ew;', 'INSERT INTO e (v) SELECT rv(16, i) FROM generate_series(1, 300) i; INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
+    vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i;', "VACUUM t;\nVACUUM w;", '' ],
+    refill => [ 'VACUUM t; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0;', '' ],
+    build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
+    truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
+    reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],
+    reindex_wide => [ '', 'REINDEX INDEX CONCURRENTLY w_v;', 'DROP INDEX IF EXISTS w_v_ccnew; DROP INDEX IF EXISTS w_v_ccold;' ]);
+
+my $file = 0;
+# Statements one by one in one session, going on after errors; returns (stdout, stderr).
+sub run_sql
+{
+    my ($sql) = @_;
+    my ($out, $err) = ('', '');
+    IPC::Run::run([ 'psql', '-XAtq', '-v', 'SHOW_CONTEXT=never', '-d', $node->connstr('postgres'), '-f', '-' ], '<', \$sql, '>', \$out, '2>', \$err);
+    return ($out, $err);
+}
+my $starts = 0;
+# A connection may still succeed before the postmaster has noticed a crash: the log tells.
+sub wait_for_server
+{
+    for (1 .. 1200)
+    {
+        my $now = () = slurp_file($node->logfile) =~ /ready to accept connections/g;
+        if ($now > $starts) { $starts = $now; return; }
+        sleep 0.05;
+    }
+    BAIL_OUT('the server does not come back');
+}
+wait_for_server();
+
+my ($struck, $crashes, $missed, $turn, %names, %struck) = (0, 0, 0, 0);
+my $verify = join '', map { verify_sql($_) } @sound;
+my $start = time;
+for my $what (sort keys %work)
+{
+    my ($before, $statement, $after) = @{ $work{$what} };
+    my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
+    is($err, '', "$what without a fault") or next;
+    my %hits = $hits =~ /^([\w.]+) (\d+)$/mg;
+    $names{$_} = 1 for keys %hits;
+    my @bad;
+    for my $name (sort keys %hits)
+    {
+        next if !$all && ($struck{$name} // 0) >= 3;
+        my $middle = 1 + int($hits{$name} / 2);
+        my @passages = (1, $middle, $hits{$name});
+        my %strikes = map { $_ => 1 } $all ? @passages : $passages[ $turn % 3 ];
+        my @trials = map { "$name:$_:error" } sort keys %strikes;
+        push @trials, "$name:$middle:crash" if $turn++ % $every == 0;
+        while (my $fault = shift @trials)
+        {
+            my $crash = $fault =~ /crash$/;
+            # The rows that the next statement of the same session puts in must get there.
+            my $go_on = 'RESET vectorq.fault; INSERT INTO t (v) VALUES (rv(16, 1)); INSERT INTO w (v) VALUES (rv(3000, 1));';
+            my ($out, $err) = run_sql("$settings $before SET vectorq.fault = '$fault';\n$statement\n" . ($crash ? '' : "$go_on $after $verify"));
+            my $met = $crash ? $err =~ /server closed the connection|connection to server was lost/ : $err =~ /ERROR:  fault point "\Q$name\E"/;
+            if ($crash && $met)
+            {
+                wait_for_server();
+                ($out, $err) = run_sql("$settings $after $verify");
+            }
+            $err =~ s/^.*ERROR:  fault point "\Q$name\E"\n//mg;
+            push @bad, "$fault: $out$err" if $out ne '' || $err ne '';
+            # What an earlier trial left behind may have room enough that this one passes the point less often.
+            if (!$met)
+            {
+                $missed++;
+                push @trials, "$name:1:error" if $fault !~ /:1:/;
+                next;
+            }
+            $crash ? $crashes++ : $struck++;
+            $struck{$name}++;
+            last if @bad > 5;
+        }
+    }
+    is(join("\n", @bad), '', sprintf '%s: sound after faults at its %d points', $what, scalar keys %hits);
+}
+my @known = sort keys %names;
+note(sprintf '%d points, %d errors, %d crashes, %d not met, %.0f s', scalar @known, $struck, $crashes, $missed, time - $start);
+is(join(' ', grep { !$struck{$_} } @known), '', 'a fault struck at every point');
+my %in_source = map { $_ => 1 } split ' ', $ENV{VQ_FAULT_NAMES} // '';
+is(join(' ', grep { !$names{$_} } sort keys %in_source), '', 'every point in the sources was passed');
+my $log = slurp_file($node->logfile);
+unlike($log, qr/PANIC|terminated by signal (?!3\b|6: Quit)|WARNING:  (?:buffer refcount leak|.*leak)/, 'no leak, no signal, no PANIC in the log');
+
+$node->stop;
+done_testing();

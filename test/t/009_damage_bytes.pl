@@ -1,0 +1,117 @@
+# Bytes of every page kind changed at random, many times over: the page is changed in the buffers by a function of the
+# module with fault points, so a trial costs milliseconds and no restart. Each query and each check gives, in
+# bounded time, rows of the table or an error of class XX with a hint; where a query gives a row twice or
+# not at all, the check tells why unless the changed bytes are a row's code. VQ_TRIALS: how many (default 1000; make damage-long: 10,000). VQ_SEED repeats a run.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+plan skip_all => 'needs the module with fault points: make fault-tree' unless $ENV{VQ_FAULT_INSTALL};
+my $trials = $ENV{VQ_TRIALS} || 1000;
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("$trials trials, VQ_SEED=$seed");
+my $node = PostgreSQL::Test::Cluster->new('bytes', install_path => $ENV{VQ_FAULT_INSTALL});
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nrestart_after_crash = off\nshared_buffers = 64MB\nlog_statement = none\n"
+    . "client_min_messages = warning\n");
+$node->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE FUNCTION poke(index regclass, block int, at int, bytes bytea) RETURNS bytea LANGUAGE c AS '$libdir/vectorq', 'vectorq_fault_poke';
+    CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    CREATE TABLE t (id int PRIMARY KEY, v vector(32));
+    CREATE TABLE w (id int PRIMARY KEY, v vector(2500));
+    INSERT INTO t SELECT i, rv(32, i) FROM generate_series(1, 500) i;
+    INSERT INTO w SELECT i, rv(2500, i) FROM generate_series(1, 60) i;
+    CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 6);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 6, quantizer = sq8);
+    CREATE INDEX t_pq4 ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 8, transform = 'rr');
+    CREATE INDEX t_pq8 ON t USING ivf ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 6, quantizer = pq, subvectors = 8);
+    CREATE INDEX t_ah ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 6, replicas = soar);
+    CREATE INDEX w_v ON w USING ivf (v);
+    INSERT INTO t SELECT i, rv(32, i) FROM generate_series(501, 600) i;  -- segments added by inserts
+    INSERT INTO w SELECT i, rv(2500, i) FROM generate_series(61, 70) i;
+    VACUUM ANALYZE t;
+    VACUUM ANALYZE w;
+    CREATE TABLE trials (index text, what text, state text, hint bool, message text, rows int, different int);
+    -- The page is restored whatever happens; a statement_timeout or a crash is not caught, and ends the test.
+    CREATE FUNCTION attempt(index text, what text, sql text) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE n int; d int; s text; m text; h text;
+    BEGIN
+        BEGIN
+            EXECUTE sql INTO n, d;
+            INSERT INTO trials VALUES (index, what, '', true, '', n, d);
+        EXCEPTION WHEN OTHERS THEN
+            GET STACKED DIAGNOSTICS s = RETURNED_SQLSTATE, m = MESSAGE_TEXT, h = PG_EXCEPTION_HINT;
+            INSERT INTO trials VALUES (index, what, s, h <> '', m);
+        END;
+    END $$;
+    CREATE FUNCTION trial(n int, index text, block int, at int, bytes bytea, query text) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE old bytea; what text := format('%s:%s:%s:%s', n, block, at, bytes);
+    BEGIN
+        old := poke(index::regclass, block, at, bytes);
+        PERFORM attempt(index, what || ' scan', query);
+        PERFORM attempt(index, what || ' check', format('SELECT count(*), 0 FROM vectorq_check(%L)', index));
+        PERFORM attempt(index, what || ' info', format('SELECT 1, 1 FROM vectorq_index_info(%L)', index));
+        PERFORM poke(index::regclass, block, at, old);
+    END $$;
+    CHECKPOINT;
+});
+my %query = (
+    t_flat => 'FROM t ORDER BY v <-> array_fill(0.5, ARRAY[32])::vector(32)', t_sq8 => 'FROM t ORDER BY v <=> array_fill(0.5, ARRAY[32])::vector(32)',
+    t_pq4 => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[32])::vector(32)', t_pq8 => 'FROM t ORDER BY v::halfvec(32) <=> array_fill(0.5, ARRAY[32])::halfvec(32)',
+    t_ah => 'FROM t ORDER BY v::halfvec(32) <-> array_fill(0.5, ARRAY[32])::halfvec(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
+my @names = sort keys %query;
+my %pages = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_size('$_') / 8192") } @names;
+my $settings = "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET statement_timeout = '20s';\n";
+for my $name (@names)
+{
+    like($node->safe_psql('postgres', "$settings EXPLAIN SELECT id $query{$name} LIMIT 100000"), qr/Index Scan using $name /, "$name is what is scanned");
+}
+
+sub random_bytes { my ($n) = @_; return join '', map { sprintf '%02x', int rand 256 } 1 .. $n; }
+# Where things lie: the first and the last bytes of a page more often than the middle. Not the eight of the LSN, which are
+# the server's.
+sub random_place
+{
+    my $r = rand;
+    return 24 + int rand 48 if $r < 0.35;
+    return 8192 - 16 + int rand 16 if $r < 0.5;
+    return 8 + int rand 16 if $r < 0.55;
+    return 24 + int rand 8160;
+}
+my $sql = $settings;
+for my $i (1 .. $trials)
+{
+    my $name = $names[ $i % @names ];
+    my $block = rand() < 0.2 ? 0 : int rand $pages{$name};
+    my $at = random_place();
+    my $n = (1, 1, 1, 2, 4, 8, 64)[ int rand 7 ];
+    $n = 8192 - $at if $n > 8192 - $at;
+    my $bytes = rand() < 0.2 ? 'ff' x $n : rand() < 0.2 ? '00' x $n : random_bytes($n);
+    $sql .= "SELECT trial($i, '$name', $block, $at, '\\x$bytes', 'SELECT count(*), count(DISTINCT id) FROM (SELECT id $query{$name} LIMIT 100000) s');\n";
+}
+my ($out, $err) = ('', '');
+my $start = time;
+IPC::Run::run([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', '-' ], '<', \$sql, '>', \$out, '2>', \$err);
+is($err, '', 'no crash, and no statement without an end');
+is($node->safe_psql('postgres', "SELECT count(*) FROM trials WHERE what ~ 'info'"), $trials, sprintf 'all trials were made, in %.0f s', time - $start);
+note($node->safe_psql('postgres', q{SELECT format('%s: %s answers, %s errors', split_part(what, ' ', 2), count(*) FILTER (WHERE state = ''), count(*) FILTER (WHERE state <> '')) FROM trials GROUP BY split_part(what, ' ', 2)}));
+is($node->safe_psql('postgres', q{SELECT index, what, state, message FROM trials WHERE state <> '' AND state !~ '^XX' LIMIT 10}), '', 'errors are of class XX');
+is($node->safe_psql('postgres', q{SELECT DISTINCT ON (split_part(what, ' ', 2), regexp_replace(message, '[0-9]+', '', 'g')) index, what, state, message FROM trials WHERE state <> '' AND NOT hint LIMIT 10}), '', 'and have a hint');
+is($node->safe_psql('postgres', q{
+    SELECT s.index, s.what, s.rows, s.different FROM trials s JOIN trials c ON c.index = s.index AND c.what = replace(s.what, 'scan', 'check')
+    WHERE s.what ~ 'scan' AND s.state = '' AND s.rows <> s.different AND c.state = '' AND c.rows = 0 LIMIT 10}), '', 'a row given twice is a problem that the check reports');
+note('rows lost without a word of the check (their codes have become infinite): ' . $node->safe_psql('postgres', q{
+    SELECT coalesce(sum(CASE WHEN s.index = 'w_v' THEN 70 ELSE 600 END - s.different), 0) || ' in ' || count(*) || ' trials, ' || coalesce(string_agg(s.index || ' ' || s.what, ', '), '')
+    FROM trials s JOIN trials c ON c.index = s.index AND c.what = replace(s.what, 'scan', 'check')
+    WHERE s.what ~ 'scan' AND s.state = '' AND s.different < CASE WHEN s.index = 'w_v' THEN 70 ELSE 600 END AND c.state = '' AND c.rows = 0}));
+cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM trials WHERE state <> ''"), '>', $trials / 20, 'damage is noticed');
+is($node->safe_psql('postgres', join ' ', map { "SELECT * FROM vectorq_check('$_');" } @names), '', 'restored pages are sound');
+unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal|leak/, 'nothing in the log');
+$node->stop;
+done_testing();
