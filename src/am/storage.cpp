@@ -169,10 +169,12 @@ PostingGeometry meta_geometry(const MetaPage* meta) {
     return codec_geometry(&codec, static_cast<Reorder>(meta->reorder));
 }
 
+// Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less
+// of the rounding in it than the product has.
 Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
     Codec codec;
     memset(&codec, 0, sizeof(codec));
-    codec.metric = metric;
+    codec.metric = metric == Metric::kCosine && reorder != Reorder::kF32 ? Metric::kL2 : metric;
     codec.kind = reorder == Reorder::kSq8 ? CodeKind::kSq8 : reorder == Reorder::kF16 ? CodeKind::kF16 : CodeKind::kF32;
     codec.dims = dims;
     return codec;
