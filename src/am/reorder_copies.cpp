@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
+#include "core/simd/row_distance.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -20,7 +20,7 @@ struct RecordReader {
     ScanState* state;
     const VectorCopies* copies;
     ListTable table;
-    BlockFn kernel;
+    RowFn kernel;
     Buffer buffer;
     BlockNumber block;
 };
@@ -51,16 +51,12 @@ static void check_place(RecordReader* r, const Candidate* candidate) {
     report_corruption(r->index, 0, "a row's record lies outside the index");
 }
 
-static float piece_sum(const RecordReader* r, uint32 from, const char* piece, uint32 elements) {
-    const Codec* codec = &r->copies->codec;
-    const float* query = r->table.table + from;
-    if (codec->kind == CodeKind::kF32) {
-        const float* x = reinterpret_cast<const float*>(piece);
-        return codec->metric == Metric::kL2 ? L2SquaredF32(query, x, elements) : DotF32(query, x, elements);
-    }
-    float sum = 0;
-    r->kernel(query, piece, 0, 1, elements, &sum);
-    return sum;
+// Rows lie apart: one at a time.
+static RowFn record_kernel(const Codec* codec) {
+    const bool l2 = codec->metric == Metric::kL2;
+    if (codec->kind == CodeKind::kSq8) return GetRowKernel(BlockKernel::kDotU8);
+    if (codec->kind == CodeKind::kF16) return GetRowKernel(l2 ? BlockKernel::kL2F16 : BlockKernel::kDotF16);
+    return GetRowKernel(l2 ? BlockKernel::kL2F32 : BlockKernel::kDotF32);
 }
 
 // False if the record is another row's by now.
@@ -79,7 +75,7 @@ static bool read_distance(RecordReader* r, const Candidate* candidate, float* di
             at = 0;
         }
         const uint32 length = std::min(g->vector_bytes - done, g->payload - at);
-        sum += piece_sum(r, done / element, payload + at, length / element);
+        sum += r->kernel(r->table.table + done / element, payload + at, length / element);
         done += length;
         at += length;
     }
@@ -119,7 +115,7 @@ static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
         state->copy_table = static_cast<float*>(
             MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->copies->codec)));
     r->table = PrepareListTable(r->copies->codec, state->query, r->copies->centroid, state->copy_table, true);
-    r->kernel = CodecKernel(r->copies->codec);
+    r->kernel = record_kernel(&r->copies->codec);
     r->buffer = InvalidBuffer;
 }
 
