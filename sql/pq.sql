@@ -102,12 +102,12 @@ END $$;
 -- the recipes: every FAISS factory string of the README is one CREATE INDEX
 \set VERBOSITY default
 SELECT f AS factory, r.* FROM unnest(ARRAY['IVF64,Flat', 'PCA16,Flat', 'PCAW16,Flat', 'PCAR16,IVF16,Flat', 'PCAWR16,IVF16,Flat', 'PQ8', 'OPQ8,PQ8', 'OPQ8_16,IVF16,PQ8',
-    'IVF16,PQ8', 'IVF16,PQ8x4fs', 'IVF16,PQ12x4fs,RFlat', 'IVF16,PQ8x5', 'IVF16,SQ8', 'IVF16,SQfp16', 'SQ8', 'RR,IVF16,SQ8,Refine(Flat)']) WITH ORDINALITY AS u (f, n), vectorq_from_factory(f) AS r ORDER BY n;
+    'IVF16,PQ8', 'IVF16,PQ8x4fs', 'IVF16,PQ12x4fs,RFlat', 'IVF16,PQ8x5', 'IVF16,SQ8', 'IVF16,SQfp16', 'SQ8', 'RR,IVF16,SQ8,Refine(Flat)', 'IVF16,PQ8x4fs,RSQ8', 'PQ8,Refine(SQ8)', 'OPQ8,IVF16,PQ8,Refine(SQfp16)']) WITH ORDINALITY AS u (f, n), vectorq_from_factory(f) AS r ORDER BY n;
 DO $$
 DECLARE f text; r record; n bigint;
 BEGIN
     FOREACH f IN ARRAY ARRAY['IVF64,Flat', 'PCA16,Flat', 'PCAW16,Flat', 'PCAR16,IVF16,Flat', 'PCAWR16,IVF16,Flat', 'PQ8', 'OPQ8,PQ8', 'OPQ8_16,IVF16,PQ8',
-        'IVF16,PQ8', 'IVF16,PQ8x4fs', 'IVF16,PQ12x4fs,RFlat', 'IVF16,PQ8x5', 'IVF16,SQ8', 'IVF16,SQfp16', 'SQ8', 'RR,IVF16,SQ8,Refine(Flat)'] LOOP
+        'IVF16,PQ8', 'IVF16,PQ8x4fs', 'IVF16,PQ12x4fs,RFlat', 'IVF16,PQ8x5', 'IVF16,SQ8', 'IVF16,SQfp16', 'SQ8', 'RR,IVF16,SQ8,Refine(Flat)', 'IVF16,PQ8x4fs,RSQ8', 'PQ8,Refine(SQ8)', 'OPQ8,IVF16,PQ8,Refine(SQfp16)'] LOOP
         SELECT * INTO r FROM vectorq_from_factory(f);
         EXECUTE format('CREATE INDEX p_i ON p USING %s (v) WITH (%s)', r.access_method, r.options);
         SELECT count(DISTINCT id) INTO n FROM (SELECT id FROM p ORDER BY v <-> (SELECT v FROM p WHERE id = 1) LIMIT 100000) s;
@@ -120,7 +120,7 @@ SELECT vectorq_from_factory('HNSW32');
 SELECT vectorq_from_factory('IVF100');
 SELECT vectorq_from_factory('IVF,PQ8');
 SELECT vectorq_from_factory('PQ8x9');
-SELECT vectorq_from_factory('IVF10,PQ8x4,RSQ8');
+SELECT vectorq_from_factory('IVF10,PQ8x4,RPQ8');
 SELECT vectorq_from_factory('');
 -- refused
 CREATE INDEX ON p USING pq (v) WITH (lists = 5);

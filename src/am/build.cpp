@@ -67,6 +67,12 @@ static void choose_codec(Build* b) {
     b->reorder = o->reorder != kReorderAuto ? static_cast<Reorder>(o->reorder) : exact ? Reorder::kOff : Reorder::kHeap;
 }
 
+// True if no copy could be more exact than the codes.
+static bool lists_keep_rows(const Build* b) {
+    return b->transform_kind == TransformKind::kNone &&
+           (b->codec.kind == CodeKind::kF32 || (b->codec.kind == CodeKind::kF16 && b->opclass->element == ElementType::kF16));
+}
+
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const bool dot = b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
@@ -80,7 +86,10 @@ static void check_options(const Build* b) {
                "Choose at most one part for each dimension.");
     if (dot && b->transform_kind == TransformKind::kCenter)
         refuse("transform = center changes inner products", "Use it with L2 distance, or leave it away.");
-    if (codec_geometry(&b->codec).capacity == 0)
+    if (IsCopy(b->reorder) && lists_keep_rows(b))
+        refuse("copies for reordering beside lists that keep the rows as they are",
+               "Leave reorder away, or choose a quantizer.");
+    if (codec_geometry(&b->codec, b->reorder).capacity == 0)
         refuse(psprintf("product codes of %u parts do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 

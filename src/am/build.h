@@ -36,6 +36,10 @@ struct BuildObjects {
     AlignedArray<uint32_t> block_list;  // (copies, block_rows)
     AlignedArray<uint8_t> payload;      // (copies, block_rows, payload_bytes)
     AlignedArray<uint8_t> row_fits; // (block_rows)
+    AlignedArray<float> copy_params;    // sq8 copies: offset (dims), scale (dims)
+    AlignedArray<float> zeros;          // likewise: (dims)
+    AlignedArray<uint8_t> records;      // (block_rows, record_payload_bytes); empty without copies
+    AlignedArray<uint8_t> copy_fits;    // (block_rows)
     StopToken stop;
     BuildObjects();
     ~BuildObjects() {
@@ -65,9 +69,10 @@ struct Build {
     Reorder reorder;
     uint32 copies;  // lists that hold each row
     PostingGeometry geometry;
+    VectorCopies copies_of_rows;  // if IsCopy(reorder)
     // — changed while rows are assigned —
     Size block_rows, block_fill;
-    Size payload_bytes;
+    Size payload_bytes, record_payload_bytes;
     Tuplesortstate* sort;
     TupleTableSlot* slot;
     int64 indexed_rows;
@@ -78,6 +83,11 @@ void build_sample(Build* b);  // fills objects->sample
 void build_train(Build* b);   // lists, centroids, quantizer, codec, geometry
 void build_assign(Build* b);  // heap scan into the sort
 void build_write(Build* b);   // the index's pages
+
+// A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
+void begin_row_sort(Build* b, int columns, Size bytes);
+// Writes the records from the sort of rows with copies, and puts a new sort of posting rows in its place.
+void build_records(Build* b, ForkNumber fork, MetaPage* meta);
 
 // The meta page of an index with these properties; regions are filled in by the writer.
 void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opclass, int dims);

@@ -98,8 +98,21 @@ static void train_lists(Build* b, KMeansOptions* options) {
     std::fill_n(o->centroids.data(), b->codec.dims, 0.0f);
 }
 
+// The range of each dimension of the rows themselves: copies are neither transformed nor residuals.
+static void train_copies(Build* b) {
+    BuildObjects* o = b->objects;
+    const size_t dims = static_cast<size_t>(b->dims);
+    const Sq8Params params = TrainSq8(o->sample);
+    o->copy_params.Resize(2 * dims);
+    std::copy_n(params.offset.data(), dims, o->copy_params.data());
+    std::copy_n(params.scale.data(), dims, o->copy_params.data() + dims);
+    o->zeros.Resize(dims);
+    o->zeros.Fill(0.0f);
+}
+
 static void train(Build* b) {
     BuildObjects* o = b->objects;
+    if (b->reorder == Reorder::kSq8) train_copies(b);
     if (b->transform_kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
@@ -160,7 +173,13 @@ void build_train(Build* b) {
     }
     if (b->objects->replicas == nullptr) b->copies = 1;
     if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
-    b->geometry = codec_geometry(&b->codec);
+    b->geometry = codec_geometry(&b->codec, b->reorder);
+    if (IsCopy(b->reorder)) {
+        b->copies_of_rows.codec = copy_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
+        b->copies_of_rows.geometry = copy_geometry(&b->copies_of_rows.codec);
+        if (b->reorder == Reorder::kSq8)
+            attach_copy_params(&b->copies_of_rows, b->objects->copy_params.data(), b->objects->zeros.data());
+    }
     if (b->geometry.capacity == 0) elog(ERROR, "no page geometry for %d dimensions", b->dims);
 }
 

@@ -1,4 +1,4 @@
-// Writing: meta page, regions, then the lists one after another, each a run of consecutive pages,
+// Writing: meta page, regions, records if there are any, then the lists one after another, each a run of consecutive pages,
 // then the directory. Nobody sees the pages before the index exists, so they are logged once at the end.
 #include <algorithm>
 
@@ -60,6 +60,8 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
     meta->quantizer = append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(),
                                     sizeof(float) * o->quantizer.size());
+    meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->copy_params.data(),
+                                         sizeof(float) * o->copy_params.size());
     meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
                                            sizeof(float) * o->transform.size());
     pfree(compact);
@@ -67,6 +69,7 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
     COMP_CRC32C(crc, o->transform.data(), sizeof(float) * o->transform.size());
+    COMP_CRC32C(crc, o->copy_params.data(), sizeof(float) * o->copy_params.size());
     COMP_CRC32C(crc, o->quantizer.data(), sizeof(float) * o->quantizer.size());
     FIN_CRC32C(crc);
     meta->content_crc = crc;
@@ -114,6 +117,7 @@ static void write_index(Build* b, ForkNumber fork) {
     DirectoryEntry* directory =
         static_cast<DirectoryEntry*>(MemoryContextAllocHuge(b->context, sizeof(DirectoryEntry) * b->lists));
     PostingBuilder w;
+    if (b->sort != NULL && IsCopy(b->reorder)) build_records(b, fork, &meta);
     posting_builder_begin(&w, b->index, fork, &b->geometry, directory, b->lists);
     meta.postings_start = w.next_block;
     if (b->sort != NULL) write_rows(b, &w);
@@ -139,7 +143,7 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     b.codec.metric = opclass->metric;
     b.codec.kind = opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
     b.codec.dims = static_cast<uint32_t>(dims);
-    b.geometry = codec_geometry(&b.codec);
+    b.geometry = codec_geometry(&b.codec, b.reorder);
     b.objects = make_owned<BuildObjects>(b.context);
     core_call([&] {
         b.objects->centroids = Matrix(1, dims);

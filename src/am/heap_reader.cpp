@@ -82,8 +82,11 @@ static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* r
 
 // ---- an ordinary heap
 
+static BlockNumber block_of(uint64 tid) { return static_cast<BlockNumber>(tid >> 32); }
+static OffsetNumber offset_of(uint64 tid) { return static_cast<OffsetNumber>(tid >> 16 & 0xFFFF); }
+
 static Buffer* recent_buffer(IndexCache* cache, uint64 tid) {
-    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
+    const BlockNumber block = block_of(tid);
     return block < cache->heap_recent_blocks ? &cache->heap_recent[block] : NULL;
 }
 
@@ -98,12 +101,12 @@ static void prefetch_header(IndexCache* cache, uint64 tid) {
     if (page == NULL) return;
     __builtin_prefetch(GetBufferDescriptor(*recent_buffer(cache, tid) - 1));
     __builtin_prefetch(page);
-    __builtin_prefetch(page + SizeOfPageHeaderData + sizeof(ItemIdData) * ((tid & 0xFFFF) - 1) % BLCKSZ);
+    __builtin_prefetch(page + SizeOfPageHeaderData + sizeof(ItemIdData) * (offset_of(tid) - 1) % BLCKSZ);
 }
 
 static void prefetch_row(IndexCache* cache, uint64 tid, uint32 bytes) {
     const char* page = recent_page(cache, tid);
-    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+    const OffsetNumber offset = offset_of(tid);
     if (page == NULL || offset < 1 || offset > MaxHeapTuplesPerPage) return;
     ItemIdData item;
     memcpy(&item, page + SizeOfPageHeaderData + sizeof(ItemIdData) * (offset - 1), sizeof(item));
@@ -114,7 +117,7 @@ static void prefetch_row(IndexCache* cache, uint64 tid, uint32 bytes) {
 
 static Buffer pin_heap_block(IndexScanDesc scan, IndexCache* cache, uint64 tid) {
     Relation heap = scan->heapRelation;
-    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
+    const BlockNumber block = block_of(tid);
     Buffer* recent = recent_buffer(cache, tid);
     // As in read_posting(): each eighth read takes the ordinary way, which counts as use of the page.
     if (recent != NULL && *recent != InvalidBuffer && (cache->recent_turn++ & 7) != 0 &&

@@ -88,6 +88,21 @@ void attach_quantizer(Codec* codec, const float* quantizer) {
     }
 }
 
+void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros) {
+    copies->centroid = params;
+    copies->codec.sq8_offset = zeros;
+    copies->codec.sq8_scale = params + copies->codec.dims;
+}
+
+static void load_copies(Relation index, IndexCache* entry, MemoryContext context) {
+    const MetaPage* meta = &entry->meta;
+    entry->copies.codec = copy_codec(entry->codec.metric, static_cast<Reorder>(meta->reorder), meta->dims);
+    entry->copies.geometry = meta_reorder_geometry(meta);
+    if (meta->reorder_params.bytes == 0) return;
+    attach_copy_params(&entry->copies, load_floats(index, &meta->reorder_params, PageKind::kReorderParams, context),
+                       static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
+}
+
 static const float* load_eta_origin(Relation index, const IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
     const float* centroids =
@@ -100,7 +115,7 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
 
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const bool keep_exact = meta->centroids.bytes <= kMaxExactBytes;
-    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + meta->transform_matrix.bytes + (keep_exact ? meta->centroids.bytes : 0);
+    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes + (keep_exact ? meta->centroids.bytes : 0);
     make_room(bytes);
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context =
@@ -119,6 +134,8 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
+    if (HasRecords(*meta)) load_copies(index, entry, context);
+    entry->record_target = InvalidBlockNumber;
     if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
@@ -176,20 +193,19 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // The look-up in the buffer table was a fifth of a flat query, an eighth of an sq8 one. A remembered buffer
 // is checked by the server to still hold the block. That way of pinning does not count as use of the
 // page, so each eighth read takes the ordinary way: hot pages stay hot for the clock sweep.
-Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part) {
-    const uint32 owner = part > 0 ? list : 0;
-    if (block >= cache->recent_blocks) return read_page(index, block, PageKind::kPosting, owner, part, BUFFER_LOCK_SHARE);
+static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
+    if (block >= cache->recent_blocks) return read_page(index, block, kind, owner, part, BUFFER_LOCK_SHARE);
     Buffer buffer = cache->recent[block];
     if (buffer == InvalidBuffer || (cache->recent_turn++ & 7) == 0 ||
         !ReadRecentBuffer(index->rd_node, MAIN_FORKNUM, block, buffer)) {
-        buffer = read_page(index, block, PageKind::kPosting, owner, part, BUFFER_LOCK_SHARE);
+        buffer = read_page(index, block, kind, owner, part, BUFFER_LOCK_SHARE);
         cache->recent[block] = buffer;
         return buffer;
     }
     pgstat_count_buffer_read(index);
     pgstat_count_buffer_hit(index);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const char* problem = page_problem(BufferGetPage(buffer), PageKind::kPosting, owner, part);
+    const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {
         UnlockReleaseBuffer(buffer);
         report_corruption(index, block, problem);
@@ -214,6 +230,14 @@ void index_cache_track_heap(IndexCache* cache, Relation heap) {
         MemoryContextAllocExtended(cache->context, sizeof(Buffer) * std::max<Size>(blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     cache->heap_recent_blocks = blocks;
     cache->bytes += sizeof(Buffer) * blocks;
+}
+
+Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part) {
+    return read_recent(index, cache, block, PageKind::kPosting, part > 0 ? list : 0, part);
+}
+
+Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, uint16 part) {
+    return read_recent(index, cache, block, PageKind::kReorder, 0, part);
 }
 
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer) {

@@ -9,6 +9,18 @@
 
 namespace vectorq {
 
+// Copies of the vectors for reordering: how they are coded, and where within an extent they lie.
+struct VectorCopies {
+    Codec codec;             // sq8: its offset is in `centroid`, so that norms stay small beside distances
+    const float* centroid;   // (dims) sq8 only, else NULL
+    ReorderGeometry geometry;
+};
+
+// Where EncodeRows puts copies into records that follow each other by `stride`.
+inline RowSink RecordSink(const ReorderGeometry& g, void* records, Size stride, uint8* fits) {
+    return {static_cast<uint8*>(records), stride, g.vector_at, kRecordScalarAt, fits};
+}
+
 struct IndexCache {
     // — set when loaded, then constant —
     Oid index_oid;
@@ -18,6 +30,7 @@ struct IndexCache {
     MetaPage meta;  // rows may be out of date
     PostingGeometry geometry;
     Codec codec;
+    VectorCopies copies;  // if HasRecords(meta)
     const uint8* compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
     const float* transform;  // (code_dims, dims) and then its offset (code_dims); NULL without one
@@ -34,6 +47,8 @@ struct IndexCache {
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
     RelFileNode heap_node;
+    // — changed by inserts —
+    BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
@@ -51,6 +66,8 @@ void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* e
 
 // Remembers from now on which buffers held the table's blocks. A table that was rewritten is found out here.
 void index_cache_track_heap(IndexCache* cache, Relation heap);
+// The same for a page of records.
+Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, uint16 part);
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
@@ -85,6 +102,9 @@ uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, u
 
 // Points the codec at its quantizer's numbers, as the quantizer region has them.
 void attach_quantizer(Codec* codec, const float* quantizer);
+
+// The same for sq8 copies: offset (dims) and scale (dims) as trained, and zeros (dims).
+void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
 
 // The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
 uint32 effective_nprobe(const MetaPage* meta);

@@ -3,6 +3,7 @@
 #include "am/index_cache.h"
 #include "am/opclass.h"
 #include "am/posting_writer.h"
+#include "am/record_writer.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -12,7 +13,7 @@ namespace {
 // Kept over the rows of one statement in ii_AmCache.
 struct InsertState {
     const OpclassInfo* opclass;
-    const IndexCache* cache;
+    IndexCache* cache;
     MemoryContext scratch;  // reset after each row
 };
 }  // namespace
@@ -31,12 +32,25 @@ void report_unfit_row(Relation index) {
     ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
                     errmsg("vector has a value that half precision cannot hold, for index \"%s\"",
                            RelationGetRelationName(index)),
-                    errhint("Build the index with quantizer = flat or sq8.")));
+                    errhint("Build the index with another quantizer or reorder than f16.")));
     pg_unreachable();
 }
 
+// The row's copy for reordering, in an index that has them.
+static char* encode_record(Relation index, const IndexCache* cache, const float* row, ItemPointer heap_tid) {
+    const VectorCopies* copies = &cache->copies;
+    if (!HasRecords(cache->meta)) return NULL;
+    char* record = static_cast<char*>(palloc(copies->geometry.record_bytes));
+    begin_record(&copies->geometry, heap_tid, record);
+    uint8 fits = 1;
+    float scratch;
+    EncodeRows(copies->codec, row, 1, copies->centroid, NULL, RecordSink(copies->geometry, record, 0, &fits), &scratch);
+    if (!fits) report_unfit_row(index);
+    return record;
+}
+
 static void insert_row(Relation index, const InsertState* state, Datum value, ItemPointer heap_tid) {
-    const IndexCache* cache = state->cache;
+    IndexCache* cache = state->cache;
     const uint32 dims = cache->meta.dims;
     float* row = static_cast<float*>(palloc(sizeof(float) * dims));
     if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
@@ -58,14 +72,18 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, copies), MCXT_ALLOC_HUGE));
     uint8* codes = static_cast<uint8*>(palloc(stride * copies));
     uint8 fits[2] = {1, 1};
+    char* record = encode_record(index, cache, row, heap_tid);
+    ItemPointerData record_place;
     const RowSink sink = {codes, stride, 0, code_bytes, fits};
     EncodeRows(cache->codec, rows, copies, centroids, own_centroid, sink, scratch);
     for (uint32 copy = 0; copy < copies; copy++) {
         float scalar = 0;
         if (!fits[copy]) report_unfit_row(index);
         memcpy(&scalar, codes + copy * stride + code_bytes, sizeof(scalar));
+        // The record first, so that every posting entry has one; both entries of a row have the same.
+        if (record != NULL && copy == 0) record_place = record_append(index, cache, record);
         VQ_FAULT("insert.append");
-        posting_append(index, cache, lists[copy], heap_tid, codes + copy * stride, scalar);
+        posting_append(index, cache, lists[copy], heap_tid, record != NULL ? &record_place : NULL, codes + copy * stride, scalar);
     }
 }
 

@@ -57,6 +57,7 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     for (uint32 slot = 0; slot < rows; slot++) {
         const char* row = w->staged + slot * w->row_bytes;
         memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
+        if (g->pointer_bytes > 0) memcpy(segment + layout.pointers_offset + slot * kPointerBytes, row + kRowPointerAt, kPointerBytes);
         if (g->scalar_bytes > 0) memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
         put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
     }

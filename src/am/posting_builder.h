@@ -23,8 +23,8 @@ struct PostingBuilder {
     BlockNumber next_block;     // where it will lie
 };
 
-// A row: tid (6 bytes, 2 unused), scalar (4), code.
-inline constexpr Size kRowTidAt = 0, kRowScalarAt = 8, kRowCodeAt = 12;
+// A row: tid (6 bytes), pointer to its record (6, unused without records), scalar (4), code.
+inline constexpr Size kRowTidAt = 0, kRowPointerAt = 6, kRowScalarAt = 12, kRowCodeAt = 16;
 
 // `directory` (lists) is filled in; memory comes from the current context.
 void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,

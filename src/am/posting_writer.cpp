@@ -13,6 +13,7 @@ namespace {
 // A row on its way into a segment.
 struct Row {
     ItemPointer tid;
+    ItemPointer record;  // NULL without records
     const uint8* code;
     float scalar;
 };
@@ -43,6 +44,7 @@ static void put_row_on_first_page(const PostingGeometry* g, char* segment, uint3
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
     put_code_part(g, &layout, segment, 0, slot, row->code);
     segment_tids(segment)[slot] = *row->tid;
+    if (g->pointer_bytes > 0) segment_pointers(g, &layout, segment)[slot] = *row->record;
     if (g->scalar_bytes > 0) reinterpret_cast<float*>(segment + layout.scalars_offset)[slot] = row->scalar;
     if (slot == header->count)
         header->count++;
@@ -284,9 +286,9 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
     }
 }
 
-void posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, const uint8* code,
-                    float scalar) {
-    const Row row = {heap_tid, code, scalar};
+void posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
+                    const uint8* code, float scalar) {
+    const Row row = {heap_tid, record, code, scalar};
     DirectoryEntry entry;
     read_directory(index, &cache->meta, list, &entry);
     if (entry.head == kInvalidBlock) {

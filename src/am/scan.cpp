@@ -12,6 +12,7 @@
 
 #include "am/am.h"
 #include "am/reorder.h"
+#include "am/reorder_copies.h"
 #include "am/scan_state.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
@@ -81,6 +82,7 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
+    state->pointers = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
     state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
     if (cache->codec.kind == CodeKind::kPq4) {
         state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
@@ -118,7 +120,7 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     if (x != state->code_query) memcpy(state->code_query, x, sizeof(float) * cache->meta.code_dims);
 }
 
-static bool reorders(const ScanState* state) { return state->reorder == Reorder::kHeap && !state->null_query; }
+static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
     const uint32 lists = state->cache->meta.lists;
@@ -144,7 +146,7 @@ static void drop_copies(ScanState* state) {
 static void note_met_rows(ScanState* state) {
     core_call([&] {
         for (size_t i = 0; i < state->count; i++)
-            state->met->Add(reorders(state) ? state->results[i].tid : state->collector->Take(i).tid, 0);
+            state->met->Add(RowOf(reorders(state) ? state->results[i] : state->collector->Take(i)), 0);
     });
 }
 
@@ -177,7 +179,10 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     if (state->met != NULL) drop_copies(state);
     state->stats.rows_collected += state->count;
     if (reorder) {
-        reorder_from_heap(scan, state);
+        if (IsCopy(state->reorder))
+            reorder_from_copies(scan->indexRelation, state);
+        else
+            reorder_from_heap(scan, state);
         if (strict) drop_nearer_than_last(state);
     }
     last_scan_stats = state->stats;

@@ -43,9 +43,20 @@ static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, S
     report_corruption(index, at.block, problem != NULL ? problem : "segment of another list");
 }
 
-// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector.
+// Offers a row to the collector, with the place of its record where there are records.
+static void push_row(ScanState* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
+    if (unlikely(!ItemPointerIsValid(tid))) return;
+    if (pointer == NULL)
+        state->collector->Push(distance, pack_tid(tid));
+    else
+        state->collector->Push(distance, pack_tid(tid, ItemPointerGetOffsetNumberNoCheck(pointer)),
+                               ItemPointerGetBlockNumberNoCheck(pointer));
+}
+
+// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
+// NULL without records.
 static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
-                    const ItemPointerData* tids) {
+                    const ItemPointerData* tids, const ItemPointerData* pointers) {
     float* distances = state->distances;
     if (unlikely(state->null_query))
         memset(distances, 0, count * sizeof(float));
@@ -54,7 +65,7 @@ static void collect(ScanState* state, const ListScan* scan, uint32 count, const 
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        if (likely(ItemPointerIsValid(&tids[slot]))) state->collector->Push(distances[slot], pack_tid(&tids[slot]));
+        push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
     }
     state->stats.rows_scored += count;
 }
@@ -84,7 +95,7 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
 // 4-bit codes whose sums fit 16 bits: the threshold is compared with the sums, and only survivors become
 // distances.
 static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
-                                  const ItemPointerData* tids) {
+                                  const ItemPointerData* tids, const ItemPointerData* pointers) {
     const float base = scan->table.bias + scan->lut.bias;
     ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
     state->stats.rows_scored += count;
@@ -97,8 +108,8 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
     const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        if (likely(ItemPointerIsValid(&tids[slot])))
-            state->collector->Push(base + scan->lut.scale * static_cast<float>(state->sums[slot]), pack_tid(&tids[slot]));
+        push_row(state, base + scan->lut.scale * static_cast<float>(state->sums[slot]), &tids[slot],
+                 pointers == NULL ? NULL : &pointers[slot]);
     }
 }
 
@@ -121,12 +132,13 @@ static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* 
     const SegmentRef next = next_segment(header);
     prefetch_segment(state->cache, has_segment(next) ? next : scan->after);
     const ItemPointerData* tids = segment_tids(segment);
+    const ItemPointerData* pointers = segment_pointers(&state->cache->geometry, &layout, segment);
     if (state->sums != NULL && !state->null_query) {
-        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, tids);
+        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, tids, pointers);
     } else {
         memset(state->distances, 0, count * sizeof(float));
         if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
-        collect(state, scan, count, reinterpret_cast<const float*>(segment + layout.scalars_offset), tids);
+        collect(state, scan, count, reinterpret_cast<const float*>(segment + layout.scalars_offset), tids, pointers);
     }
     UnlockReleaseBuffer(buffer);
     state->stats.pages_read++;
@@ -189,6 +201,7 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
             end = layout.codes_offset + (blocks ? static_cast<uint64>(CodeBlocks(count)) * g->block_bytes
                                                 : static_cast<uint64>(count) * g->code_bytes);
             memcpy(state->tids, segment_tids(payload), count * kTidBytes);
+            memcpy(state->pointers, payload + layout.pointers_offset, count * g->pointer_bytes);
             memcpy(state->scalars, payload + layout.scalars_offset, count * g->scalar_bytes);
             next = next_segment(header);
             memset(state->distances, 0, count * sizeof(float));
@@ -205,7 +218,7 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
         if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
     if (blocks) finish_wide_sums(state, scan, count);
-    collect(state, scan, count, state->scalars, state->tids);
+    collect(state, scan, count, state->scalars, state->tids, g->pointer_bytes > 0 ? state->pointers : NULL);
     return next;
 }
 

@@ -40,6 +40,7 @@ struct ScanState {
     uint16* sums;        // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
     uint32* wide_sums;   // likewise
     void* heap_reader;   // reorder.cpp; NULL until used
+    float* copy_table;   // reorder_copies.cpp; NULL until used
     Reorder reorder;
     TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
     TidSet* found;       // of the present round, likewise
@@ -49,6 +50,7 @@ struct ScanState {
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
+    ItemPointerData* pointers;  // likewise
     float* scalars;      // likewise
     uint32 nprobe;
     BlockNumber index_blocks;
@@ -76,11 +78,14 @@ void scan_lists(Relation index, ScanState* state);
 // rebuild.
 void check_heap_block(IndexScanDesc scan, ScanState* state, uint64 tid);
 
-inline uint64 pack_tid(const ItemPointerData* tid) {
-    return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+// A candidate's tid: block (32 bits), offset (16), slot of the row's record (16). The record's block is its source.
+inline uint64 pack_tid(const ItemPointerData* tid, uint16 slot = 0) {
+    return static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 32 |
+           static_cast<uint64>(ItemPointerGetOffsetNumberNoCheck(tid)) << 16 | slot;
 }
 inline void unpack_tid(uint64 packed, ItemPointer tid) {
-    ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 16), static_cast<OffsetNumber>(packed & 0xFFFF));
+    ItemPointerSet(tid, static_cast<BlockNumber>(packed >> 32), static_cast<OffsetNumber>(packed >> 16 & 0xFFFF));
 }
+inline uint32 record_slot(uint64 packed) { return packed & 0xFFFF; }
 
 }  // namespace vectorq

@@ -91,13 +91,25 @@ static uint64 quantizer_bytes(const MetaPage* meta) {
     return 0;
 }
 
+// Records as built: whole extents between the regions and the postings.
+static const char* records_problem(const MetaPage* meta, BlockNumber blocks) {
+    const bool sq8 = meta->reorder == static_cast<uint8>(Reorder::kSq8);
+    if (!region_fits(&meta->reorder_params, sq8 ? 8ull * meta->dims : 0, blocks)) return "meta page points outside the index";
+    if (!HasRecords(*meta)) return meta->records_start == 0 && meta->records_blocks == 0 ? NULL : "records without reordering";
+    const ReorderGeometry g = meta_reorder_geometry(meta);
+    if (meta->records_start < 1 || meta->records_start > meta->postings_start ||
+        meta->records_blocks != meta->postings_start - meta->records_start || meta->records_blocks % g.pages != 0)
+        return "meta page points outside the index";
+    return NULL;
+}
+
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->magic != kMetaMagic) return "no vectorq meta page";
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || !(meta->eta >= 0) || meta->lists < 1)
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || meta->reorder >= kNumReorders || !(meta->eta >= 0) || meta->lists < 1)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
@@ -111,7 +123,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
         meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
         return "meta page points outside the index";
-    return NULL;
+    return records_problem(meta, blocks);
 }
 
 void read_meta(Relation index, MetaPage* meta) {
@@ -149,7 +161,7 @@ Codec meta_codec(const MetaPage* meta) {
     return codec;
 }
 
-PostingGeometry codec_geometry(const Codec* codec) {
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder) {
     PostingGeometry none;
     memset(&none, 0, sizeof(none));
     if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return none;
@@ -157,12 +169,52 @@ PostingGeometry codec_geometry(const Codec* codec) {
     const uint32 block_bytes = codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0;
     // Product codes row after row stay on one page: their table is not cut.
     return ChooseGeometry(BLCKSZ, code_bytes, CodeHasScalar(codec->kind, codec->metric), block_bytes,
-                          codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages);
+                          codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages, IsCopy(reorder));
 }
 
 PostingGeometry meta_geometry(const MetaPage* meta) {
     const Codec codec = meta_codec(meta);
-    return codec_geometry(&codec);
+    return codec_geometry(&codec, static_cast<Reorder>(meta->reorder));
+}
+
+// Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less
+// of the rounding in it than the product has.
+Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
+    Codec codec;
+    memset(&codec, 0, sizeof(codec));
+    codec.metric = metric == Metric::kCosine && reorder != Reorder::kF32 ? Metric::kL2 : metric;
+    codec.kind = reorder == Reorder::kSq8 ? CodeKind::kSq8 : reorder == Reorder::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    codec.dims = dims;
+    return codec;
+}
+
+ReorderGeometry copy_geometry(const Codec* codec) {
+    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)), CodeHasScalar(codec->kind, codec->metric));
+}
+
+ReorderGeometry meta_reorder_geometry(const MetaPage* meta) {
+    const Codec codec = copy_codec(static_cast<Metric>(meta->metric), static_cast<Reorder>(meta->reorder), meta->dims);
+    return copy_geometry(&codec);
+}
+
+// ---- records
+
+const char* extent_problem(const ReorderGeometry* g, Page page) {
+    const char* problem = page_problem(page, PageKind::kReorder, 0, 0);
+    if (problem != NULL) return problem;
+    const ReorderHeader* header = extent_header(page);
+    return header->count > g->capacity || header->free > header->count ? "more records than fit the page" : NULL;
+}
+
+uint32 slots_of_part(const ReorderGeometry* g, uint32 count, uint32 part, uint32* first) {
+    // Records begin before the page's end and after the one before ends.
+    const auto from = [&](uint64 page) {
+        const uint64 begin = page * g->payload;
+        if (begin <= sizeof(ReorderHeader)) return static_cast<uint64>(0);
+        return (begin - sizeof(ReorderHeader) + g->record_bytes - 1) / g->record_bytes;
+    };
+    *first = static_cast<uint32>(std::min<uint64>(from(part), count));
+    return static_cast<uint32>(std::min<uint64>(from(static_cast<uint64>(part) + 1), count));
 }
 
 // ---- segments

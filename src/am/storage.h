@@ -4,6 +4,7 @@
 #include "core/page/layout.h"
 #include "core/page/meta_page.h"
 #include "core/page/posting_page.h"
+#include "core/page/reorder_page.h"
 #include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
@@ -37,8 +38,12 @@ void seal_meta(MetaPage* meta);  // renews the crc
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
 // How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).
 Codec meta_codec(const MetaPage* meta);
-PostingGeometry codec_geometry(const Codec* codec);
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder);
 PostingGeometry meta_geometry(const MetaPage* meta);
+// The same for the copies of the vectors that reordering reads; only of an index that has them.
+Codec copy_codec(Metric metric, Reorder reorder, uint32 dims);
+ReorderGeometry copy_geometry(const Codec* codec);
+ReorderGeometry meta_reorder_geometry(const MetaPage* meta);
 
 // Where a segment of a list begins: its (first) page and the offset within its payload.
 struct SegmentRef {
@@ -56,6 +61,10 @@ inline SegmentRef next_segment(const SegmentHeader* header) { return {header->ne
 inline ItemPointerData* segment_tids(char* segment) {
     return reinterpret_cast<ItemPointerData*>(segment + sizeof(SegmentHeader));
 }
+// NULL without records.
+inline ItemPointerData* segment_pointers(const PostingGeometry* g, const SegmentLayout* layout, char* segment) {
+    return g->pointer_bytes > 0 ? reinterpret_cast<ItemPointerData*>(segment + layout->pointers_offset) : NULL;
+}
 // Why there can be no segment of this geometry at that offset of a posting page; NULL if there can.
 const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset);
 // The segments of a posting page, one after another:
@@ -65,6 +74,15 @@ inline uint32 segments_end(const PostingGeometry* g, Page page) { return g->page
 inline uint32 segment_after(const PostingGeometry* g, Page page, uint32 at) {
     return at + LayoutOf(*g, segment_header(page, at)->capacity).bytes;
 }
+// Why there can be no extent of records that begins on this page; NULL if there can.
+const char* extent_problem(const ReorderGeometry* g, Page page);
+inline ReorderHeader* extent_header(Page page) { return reinterpret_cast<ReorderHeader*>(page_payload(page)); }
+// The tid of a record, on the page of its extent where RecordPart says that it lies.
+inline ItemPointer record_tid(const ReorderGeometry* g, Page page, uint32 slot) {
+    return reinterpret_cast<ItemPointer>(page_payload(page) + RecordOffsetInPart(*g, slot) + kRecordTidAt);
+}
+// Slots [*first, return) of an extent with so many have their tids on page `part`.
+uint32 slots_of_part(const ReorderGeometry* g, uint32 count, uint32 part, uint32* first);
 // Pins and locks the (first) page of a list's segment and checks both.
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode);
 // More segments than this on a chain means that it runs in a circle.

@@ -4,6 +4,7 @@
 
 #include "am/am.h"
 #include "am/index_cache.h"
+#include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -15,17 +16,23 @@ struct VacuumState {
     Relation index;
     MetaPage meta;
     PostingGeometry geometry;
+    ReorderGeometry records;  // if HasRecords(meta)
     IndexBulkDeleteCallback callback;
     void* callback_state;
     IndexBulkDeleteResult* stats;
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
+    uint8* extents;               // one bit a block: begins an extent of records that inserts added
 };
 }  // namespace
 
 // Moves the row in slot `from` to slot `to` of a segment that lies on one page.
 static void move_row(const PostingGeometry* g, const SegmentLayout* layout, char* segment, uint32 from, uint32 to) {
     segment_tids(segment)[to] = segment_tids(segment)[from];
+    if (g->pointer_bytes > 0) {
+        ItemPointerData* pointers = segment_pointers(g, layout, segment);
+        pointers[to] = pointers[from];
+    }
     char* codes = segment + layout->codes_offset;
     if (g->block_bytes > 0)
         MoveBlockCode(*g, *layout, segment, from, to);
@@ -113,7 +120,13 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
     const PageTail* tail = page_tail(page);
-    if (PageIsNew(page) || (tail->kind == static_cast<uint16>(PageKind::kPosting) && tail->part > 0)) {
+    if (PageIsNew(page) || ((tail->kind == static_cast<uint16>(PageKind::kPosting) || tail->kind == static_cast<uint16>(PageKind::kReorder)) &&
+                             tail->part > 0)) {
+        UnlockReleaseBuffer(buffer);
+        return;
+    }
+    if (HasRecords(v->meta) && extent_problem(&v->records, page) == NULL) {
+        v->extents[block >> 3] |= static_cast<uint8>(1 << (block & 7));
         UnlockReleaseBuffer(buffer);
         return;
     }
@@ -186,6 +199,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.stats = stats;
     read_meta(v.index, &v.meta);
     v.geometry = meta_geometry(&v.meta);
+    if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
     const Size lists = v.meta.lists;
     v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
     v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -195,16 +209,20 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     stats->num_index_tuples = 0;  // of this pass: a vacuum may need several
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
+    v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay_point();
         if (block >= v.meta.directory.start && block < v.meta.directory.start + v.meta.directory.blocks) continue;
         vacuum_page(&v, block, strategy, dead);
     }
+    // When no posting entry points to them any more.
+    if (HasRecords(v.meta)) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
     FreeAccessStrategy(strategy);
     pfree(v.first_with_room);
     pfree(v.rows);
+    pfree(v.extents);
     pfree(dead);
     return stats;
 }

@@ -4,8 +4,7 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
-#include <algorithm>
-
+#include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 
@@ -29,6 +28,7 @@ struct Checker {
     char* heap_page;  // a copy of the heap's block heap_block; NULL: the table's pages are not looked at
     BlockNumber heap_block;
     BufferAccessStrategy strategy;
+    RecordCheck records;  // if HasRecords(meta)
 };
 }  // namespace
 
@@ -62,7 +62,9 @@ static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) <
 
 static void check_rows(Checker* c, BlockNumber block, char* segment) {
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(c->geometry, header->capacity);
     const ItemPointerData* tids = segment_tids(segment);
+    const ItemPointerData* pointers = segment_pointers(&c->geometry, &layout, segment);
     uint32 dead = 0;
     for (uint32 slot = 0; slot < header->count; slot++) {
         if (!ItemPointerIsValid(&tids[slot])) {
@@ -74,6 +76,7 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         if (heap_block >= c->heap_blocks || offset > MaxHeapTuplesPerPage)
             found(c, block, psprintf("row (%u,%u) lies outside the table", heap_block, offset));
         tuplesort_putdatum(c->tids, Int64GetDatum(static_cast<int64>(heap_block) << 16 | offset), false);
+        if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
@@ -163,6 +166,17 @@ static void check_page(Checker* c, BlockNumber block, Page page, int64* chained)
     if (problem != NULL) found(c, block, problem);
 }
 
+// All pages of an extent of records.
+static void check_extent(Checker* c, BlockNumber extent) {
+    record_check_extent(&c->records, extent);
+    for (uint32 part = 0; part < c->records.geometry.pages && extent + part < c->blocks; part++)
+        if (!mark_seen(c, extent + part)) found(c, extent + part, "page of records is elsewhere too");
+}
+
+static bool begins_extent(const Checker* c, Page page) {
+    return HasRecords(c->meta) && page_problem(page, PageKind::kReorder, 0, 0) == NULL;
+}
+
 // New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.
 static void check_pages(Checker* c) {
     tuplesort_performsort(c->chained);
@@ -175,7 +189,11 @@ static void check_pages(Checker* c) {
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
-        if (!PageIsNew(copy.data) && page_tail(copy.data)->part == 0) check_page(c, block, copy.data, &chained);
+        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0) continue;
+        if (begins_extent(c, copy.data))
+            check_extent(c, block);
+        else
+            check_page(c, block, copy.data, &chained);
     }
     tuplesort_end(c->chained);
 }
@@ -242,10 +260,22 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
+    check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
+    if (HasRecords(c->meta)) {
+        c->records.index = c->index;
+        c->records.meta = &c->meta;
+        c->records.blocks = c->blocks;
+        c->records.found = [](void* checker, BlockNumber block, const char* what) { found(static_cast<Checker*>(checker), block, what); };
+        c->records.checker = c;
+        record_check_begin(&c->records);
+        for (BlockNumber at = 0; at < c->meta.records_blocks; at += c->records.geometry.pages)
+            check_extent(c, c->meta.records_start + at);
+    }
     check_pages(c);
+    if (HasRecords(c->meta)) record_check_end(&c->records);
     check_duplicates(c);
 }
 

@@ -20,18 +20,23 @@ static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32
     }
 }
 
-static void count_rows(Relation index, const MetaPage* meta, uint32* rows) {
+// Returns the pages of records beside those as built, too.
+static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
+    BlockNumber record_pages = 0;
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     for (BlockNumber block = meta->postings_start; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        count_page(&g, BufferGetPage(buffer), meta->lists, rows);
+        const Page page = BufferGetPage(buffer);
+        count_page(&g, page, meta->lists, rows);
+        record_pages += !PageIsNew(page) && page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder);
         UnlockReleaseBuffer(buffer);
     }
     FreeAccessStrategy(strategy);
+    return record_pages;
 }
 
 }  // namespace vectorq
@@ -46,7 +51,7 @@ VQ_FUNCTION(vectorq_index_info) {
     read_meta(opened.index, &meta);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    count_rows(opened.index, &meta, rows);
+    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, rows);
     std::sort(rows, rows + meta.lists);
     uint64 total = 0;
     double squares = 0;
@@ -56,8 +61,9 @@ VQ_FUNCTION(vectorq_index_info) {
     }
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
-    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.directory.blocks;
-    const int64 list_pages = pages - centroid_pages - other_pages;
+    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
+                                meta.directory.blocks;
+    const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[28];
     bool nulls[28] = {};
@@ -76,7 +82,7 @@ VQ_FUNCTION(vectorq_index_info) {
     char transform[32];
     core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
     values[n++] = CStringGetTextDatum(transform);
-    values[n++] = CStringGetTextDatum(meta.reorder == static_cast<uint8>(Reorder::kHeap) ? "heap" : "off");
+    values[n++] = CStringGetTextDatum(reorder_name(meta.reorder));
     values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
     const double table_rows = static_cast<double>(total) / CopiesOfRow(meta);
@@ -93,6 +99,7 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Float8GetDatum(total == 0 ? 1.0 : squares * meta.lists / (static_cast<double>(total) * total));
     values[n++] = Int64GetDatum(pages * BLCKSZ);
     values[n++] = Int64GetDatum(list_pages * BLCKSZ);
+    values[n++] = Int64GetDatum(record_pages * BLCKSZ);
     values[n++] = Int64GetDatum(centroid_pages * BLCKSZ);
     values[n++] = Int64GetDatum(other_pages * BLCKSZ);
     if (total == 0) nulls[n] = true;

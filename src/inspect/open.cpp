@@ -61,4 +61,9 @@ const char* code_name(uint8 code) {
     return code < kNumCodeKinds ? names[code] : "unknown";
 }
 
+const char* reorder_name(uint8 reorder) {
+    static const char* const names[] = {"off", "heap", "f32", "f16", "sq8"};
+    return reorder < kNumReorders ? names[reorder] : "unknown";
+}
+
 }  // namespace vectorq

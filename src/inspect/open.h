@@ -18,5 +18,6 @@ void close_index(OpenedIndex* opened, LOCKMODE lock);
 
 const char* metric_name(uint8 metric);
 const char* code_name(uint8 code);
+const char* reorder_name(uint8 reorder);
 
 }  // namespace vectorq

@@ -1,6 +1,7 @@
 // Distance kernels: each target against the scalar reference; sizes around the vector
 // lengths, odd addresses, rows that end where the mapped memory ends.
 #include "core/simd/distance.h"
+#include "core/simd/row_distance.h"
 
 #include <cmath>
 
@@ -52,6 +53,8 @@ TEST(Distance, BlockKernelsEqualReferenceAndStayInside) {
                     GetBlockKernel(kernel)(q, codes.data(), stride, rows, dims, got);
                     reference::Block(kernel, q, codes.data(), stride, rows, dims, want.data());
                     const float scale = bytes == 1 ? 128.0f : 1.0f;
+                    const float one = GetRowKernel(kernel)(q, codes.data() + (rows - 1) * stride, dims);
+                    ASSERT_NEAR(one, want[rows - 1] - 1.5f, 1e-5f * scale * (1 + float(dims))) << int(kernel) << " " << dims;
                     for (size_t r = 0; r < rows; r++) {
                         ASSERT_NEAR(got[r], want[r], 1e-5f * scale * (1 + float(dims))) << int(kernel) << " " << dims;
                     }

@@ -18,10 +18,14 @@ $node->safe_psql('postgres', q{
     CREATE FUNCTION rv() RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random())::vector FROM generate_series(1, 8)';
     INSERT INTO t (v) SELECT rv() FROM generate_series(1, 1500);
     INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 60);
+    CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
+    INSERT INTO c (v) SELECT array_fill(random()::float4, ARRAY[1536])::vector FROM generate_series(1, 300);
     CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 8);
     CREATE INDEX t_p ON t USING pq (v vector_cosine_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_a ON t USING ah (v vector_ip_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 8, quantizer = pq, reorder = sq8);
+    CREATE INDEX c_v ON c USING ah (v) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
     -- in one statement, so in one snapshot; the index scan runs first
     CREATE FUNCTION compare() RETURNS void LANGUAGE plpgsql AS $$
     DECLARE by_index bigint[]; by_seq bigint[];
@@ -48,6 +52,18 @@ $node->safe_psql('postgres', q{
         IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
             INSERT INTO mismatches VALUES (format('w: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
         END IF;
+        SELECT array_agg(id) INTO by_seq FROM t;
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <-> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('t by copies: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM c ORDER BY v <-> array_fill(0, ARRAY[1536])::vector LIMIT 1000000) s;
+        SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
+        SELECT array_agg(id) INTO by_seq FROM c;
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('c: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
+        END IF;
     END $$;
 });
 my %script = (
@@ -58,10 +74,12 @@ UPDATE t SET v = rv() WHERE id % 61 = :r;
 DELETE FROM t WHERE id % 67 = :r;
 INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 3);
 DELETE FROM w WHERE id % 61 = :r;
+INSERT INTO c (v) SELECT array_fill(random()::float4, ARRAY[1536])::vector FROM generate_series(1, 3);
+DELETE FROM c WHERE id % 61 = :r;
 },
     read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1000', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
     iterate => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
-    vacuum => "VACUUM t;\nVACUUM w;\n",
+    vacuum => "VACUUM t;\nVACUUM w;\nVACUUM c;\n",
     reindex => "REINDEX INDEX CONCURRENTLY t_v;\nREINDEX INDEX CONCURRENTLY t_a;\nSELECT pg_sleep(0.2);\n",
 );
 my @runs;
@@ -84,16 +102,16 @@ is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and t
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
-is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_a')"), '', 't_a is sound');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c c_v);
 # vacuum gives the room of dead rows to new ones
-$node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
-my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");
+$node->safe_psql('postgres', 'VACUUM w; VACUUM t; VACUUM c;');
+my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v') + pg_relation_size('c_v')");
 for (1 .. 5)
 {
-    $node->safe_psql('postgres', 'UPDATE w SET v = v; UPDATE t SET v = v;');
-    $node->safe_psql('postgres', 'VACUUM w; VACUUM t;');
+    $node->safe_psql('postgres', 'UPDATE w SET v = v; UPDATE t SET v = v; UPDATE c SET v = v;');
+    $node->safe_psql('postgres', 'VACUUM w; VACUUM t; VACUUM c;');
 }
-my $after = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v')");
+my $after = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v') + pg_relation_size('c_v')");
 cmp_ok($after, '<', 2.6 * $before, "five rounds of updates with vacuum: $before bytes become $after");
 $node->stop;
 done_testing();

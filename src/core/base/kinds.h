@@ -13,7 +13,10 @@ enum class CodeKind : uint8_t { kF32 = 0, kF16 = 1, kSq8 = 2, kPq = 3, kPq4 = 4 
 inline constexpr int kNumCodeKinds = 5;
 
 // From what the rows that the codes chose are put in order again.
-enum class Reorder : uint8_t { kOff = 0, kHeap = 1 };
+// kF32, kF16, kSq8: copies of the vectors in the index, so coded.
+enum class Reorder : uint8_t { kOff = 0, kHeap = 1, kF32 = 2, kF16 = 3, kSq8 = 4 };
+inline constexpr int kNumReorders = 5;
+inline constexpr bool IsCopy(Reorder reorder) noexcept { return reorder >= Reorder::kF32; }
 
 // Whether a row lies in further lists than the nearest, so that queries just across a border find it: kSoar: in
 // a second one whose residual is as orthogonal to the first as can be (cluster/replicas.h).

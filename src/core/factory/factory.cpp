@@ -89,6 +89,18 @@ void ReadProductCode(const std::string& part, bool lists, std::string* options) 
     if (bits != 8) Add(options, "bits = " + std::to_string(bits));
 }
 
+// What refines the rows that the codes chose, as the option reorder has it; empty if there is no such part.
+std::string ReadRefinement(Reader* reader) {
+    if (reader->AtEnd()) return "";
+    const std::string& part = reader->Part();
+    std::string refined;
+    if (part == "rflat" || part == "refine(flat)") refined = "heap";
+    if (part == "rsq8" || part == "refine(sq8)") refined = "sq8";
+    if (part == "rsqfp16" || part == "refine(sqfp16)") refined = "f16";
+    if (!refined.empty()) reader->next++;
+    return refined;
+}
+
 }  // namespace
 
 FactoryOptions ParseFactory(std::string_view text) {
@@ -113,16 +125,15 @@ FactoryOptions ParseFactory(std::string_view text) {
     } else if (!lists && transform.empty()) {
         Refuse("Flat is a scan of the table", "Build no index: ORDER BY distance LIMIT k without one is exact.");
     }
-    bool refine = false;
-    if (!reader.AtEnd() && (reader.Part() == "rflat" || reader.Part() == "refine(flat)")) {
-        refine = true;
-        reader.next++;
-    }
+    const std::string refined = ReadRefinement(&reader);
     if (!reader.AtEnd())
         Refuse("unknown part \"" + reader.Part() + "\" of a factory string",
-               "After the code comes RFlat or nothing.");
+               "After the code comes RFlat, Refine(SQ8), Refine(SQfp16) or nothing.");
     if (!transform.empty()) Add(&options, transform);
-    if (refine || product || code == "sq8" || !transform.empty()) Add(&options, refine ? "reorder = 'heap'" : "reorder = 'off'");
+    if (!refined.empty())
+        Add(&options, "reorder = '" + refined + "'");
+    else if (product || code == "sq8" || !transform.empty())
+        Add(&options, "reorder = 'off'");
     return {pq_alone ? "pq" : "ivf", options};
 }
 

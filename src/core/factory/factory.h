@@ -11,7 +11,8 @@ struct FactoryOptions {
 };
 
 // Parts, in this order, each but the code optional: transform (PCAn, PCAWn, PCARn, PCAWRn, RR[n], OPQm[_n]),
-// IVFn, code (Flat, SQfp16, SQ8, PQm[xb][fs]), refinement (RFlat, Refine(Flat)). Upper and lower case
+// IVFn, code (Flat, SQfp16, SQ8, PQm[xb][fs]), refinement (RFlat, Refine(Flat), RSQ8,
+// Refine(SQ8), Refine(SQfp16)). Upper and lower case
 // are the same. Throws Error(kInvalidArgument) with a hint for parts that do not exist here.
 FactoryOptions ParseFactory(std::string_view text);
 

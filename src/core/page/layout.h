@@ -26,6 +26,8 @@ enum class PageKind : uint16_t {
     kTransform = 7,         // f32 matrix (code_dims, dims), f32 offset (code_dims)
     kDirectory = 5,         // DirectoryEntry (lists), whole entries per page
     kPosting = 6,
+    kReorder = 8,           // records of the rows' vectors, see reorder_page.h
+    kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
 };
 
 // v1. At the end of every page.

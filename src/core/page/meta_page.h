@@ -56,14 +56,21 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
+    uint32_t reserved1;        // 0
+    Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
+    uint32_t records_start;    // first block of the records as built; 0 without copies
+    uint32_t records_blocks;   // of them; inserts add extents elsewhere
+    uint32_t reserved2;        // 0
     uint32_t crc;
 };
+// True if the index keeps copies of the vectors for reordering.
+inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
 // Lists that hold each row.
 inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
     return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 168);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, crc) == 164);
+static_assert(sizeof(MetaPage) == 200);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 196);
 
 }  // namespace vectorq

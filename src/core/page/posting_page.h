@@ -2,15 +2,18 @@
 // segments, and the directory knows the first.
 //
 //   segment, a byte stream                                        LayoutOf(geometry, capacity).bytes
-//   +---------------+------------+-------------+-----------------------+
-//   | SegmentHeader | tids       | scalars     | codes                 |
-//   | 16 bytes      | 6*capacity | 4*cap or 0  | code_bytes * capacity |
-//   +---------------+------------+-------------+-----------------------+
+//   +---------------+------------+------------+-------------+-----------------------+
+//   | SegmentHeader | tids       | pointers   | scalars     | codes                 |
+//   | 16 bytes      | 6*capacity | 6*cap or 0 | 4*cap or 0  | code_bytes * capacity |
+//   +---------------+------------+------------+-------------+-----------------------+
+//
+// Pointers lead to the records that reordering reads (reorder_page.h), where an index has them: block of the
+// extent, 4 bytes as in a tid, and slot, 2 bytes.
 //
 // Short codes (geometry.pages = 1): segments of several lists stand one after another in a page, up to
 // PageTail.used, so that lists of any length waste next to nothing; each is as large as it needs to be.
 // Long codes: a segment is an *extent* of `pages` consecutive pages, whose payloads put end to end are
-// the stream; capacity is the geometry's. Header, tids and scalars lie on the first page. A code may run
+// the stream; capacity is the geometry's. Header, tids, pointers and scalars lie on the first page. A code may run
 // over the end of a page, between two elements (two pairs of subspaces in blocks); so 1,536 and 3,072
 // dimensions waste nothing like half a page.
 //
@@ -35,6 +38,7 @@ struct SegmentHeader {
 static_assert(sizeof(SegmentHeader) == 16);
 
 inline constexpr uint32_t kTidBytes = 6;
+inline constexpr uint32_t kPointerBytes = 6;
 inline constexpr uint32_t kMaxExtentPages = 16;
 inline constexpr uint32_t kBlockRows = 32;  // of codes in blocks
 
@@ -45,10 +49,12 @@ struct PostingGeometry {
     uint32_t code_bytes;
     uint32_t scalar_bytes;  // 4 or 0, per row
     uint32_t block_bytes;   // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
+    uint32_t pointer_bytes; // 6 or 0, per row
 };
 
 // Offsets from the start of a segment.
 struct SegmentLayout {
+    uint32_t pointers_offset;
     uint32_t scalars_offset;
     uint32_t codes_offset;
     uint32_t bytes;  // a multiple of 8
@@ -57,17 +63,19 @@ struct SegmentLayout {
 constexpr uint32_t RoundUp(uint32_t value, uint32_t to) noexcept { return (value + to - 1) / to * to; }
 
 constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) noexcept {
-    const uint32_t scalars = RoundUp(static_cast<uint32_t>(sizeof(SegmentHeader)) + kTidBytes * capacity, 4);
+    const uint32_t pointers = static_cast<uint32_t>(sizeof(SegmentHeader)) + kTidBytes * capacity;
+    const uint32_t scalars = RoundUp(pointers + g.pointer_bytes * capacity, 4);
     // Blocks that run over a page's end are cut between pairs of subspaces, 32 bytes.
     const uint32_t codes = RoundUp(scalars + g.scalar_bytes * capacity, g.block_bytes > 0 && g.pages > 1 ? 32 : 8);
     const uint32_t code_bytes = g.block_bytes > 0 ? capacity / kBlockRows * g.block_bytes : capacity * g.code_bytes;
-    return {scalars, codes, RoundUp(codes + code_bytes, 8)};
+    return {pointers, scalars, codes, RoundUp(codes + code_bytes, 8)};
 }
 
 // The largest capacity of a segment in so many bytes; a multiple of 32 for blocks. 0: none.
 constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcept {
     const uint32_t step = g.block_bytes > 0 ? kBlockRows : 1;
-    const uint32_t step_bytes = g.block_bytes > 0 ? g.block_bytes + kBlockRows * kTidBytes : g.code_bytes + kTidBytes + g.scalar_bytes;
+    const uint32_t row_bytes = kTidBytes + g.pointer_bytes + g.scalar_bytes;
+    const uint32_t step_bytes = g.block_bytes > 0 ? g.block_bytes + kBlockRows * row_bytes : g.code_bytes + row_bytes;
     if (bytes < sizeof(SegmentHeader)) return 0;
     uint32_t steps = (bytes - static_cast<uint32_t>(sizeof(SegmentHeader))) / step_bytes;
     while (steps > 0 && LayoutOf(g, steps * step).bytes > bytes) steps--;
@@ -77,14 +85,14 @@ constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcep
 // The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.
 // block_bytes 0: codes row after row. Capacity 0: impossible.
 constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar, uint32_t block_bytes,
-                                         uint32_t max_pages = kMaxExtentPages) noexcept {
+                                         uint32_t max_pages = kMaxExtentPages, bool has_pointer = false) noexcept {
     PostingGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
         // Blocks of several pages: each page ends between two pairs of subspaces.
         const uint32_t payload = PayloadBytes(page_bytes) / (pages > 1 && block_bytes > 0 ? 32 : 1) * (pages > 1 && block_bytes > 0 ? 32 : 1);
         const uint32_t bytes = payload * pages;
-        PostingGeometry g{payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes};
+        PostingGeometry g{payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
         g.capacity = RowsThatFit(g, bytes);
         const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
         while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;

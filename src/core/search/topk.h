@@ -17,8 +17,11 @@ namespace vectorq {
 struct Candidate {
     float distance;
     uint32_t source;  // free for the caller; not part of the order
-    uint64_t tid;
+    uint64_t tid;     // in the upper 48 bits, so that order is by it; the lower 16 are the caller's
 };
+
+// The tid alone.
+inline uint64_t RowOf(const Candidate& candidate) noexcept { return candidate.tid >> 16; }
 
 // Order of results: by distance, ties by tid, so that a scan can be continued after any row.
 // A type, not a function: through a function pointer the comparisons took 15 % of a query.
@@ -83,8 +86,8 @@ public:
         size_t kept = 0;
         for (size_t i = 0; i < count_; i++) {
             const Candidate candidate = buffer_[i];
-            if (before.Has(candidate.tid)) continue;
-            const uint32_t at = found->Add(candidate.tid, uint32_t(kept));
+            if (before.Has(RowOf(candidate))) continue;
+            const uint32_t at = found->Add(RowOf(candidate), uint32_t(kept));
             if (at == TidSet::kNone)
                 buffer_[kept++] = candidate;
             else if (NearerFirst()(candidate, buffer_[at]))

@@ -4,6 +4,7 @@
 #include "core/simd/distance.h"
 
 #include "core/simd/distance_reference.h"
+#include "core/simd/row_distance.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/distance.cpp"
@@ -160,6 +161,24 @@ BlockFn BlockKernelImpl(BlockKernel kernel) {
     return nullptr;
 }
 
+template <class Row, class Op>
+float OneRow(const float* query, const void* row, size_t dims) {
+    return OneToOne<RowF32, Row, Op>(reinterpret_cast<Bytes>(query), static_cast<Bytes>(row), dims);
+}
+
+RowFn RowKernelImpl(BlockKernel kernel) {
+    switch (kernel) {
+        case BlockKernel::kL2F32: return &OneRow<RowF32, OpL2>;
+        case BlockKernel::kDotF32: return &OneRow<RowF32, OpDot>;
+        case BlockKernel::kL1F32: return &OneRow<RowF32, OpL1>;
+        case BlockKernel::kL2F16: return &OneRow<RowF16, OpL2>;
+        case BlockKernel::kDotF16: return &OneRow<RowF16, OpDot>;
+        case BlockKernel::kL1F16: return &OneRow<RowF16, OpL1>;
+        case BlockKernel::kDotU8: return &OneRow<RowU8, OpDot>;
+    }
+    return nullptr;
+}
+
 void F32ToF16Impl(const float* HWY_RESTRICT in, size_t n, half* HWY_RESTRICT out) {
 #if VECTORQ_NATIVE_F16
     const DF df;
@@ -239,6 +258,7 @@ HWY_EXPORT(L1F16Impl);
 HWY_EXPORT(CosineF32Impl);
 HWY_EXPORT(CosineF16Impl);
 HWY_EXPORT(BlockKernelImpl);
+HWY_EXPORT(RowKernelImpl);
 HWY_EXPORT(F32ToF16Impl);
 HWY_EXPORT(F16ToF32Impl);
 HWY_EXPORT(FoldMinMaxImpl);
@@ -275,6 +295,7 @@ void CosinePartsF16(const half* a, const half* b, size_t dims, float* dot, float
 void F32ToF16(const float* in, size_t n, half* out) noexcept { HWY_DYNAMIC_DISPATCH(F32ToF16Impl)(in, n, out); }
 void F16ToF32(const half* in, size_t n, float* out) noexcept { HWY_DYNAMIC_DISPATCH(F16ToF32Impl)(in, n, out); }
 BlockFn GetBlockKernel(BlockKernel kernel) noexcept { return HWY_DYNAMIC_DISPATCH(BlockKernelImpl)(kernel); }
+RowFn GetRowKernel(BlockKernel kernel) noexcept { return HWY_DYNAMIC_DISPATCH(RowKernelImpl)(kernel); }
 void FoldMinMaxF32(const float* rows, size_t count, size_t dims, float* lo, float* hi) noexcept {
     HWY_DYNAMIC_DISPATCH(FoldMinMaxImpl)(rows, count, dims, lo, hi);
 }
