@@ -25,6 +25,9 @@ struct ListScan {
 
 // The first page of a segment, locked in share mode, and checked.
 static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+    // Segments that inserts added since the scan began are known to the file alone.
+    if (unlikely(at.block >= state->index_blocks) && at.block >= RelationGetNumberOfBlocks(index))
+        report_corruption(index, at.block, "list goes on outside the index");
     Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
     Page page = BufferGetPage(buffer);
     const char* problem = segment_problem(&state->cache->geometry, page, at.offset);
