@@ -34,6 +34,7 @@ static void check_block(Relation index, ScanState* state, BlockNumber block) {
 
 // The first page of a segment, locked in share mode, and checked.
 static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+    check_block(index, state, at.block);
     check_block(index, state, at.block + state->cache->geometry.pages - 1);
     Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
     Page page = BufferGetPage(buffer);
