@@ -75,9 +75,10 @@ SKIP:
     for my $insert ('s (v) SELECT v FROM t', 'w (v) SELECT array_fill(i, ARRAY[3000])::vector FROM generate_series(1, 2000) i', 's (v) SELECT v FROM t LIMIT 100')
     {
         ($ret, $out, $err) = $node->psql('postgres', "INSERT INTO $insert");
-        like($err, qr/^$|ERROR:  could not extend file .*No space left/, "disk full: INSERT INTO $insert");
+        # the small one may still find room
+        my $full = $insert =~ /LIMIT/ ? qr/^$|No space left/ : qr/ERROR:  could not extend file .*No space left/;
+        like($err, $full, "disk full: INSERT INTO $insert");
     }
-    like($err, qr/^$|No space/, 'disk full while inserting');
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('w_v')"), '', 'indexes are sound');
     is($node->safe_psql('postgres', "SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 100; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM s ORDER BY v <-> array_fill(0, ARRAY[64])::vector LIMIT 100000) x"),
         $node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM s'), 'and whole');
