@@ -48,7 +48,8 @@ class Postgres:
         database(self.server.cluster, self.database, self.entry["extension"])
         method = re.search(r"USING (\w+)", self.entry["index"]).group(1)
         if not self.sql(f"SELECT 1 FROM pg_am WHERE amname = '{method}'"):
-            raise Unavailable(f"{self.entry['extension']} has no access method {method}")
+            raise Unavailable(f"{self.entry['extension']} has no access method {method}: if the bench cluster was made by an "
+                              "older build, scripts/cluster.sh drop bench")
 
     def version(self):
         return self.sql(f"SELECT extversion FROM pg_extension WHERE extname = '{self.entry['extension']}'")[0][0]
