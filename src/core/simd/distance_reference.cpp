@@ -35,21 +35,27 @@ namespace {
 
 float Identity(float x) { return x; }
 
+// No alignment is required of any pointer, here as in the kernels.
 template <class T, float (*kLoad)(T)>
 struct Pair {
+    static double At(const T* a, size_t i) {
+        T x;
+        std::memcpy(&x, reinterpret_cast<const char*>(a) + i * sizeof(T), sizeof(T));
+        return double(kLoad(x));
+    }
     static double L2(const T* a, const T* b, size_t dims) {
         double sum = 0;
-        for (size_t i = 0; i < dims; i++) sum += (double(kLoad(a[i])) - kLoad(b[i])) * (double(kLoad(a[i])) - kLoad(b[i]));
+        for (size_t i = 0; i < dims; i++) sum += (At(a, i) - At(b, i)) * (At(a, i) - At(b, i));
         return sum;
     }
     static double Dot(const T* a, const T* b, size_t dims) {
         double sum = 0;
-        for (size_t i = 0; i < dims; i++) sum += double(kLoad(a[i])) * kLoad(b[i]);
+        for (size_t i = 0; i < dims; i++) sum += At(a, i) * At(b, i);
         return sum;
     }
     static double L1(const T* a, const T* b, size_t dims) {
         double sum = 0;
-        for (size_t i = 0; i < dims; i++) sum += std::fabs(double(kLoad(a[i])) - kLoad(b[i]));
+        for (size_t i = 0; i < dims; i++) sum += std::fabs(At(a, i) - At(b, i));
         return sum;
     }
 };
