@@ -115,22 +115,6 @@ static void prefetch_row(IndexCache* cache, uint64 tid, uint32 bytes) {
     for (uint32 at = begin; at < end; at += PG_CACHE_LINE_SIZE / 2) __builtin_prefetch(page + at);
 }
 
-static Buffer pin_heap_block(IndexScanDesc scan, IndexCache* cache, uint64 tid) {
-    Relation heap = scan->heapRelation;
-    const BlockNumber block = block_of(tid);
-    Buffer* recent = recent_buffer(cache, tid);
-    // As in read_posting(): each eighth read takes the ordinary way, which counts as use of the page.
-    if (recent != NULL && *recent != InvalidBuffer && (cache->recent_turn++ & 7) != 0 &&
-        ReadRecentBuffer(heap->rd_node, MAIN_FORKNUM, block, *recent)) {
-        pgstat_count_buffer_read(heap);
-        pgstat_count_buffer_hit(heap);
-        return *recent;
-    }
-    const Buffer buffer = ReadBuffer(heap, block);
-    if (recent != NULL) *recent = buffer;
-    return buffer;
-}
-
 static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* reader,
                             void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
     Relation heap = scan->heapRelation;
@@ -149,7 +133,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
         check_heap_block(scan, state, reader->tids[i]);
         unpack_tid(reader->tids[i], &pointer);
         HeapTupleData tuple;
-        const Buffer buffer = pin_heap_block(scan, cache, reader->tids[i]);
+        const Buffer buffer = pin_recent(heap, block_of(reader->tids[i]), recent_buffer(cache, reader->tids[i]), &cache->recent_turn);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const bool seen = heap_hot_search_buffer(&pointer, heap, buffer, scan->xs_snapshot, &tuple, NULL, true);
         LockBuffer(buffer, BUFFER_LOCK_UNLOCK);

@@ -193,17 +193,21 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // The look-up in the buffer table was a fifth of a flat query, an eighth of an sq8 one. A remembered buffer
 // is checked by the server to still hold the block. That way of pinning does not count as use of the
 // page, so each eighth read takes the ordinary way: hot pages stay hot for the clock sweep.
-static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    if (block >= cache->recent_blocks) return read_page(index, block, kind, owner, part, BUFFER_LOCK_SHARE);
-    Buffer buffer = cache->recent[block];
-    if (buffer == InvalidBuffer || (cache->recent_turn++ & 7) == 0 ||
-        !ReadRecentBuffer(index->rd_node, MAIN_FORKNUM, block, buffer)) {
-        buffer = read_page(index, block, kind, owner, part, BUFFER_LOCK_SHARE);
-        cache->recent[block] = buffer;
-        return buffer;
+Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn) {
+    if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 7) != 0 &&
+        ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, *recent)) {
+        pgstat_count_buffer_read(relation);
+        pgstat_count_buffer_hit(relation);
+        return *recent;
     }
-    pgstat_count_buffer_read(index);
-    pgstat_count_buffer_hit(index);
+    const Buffer buffer = ReadBuffer(relation, block);
+    if (recent != NULL) *recent = buffer;
+    return buffer;
+}
+
+static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
+    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
+    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {

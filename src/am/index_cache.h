@@ -43,7 +43,7 @@ struct IndexCache {
     uint64 rows_taken;      // that the executor took from the last one
     Buffer* recent;         // (recent_blocks): the buffer that last held each block; 0 = not known
     BlockNumber recent_blocks;
-    uint32 recent_turn;     // counts reads, see read_posting()
+    uint32 recent_turn;     // counts reads, see pin_recent()
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
     RelFileNode heap_node;
@@ -56,6 +56,10 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner);
 
 // A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out);
+
+// Pins a block, mostly without a look-up in the buffer table. *recent: the buffer that last held it, if known; kept
+// up to date. recent NULL: the ordinary way.
+Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn);
 
 // Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
 // buffer table.

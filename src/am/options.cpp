@@ -209,9 +209,7 @@ IndexOptions index_options(Relation index) {
     const IndexOptions* given = reinterpret_cast<const IndexOptions*>(index->rd_options);
     IndexOptions options;
     memset(&options, 0, sizeof(options));
-    // What other access methods alone accept has a value too; then this one's own, which may share the name.
-    for (const OptionRow& row : kOptions)
-        if (row.scope == Scope::kIndex && !(row.ams & (1 << static_cast<int>(am)))) take_option(row, NULL, &options);
+    // What only other access methods accept stays 0, which means none or off; what follows from the method is set below.
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex && (row.ams & (1 << static_cast<int>(am)))) take_option(row, given, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
@@ -225,10 +223,7 @@ IndexOptions index_options(Relation index) {
     if (am == AmKind::kAh) {
         options.quantizer = kQuantizerPq;
         options.bits = 4;
-    } else {
-        options.anisotropic_threshold = 0;
     }
-    if (am == AmKind::kPq) options.replicas = static_cast<int>(Replicas::kNone);
     return options;
 }
 

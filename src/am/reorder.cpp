@@ -58,21 +58,21 @@ static void keep_row(void* arg, size_t i, const VectorView* view) {
     state->results[reordering->kept++] = {distance, 0, state->result_tids[i]};
 }
 
-static void make_room(ScanState* state, size_t rows) {
-    if (state->results_size >= rows) return;
+void reserve_results(ScanState* state) {
+    if (state->results_size >= state->count) return;
     if (state->results != NULL) {
         pfree(state->results);
         pfree(state->result_tids);
     }
-    state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * rows));
-    state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * rows));
-    if (state->row == NULL)
-        state->row = static_cast<float*>(MemoryContextAlloc(state->context, sizeof(float) * state->cache->meta.dims));
-    state->results_size = rows;
+    state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * state->count));
+    state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * state->count));
+    state->results_size = state->count;
 }
 
 void reorder_from_heap(IndexScanDesc scan, ScanState* state) {
-    make_room(state, state->count);
+    reserve_results(state);
+    if (state->row == NULL)
+        state->row = static_cast<float*>(MemoryContextAlloc(state->context, sizeof(float) * state->cache->meta.dims));
     for (size_t i = 0; i < state->count; i++) state->result_tids[i] = state->collector->At(i).tid;
     Reordering reordering = {state, 0};
     read_heap_vectors(scan, state, state->result_tids, state->count, keep_row, &reordering);

@@ -9,6 +9,9 @@ namespace vectorq {
 // distance (state->results, state->count). Holds no lock; a heap page is pinned while one row is read.
 void reorder_from_heap(IndexScanDesc scan, ScanState* state);
 
+// Room for state->count results; the old ones are dropped when it must grow.
+void reserve_results(ScanState* state);
+
 // How many rows to collect and put in order at a time: vectorq.reorder_rows, or by what the executor took
 // from the last scan of this index and how coarse the code is.
 Size reorder_batch(const IndexCache* cache);

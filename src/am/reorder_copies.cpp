@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "am/reorder.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/row_distance.h"
 #include "pg/entry.h"
@@ -96,12 +97,8 @@ static void prefetch_records(RecordReader* r, const Candidate* rows, size_t coun
 }
 
 static void take_candidates(ScanState* state) {
-    if (state->results_size < state->count) {
-        if (state->results != NULL) pfree(state->results);
-        state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * state->count));
-        state->results_size = state->count;
-    }
-    for (size_t i = 0; i < state->count; i++) state->results[i] = state->collector->Take(i);
+    reserve_results(state);
+    for (size_t i = 0; i < state->count; i++) state->results[i] = state->collector->At(i);
     std::sort(state->results, state->results + state->count, [](const Candidate& a, const Candidate& b) {
         return a.source != b.source ? a.source < b.source : record_slot(a.tid) < record_slot(b.tid);
     });

@@ -26,6 +26,12 @@ $node->safe_psql('postgres', q{
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 8, quantizer = pq, reorder = sq8);
     CREATE INDEX c_v ON c USING ah (v) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
+    CREATE FUNCTION agree(what text, by_index bigint[], by_seq bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN
+        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
+            INSERT INTO mismatches VALUES (format('%s: index %s rows, table %s', what, cardinality(by_index), cardinality(by_seq)));
+        END IF;
+    END $$;
     -- in one statement, so in one snapshot; the index scan runs first
     CREATE FUNCTION compare() RETURNS void LANGUAGE plpgsql AS $$
     DECLARE by_index bigint[]; by_seq bigint[];
@@ -34,36 +40,24 @@ $node->safe_psql('postgres', q{
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <-> '[0,0,0,0,0,0,0,0]' LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;
         SELECT array_agg(id) INTO by_seq FROM t;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('t: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('t', by_index, by_seq);
         SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <=> '[1,0,0,0,0,0,0,0]' LIMIT 1000000) s;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('t by pq: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('t by pq', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <#> '[1,1,0,0,0,0,0,0]' LIMIT 1000000) s;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('t by ah: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('t by ah', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM w;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('w: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('w', by_index, by_seq);
         SELECT array_agg(id) INTO by_seq FROM t;
         SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <-> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('t by copies: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('t by copies', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM c ORDER BY v <-> array_fill(0, ARRAY[1536])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM c;
-        IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
-            INSERT INTO mismatches VALUES (format('c: index %s rows, table %s', cardinality(by_index), cardinality(by_seq)));
-        END IF;
+        PERFORM agree('c', by_index, by_seq);
     END $$;
 });
 my %script = (

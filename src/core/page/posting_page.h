@@ -24,6 +24,7 @@
 #include <cstdint>
 
 #include "core/page/layout.h"
+#include "core/simd/lut16_scan.h"
 
 namespace vectorq {
 
@@ -40,7 +41,7 @@ static_assert(sizeof(SegmentHeader) == 16);
 inline constexpr uint32_t kTidBytes = 6;
 inline constexpr uint32_t kPointerBytes = 6;
 inline constexpr uint32_t kMaxExtentPages = 16;
-inline constexpr uint32_t kBlockRows = 32;  // of codes in blocks
+inline constexpr uint32_t kBlockRows = kLut16BlockRows;  // of codes in blocks
 
 struct PostingGeometry {
     uint32_t payload;       // bytes a page that segments use
