@@ -13,6 +13,7 @@ help:
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
 	@echo 'make bench-micro              speed of the kernels alone'
+	@echo 'make bench-lists              many lists in the core: build seconds, cost and loss of choosing probes; LISTS=4000 is a quick look'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
 	@echo 'make format                   clang-format over src and test'
 	@echo 'make lint                     layout rules, listed tests, doubts numbered (scripts/lint.sh)'

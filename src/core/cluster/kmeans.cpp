@@ -34,6 +34,9 @@ constexpr double kGivenUpShare = 0.8;
 // A list is split by at most 1/kPartShare of the sample's rows: bounds the memory of the copy.
 constexpr size_t kPartShare = 8;
 
+// The first level learns from at most so many rows a group: the groups only say which rows are trained together.
+constexpr size_t kCoarseRowsPerGroup = 256;
+
 using Progress = void (*)(int);
 
 class Trainer {
@@ -43,6 +46,7 @@ public:
 
     Matrix Flat(size_t lists, int iterations, Progress progress);
     Matrix TwoLevel(Progress progress);
+    Matrix Coarse(size_t groups);
     void Balance(Matrix& centroids);
 
 private:
@@ -323,12 +327,22 @@ void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
     ToError(error.data());
 }
 
+// Centroids of the first level, from each n-th row.
+Matrix Trainer::Coarse(size_t groups) {
+    const size_t taken = std::min(n_, groups * kCoarseRowsPerGroup);
+    if (taken == n_) return Flat(groups, options_.iterations, nullptr);
+    ComputeInverseNorms();
+    Matrix part(taken, dims_);
+    for (size_t j = 0; j < taken; j++) std::memcpy(part.row(j), rows_.row(j * n_ / taken), dims_ * sizeof(float));
+    return Trainer(part, options_, stop_).Flat(groups, options_.iterations, nullptr);
+}
+
 // Groups first, then each group on its own, then Lloyd steps over all rows, whose
 // assignment looks at the nearest groups only.
 Matrix Trainer::TwoLevel(Progress progress) {
     const size_t lists = options_.lists;
     const size_t groups = size_t(std::lround(std::sqrt(double(lists))));
-    const Matrix coarse = Flat(groups, options_.iterations, nullptr);
+    const Matrix coarse = Coarse(groups);
     if (coarse.rows() < groups) return Flat(lists, options_.iterations, progress);
     list_.Resize(n_);
     order_.Resize(n_);
@@ -479,7 +493,11 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
     size_t bytes = sample_rows * per_row + lists * per_list + 2 * Assigner::PackedBytes(lists, dims) + (size_t(1) << 20);
     // A group and its own training; one group may be all of the sample.
-    if (two_level) bytes += sample_rows * (dims * sizeof(float) + per_row) + lists * 2 * dims * sizeof(float);
+    // Its assigner keeps the centroids of each group padded, and takes 8,192 rows at a time.
+    if (two_level) {
+        bytes += sample_rows * (dims * sizeof(float) + per_row) + lists * 2 * dims * sizeof(float);
+        bytes += Assigner::PackedBytes(2 * lists, dims) + (size_t(8192) + 64 * size_t(std::sqrt(double(lists)))) * dims * sizeof(float);
+    }
     // The best centroids so far, and the part of the sample that is split.
     if (options.balance > 0) {
         bytes += lists * dims * sizeof(float) + (sample_rows / kPartShare + lists) * (dims * sizeof(float) + per_row);
