@@ -12,6 +12,7 @@ help:
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
+	@echo 'make bench-churn              recall at equal pages read after half of the rows were replaced by others, beside a fresh index'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make bench-lists              many lists in the core: build seconds, cost and loss of choosing probes; LISTS=4000 is a quick look'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
