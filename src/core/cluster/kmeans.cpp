@@ -34,6 +34,8 @@ constexpr int kRefinementPasses = 2;
 constexpr size_t kFirstRows = 32;
 constexpr int kWholePasses = 3;
 constexpr size_t kFewLists = 256;  // quick enough as they are
+// The first level learns from at most so many rows a group: the groups only say which rows are trained together.
+constexpr size_t kCoarseRowsPerGroup = 256;
 
 uint64_t HashRow(const float* row, size_t dims, float scale) noexcept {
     uint64_t h = 0x9E3779B97F4A7C15ull;
@@ -292,12 +294,22 @@ void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
     ToError(error.data());
 }
 
+// Centroids of the first level, from each n-th row.
+Matrix Trainer::Coarse(size_t groups) {
+    const size_t taken = std::min(n_, groups * kCoarseRowsPerGroup);
+    if (taken == n_) return Flat(groups, options_.iterations, nullptr);
+    ComputeInverseNorms();
+    Matrix part(taken, dims_);
+    for (size_t j = 0; j < taken; j++) std::memcpy(part.row(j), rows_.row(j * n_ / taken), dims_ * sizeof(float));
+    return Trainer(part, options_, stop_).Flat(groups, options_.iterations, nullptr);
+}
+
 // Groups first, then each group on its own, then Lloyd steps over all rows, whose
 // assignment looks at the nearest groups only.
 Matrix Trainer::TwoLevel(Progress progress) {
     const size_t lists = options_.lists;
     const size_t groups = size_t(std::lround(std::sqrt(double(lists))));
-    const Matrix coarse = Flat(groups, options_.iterations, nullptr);
+    const Matrix coarse = Coarse(groups);
     if (coarse.rows() < groups) return Flat(lists, options_.iterations, progress);
     list_.Resize(n_);
     order_.Resize(n_);

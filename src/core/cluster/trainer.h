@@ -24,6 +24,7 @@ public:
 
     Matrix Flat(size_t lists, int iterations, Progress progress);
     Matrix TwoLevel(Progress progress);
+    Matrix Coarse(size_t groups);
     void Refine(Matrix& centroids, int passes);
     void Balance(Matrix& centroids, int rounds);
 
