@@ -34,6 +34,8 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.next_list = entry->meta.next_list;
+    now.free_head = entry->meta.free_head;
     now.crc = entry->meta.crc;
     return RelFileNodeEquals(entry->node, index->rd_node) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -66,6 +68,22 @@ static void forget_dropped(Datum, Oid index_oid) {
     }
 }
 
+// On the primary a page is used anew only when no snapshot is left that knew its list. A standby's snapshots are not asked.
+void check_recovery_conflict(Relation index) {
+    if (!RecoveryInProgress()) return;
+    MetaPage now;
+    Buffer buffer = ReadBuffer(index, 0);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    memcpy(&now, page_payload(BufferGetPage(buffer)), sizeof(now));
+    UnlockReleaseBuffer(buffer);
+    for (const IndexCache* entry = entries; entry != NULL; entry = entry->next)
+        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0 && entry->meta.generation != now.generation)
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("canceling statement due to conflict with recovery"),
+                            errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
+                            errhint("Try again; hot_standby_feedback prevents it.")));
+}
+
 static void make_room(Size wanted) {
     Size total = wanted;
     for (IndexCache* entry = entries; entry != NULL; entry = entry->next) total += entry->bytes;
@@ -79,9 +97,9 @@ static void make_room(Size wanted) {
     }
 }
 
-static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context) {
+static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context, uint32 owner = 0) {
     float* floats = static_cast<float*>(MemoryContextAllocHuge(context, region->bytes));
-    read_region(index, region, kind, 0, region->bytes, floats);
+    read_region(index, region, kind, owner, 0, region->bytes, floats);
     return floats;
 }
 
@@ -115,7 +133,7 @@ static const float* load_eta_origin(Relation index, const MetaPage* meta, Memory
     float* origin = static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * dims));
     float* centroid = static_cast<float*>(palloc(sizeof(float) * dims));
     for (uint32 list = 0; list < meta->lists; list++) {
-        read_region(index, &meta->centroids, PageKind::kCentroids, static_cast<uint64>(list) * dims * sizeof(float),
+        read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, static_cast<uint64>(list) * dims * sizeof(float),
                     dims * sizeof(float), centroid);
         for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
     }
@@ -142,7 +160,7 @@ static Size compact_bytes(const MetaPage* meta) {
 static void load_centroids(Relation index, IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, compact_bytes(meta)));
-    read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, compact_bytes(meta), compact);
+    read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, compact_bytes(meta), compact);
     entry->compact_bytes = compact;
     // The header says how long the arrays are: it is looked at first.
     CompactHeader header;
@@ -150,7 +168,7 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
     if (header.groups == meta->groups) entry->compact = ViewCompactFront(compact, meta->code_dims);
     if (header.groups != meta->groups || !front_is_sound(&entry->compact, meta))
         report_corruption(index, meta->compact.start, "impossible groups of centroids");
-    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context);
+    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }
 
 static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryContext context) {
@@ -295,7 +313,7 @@ Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, ui
     return read_recent(index, cache, block, PageKind::kReorder, 0, part);
 }
 
-// Bytes [offset, offset + length) of a region, as read_region() does, mostly without look-ups in the buffer table.
+// Bytes [offset, offset + length) of centroids, as read_region() does, mostly without look-ups in the buffer table.
 static void read_recent_region(Relation index, IndexCache* cache, const Region* region, PageKind kind, uint64 offset,
                                uint64 length, void* out) {
     const uint32 payload = PayloadBytes(BLCKSZ);
@@ -303,7 +321,8 @@ static void read_recent_region(Relation index, IndexCache* cache, const Region* 
     while (length > 0) {
         const uint32 at = static_cast<uint32>(offset % payload);
         const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind, 0, 0);
+        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind,
+                                    cache->meta.generation, 0);
         memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
         UnlockReleaseBuffer(buffer);
         to += part;

@@ -48,6 +48,7 @@ const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
 const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas::kNone), false},
                                               {"soar", static_cast<int>(Replicas::kSoar), false},
                                               {NULL, 0, false}};
+const struct config_enum_entry kSwitch[] = {{"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
@@ -77,6 +78,8 @@ const OptionRow kOptions[] = {
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
     {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
      VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
+    {Scope::kIndex, kIvf | kAh, Kind::kEnum, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
+     "Whether vacuum splits lists that have outgrown the others and merges those that have shrunk: on or off"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),

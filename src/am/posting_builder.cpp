@@ -5,6 +5,7 @@
 
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -14,11 +15,47 @@ static void begin_page(PostingBuilder* w) {
     w->room = w->geometry->capacity;
 }
 
+// A page, or an extent, for what comes: its first block.
+static BlockNumber allocate(PostingBuilder* w) {
+    if (w->live) {
+        Buffer buffer = take_free_page(w->index);
+        if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
+        const BlockNumber block = BufferGetBlockNumber(buffer);
+        UnlockReleaseBuffer(buffer);
+        return block;
+    }
+    const BlockNumber block = w->end;
+    w->end += w->geometry->pages;
+    return block;
+}
+
+static void write_live_page(Relation index, BlockNumber block, Page image) {
+    VQ_FAULT("new_list.read");
+    Buffer buffer = ReadBuffer(index, block);
+    VQ_FAULT("new_list.lock");
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("new_list.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("new_list.register");
+    memcpy(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), image, BLCKSZ);
+    VQ_FAULT("new_list.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("new_list.release");
+    UnlockReleaseBuffer(buffer);
+}
+
 static void flush_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++) {
-        const BlockNumber block = append_built_page(w->index, w->fork, w->images + part * BLCKSZ);
-        if (block != w->next_block++) elog(ERROR, "unexpected block %u while building", block);
+        char* image = w->images + part * BLCKSZ;
+        if (w->live) {
+            write_live_page(w->index, w->block + part, image);
+        } else {
+            const BlockNumber block = append_built_page(w->index, w->fork, image);
+            if (block != w->block + part) elog(ERROR, "unexpected block %u while building", block);
+        }
     }
+    w->block = w->following;
+    w->following = InvalidBlockNumber;
     begin_page(w);
 }
 
@@ -52,8 +89,10 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     const uint32 capacity = g->pages > 1 ? g->capacity : g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows;
     const SegmentLayout layout = LayoutOf(*g, capacity);
     char* segment = segment_at(w->images, offset);
+    if (w->block == InvalidBlockNumber) w->block = allocate(w);
+    if (more) w->following = allocate(w);
     *segment_header(w->images, offset) = {w->list, static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
-                                          more ? w->next_block + g->pages : kInvalidBlock};
+                                          more ? w->following : kInvalidBlock};
     for (uint32 slot = 0; slot < rows; slot++) {
         const char* row = w->staged + slot * w->row_bytes;
         memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
@@ -61,14 +100,14 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
         if (g->scalar_bytes > 0) memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
         put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
     }
-    DirectoryEntry* entry = &w->directory[w->list];
+    DirectoryEntry* entry = &w->directory[w->list - w->first_list];
     if (entry->head == kInvalidBlock) {
-        entry->head = w->next_block;
+        entry->head = w->block;
         entry->head_offset = static_cast<uint16>(offset);
     }
-    entry->hint = w->next_block;
+    entry->hint = w->block;
     entry->hint_offset = static_cast<uint16>(offset);
-    entry->contiguous_pages = w->next_block + g->pages - entry->head;
+    if (w->block == entry->head + entry->contiguous_pages) entry->contiguous_pages += g->pages;
     entry->rows += rows;
     w->num_staged -= rows;
     memmove(w->staged, w->staged + rows * w->row_bytes, w->num_staged * w->row_bytes);
@@ -102,13 +141,22 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     w->fork = fork;
     w->geometry = geometry;
     w->lists = lists;
+    w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
     w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
     w->staged = static_cast<char*>(
         MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
-    w->next_block = RelationGetNumberOfBlocksInFork(index, fork);
+    w->end = RelationGetNumberOfBlocksInFork(index, fork);
     for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0};
+    begin_page(w);
+}
+
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, DirectoryEntry* directory,
+                                uint32 first_list, uint32 lists) {
+    posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
+    w->live = true;
+    w->first_list = w->list = first_list;
     begin_page(w);
 }
 

@@ -23,6 +23,8 @@ $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    CREATE FUNCTION far(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS
+        'SELECT array_agg(CASE WHEN g % 3 = (EXTRACT(epoch FROM now())::int) % 3 THEN 9 ELSE 0 END + random() + 0 * i)::vector FROM generate_series(1, n) g';
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(3000));
     CREATE TABLE e (id bigserial PRIMARY KEY, v vector(16));
@@ -70,6 +72,8 @@ my %work = (
     first => [ 'TRUNCATE e; TRUNCATE ew;', 'INSERT INTO e (v) SELECT rv(16, i) FROM generate_series(1, 300) i; INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
     vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i;', "VACUUM t;\nVACUUM w;", '' ],
     refill => [ 'VACUUM t; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0;', '' ],
+    # rows of another place fill few lists, which are split; the lists replaced by the vacuum before are dropped
+    rebalance => [ 'DELETE FROM t WHERE id % 3 = 0; INSERT INTO t (v) SELECT far(16, i) FROM generate_series(1, 300) i; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i;', "VACUUM t;\nVACUUM w;", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
     reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],

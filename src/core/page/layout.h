@@ -28,12 +28,13 @@ enum class PageKind : uint16_t {
     kPosting = 6,
     kReorder = 8,           // records of the rows' vectors, see reorder_page.h
     kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
+    kFree = 10,             // of postings once; PageTail.owner: the next free one, see storage.h
 };
 
 // v1. At the end of every page.
 struct PageTail {
     uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t owner;     // page of an extent of several pages: list id; else 0
+    uint32_t owner;     // page of an extent of several pages: list id; of centroids: meta.generation; free: next; else 0
     uint16_t part;      // number of the page within such an extent; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
@@ -45,7 +46,15 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
     return page_bytes - kPageHeaderBytes - static_cast<uint32_t>(sizeof(PageTail));
 }
 
-// v1. One per list, in the directory region; an entry never straddles pages.
+// What has become of a list since the build: README of src/am, Rebalancing.
+enum class ListState : uint16_t {
+    kLive = 0,
+    kSealed = 1,   // still searched; takes no rows any more
+    kRetired = 2,  // replaced by other lists; scans that began before read its chain
+    kDropped = 3,  // no chain; segments that say they are its are free
+};
+
+// v2. One per list, in the directory region; an entry never straddles pages.
 struct DirectoryEntry {
     uint32_t head;              // block of the first segment; kInvalidBlock: the list has none
     uint32_t hint;              // block of a segment of this list; inserts walk on from there
@@ -53,7 +62,8 @@ struct DirectoryEntry {
     uint16_t hint_offset;       // likewise
     uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
-    uint32_t reserved;          // 0
+    uint16_t state;             // ListState
+    uint16_t whole;             // 1: could not be split, all rows being alike
 };
 static_assert(sizeof(DirectoryEntry) == 24);
 

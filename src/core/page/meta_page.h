@@ -18,6 +18,15 @@ struct Region {
     uint64_t bytes;   // bytes in use, over all payloads
 };
 
+// A run of pages that holds centroids and compact centroids, or did.
+struct PageRun {
+    uint32_t start;   // first block; 0: none
+    uint32_t blocks;
+};
+
+// The directory grows by so many further regions, each half as large as all before it or larger.
+inline constexpr uint32_t kMaxDirectoryParts = 8;
+
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
 // v2. The crc covers everything before it; it is renewed by whoever changes a field.
@@ -52,7 +61,7 @@ struct MetaPage {
     Region compact;
     Region quantizer;          // sq8: offset, scale; pq: codebook
     Region transform_matrix;   // f32 (code_dims, dims), then f32 offset (code_dims)
-    Region directory;
+    Region directory;          // entries of the first lists; those of later ones in more_directory
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
@@ -61,8 +70,34 @@ struct MetaPage {
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
     uint32_t live_lists;       // lists that are searched
+    // — changed by rebalancing (README of src/am) —
+    uint32_t generation;       // how often lists were replaced
+    uint32_t next_list;        // numbers of lists from here on were never given out
+    uint32_t free_head;        // first free page of postings (first of an extent); kInvalidBlock: none
+    uint64_t retire_xid;       // no snapshot as old as this: no scan knows the lists retired so far; 0 = none are
+    PageRun centroid_run;      // where centroids and compact lie
+    PageRun old_run;           // where they lay before; free once retire_xid has passed
+    Region more_directory[kMaxDirectoryParts];
+    uint32_t reserved;         // 0
     uint32_t crc;
 };
+// Entries that the directory has pages for.
+inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
+    uint64_t pages = meta.directory.blocks;
+    for (const Region& part : meta.more_directory) pages += part.blocks;
+    return pages;
+}
+// Block of the directory's n-th page, n < DirectoryPages.
+inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
+    const Region* part = &meta.directory;
+    const Region* next = meta.more_directory;
+    while (n >= part->blocks) {
+        n -= part->blocks;
+        part = next++;
+    }
+    return part->start + static_cast<uint32_t>(n);
+}
+
 // True if the index keeps copies of the vectors for reordering.
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
 // Lists that hold each row.
@@ -70,7 +105,7 @@ inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
     return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 200);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 196);
+static_assert(sizeof(MetaPage) == 368);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 364);
 
 }  // namespace vectorq
