@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "am/build.h"
+#include "am/scan_state.h"
 #include "am/posting_builder.h"
 #include "core/base/parallel.h"
 #include "pg/entry.h"
@@ -71,6 +72,7 @@ static void encode_block(Build* b) {
         }
         if (IsCopy(b->reorder)) encode_records(b, begin, end);
     });
+    if (o->finder != nullptr) o->finder->Add(o->block.data(), o->block_tids.data(), rows, o->stop);
 }
 
 static Datum row_key(const Build* b, uint32 copy, Size row) {
@@ -132,6 +134,7 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
     if (!kept) return;
     for (uint32 copy = 0; copy < b->copies; copy++)
         memcpy(payload_of(b, copy, b->block_fill) + VARHDRSZ, tid, sizeof(ItemPointerData));
+    if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(tid);
     if (IsCopy(b->reorder)) memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
     if (++b->block_fill == b->block_rows) flush_block(b);
 }
@@ -161,6 +164,7 @@ void build_assign(Build* b) {
         o->payload.Resize(b->copies * b->block_rows * b->payload_bytes);
         o->payload.Fill(0);
         o->row_fits.Resize(b->block_rows);
+        if (o->finder != nullptr) o->block_tids.Resize(b->block_rows);
         o->copy_fits.Resize(b->block_rows);
         o->records.Resize(b->block_rows * b->record_payload_bytes);
         o->records.Fill(0);
@@ -185,6 +189,8 @@ void build_assign(Build* b) {
         o->payload.Resize(0);
         o->records.Resize(0);
         o->made.Resize(0);
+        o->block_tids.Resize(0);
+        if (o->finder != nullptr) o->finder->Finish();
         o->scratch.Resize(0);
         delete o->assigner;
         o->assigner = nullptr;

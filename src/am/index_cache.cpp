@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "am/calibration_store.h"
 #include "core/cluster/compact_centroids.h"
 #include "core/cluster/replicas.h"
 #include "core/simd/distance.h"
@@ -135,6 +136,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
+    read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
     if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
@@ -378,20 +380,6 @@ uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, u
     pfree(flat);
     pfree(scratch);
     return copies;
-}
-
-// Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
-// a rule of thumb through both, a little generous, until an index calibrates itself.
-static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
-
-// Two lists to find a row in: 24 probes instead of 55 for recall@10 of 0.95 on a million SIFT rows, 15 instead of 46 on
-// sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
-static constexpr double kSoarProbes = 0.6;
-
-uint32 effective_nprobe(const MetaPage* meta) {
-    const double automatic = automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
-    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
-    return std::max<uint32>(1, std::min(wanted, meta->lists));
 }
 
 }  // namespace vectorq

@@ -4,6 +4,7 @@
 #pragma once
 #include "am/options.h"
 #include "am/storage.h"
+#include "core/page/calibration_page.h"
 #include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
@@ -31,6 +32,7 @@ struct IndexCache {
     PostingGeometry geometry;
     Codec codec;
     VectorCopies copies;  // if HasRecords(meta)
+    Calibration calibration;
     const uint8* compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
     const float* transform;  // (code_dims, dims) and then its offset (code_dims); NULL without one
@@ -109,8 +111,5 @@ void attach_quantizer(Codec* codec, const float* quantizer);
 
 // The same for sq8 copies: offset (dims) and scale (dims) as trained, and zeros (dims).
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
-
-// The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
-uint32 effective_nprobe(const MetaPage* meta);
 
 }  // namespace vectorq

@@ -29,7 +29,7 @@ struct OptionRow {
     double def, lo, hi;
     const struct config_enum_entry* choices;  // kEnum
     size_t offset;                            // in IndexOptions
-    int* setting;                             // in settings
+    void* setting;                            // in settings
     const char* help;
 };
 
@@ -86,7 +86,9 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAll, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index"},
     {Scope::kSession, 0, Kind::kInt, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
-     "Number of lists to search; 0 chooses by the number of lists"},
+     "Number of lists to search; 0 chooses by target_recall"},
+    {Scope::kSession, 0, Kind::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
+     "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
     {Scope::kSession, 0, Kind::kEnum, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
@@ -94,7 +96,7 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, Kind::kInt, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
      "Rows after which an iterative scan stops going on to further lists; 0 = no limit"},
     {Scope::kSession, 0, Kind::kInt, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
-     "Rows to put in order by exact distance at a time; 0 chooses by the rows asked for so far and the code"},
+     "Rows to put in order by exact distance at a time; 0 chooses by target_recall and the rows asked for so far"},
     {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
@@ -145,11 +147,14 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
-    if (row.kind == Kind::kInt)
-        DefineCustomIntVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), static_cast<int>(row.lo),
+    if (row.kind == Kind::kReal)
+        DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi, PGC_USERSET, 0,
+                                 NULL, NULL, NULL);
+    else if (row.kind == Kind::kInt)
+        DefineCustomIntVariable(name, row.help, NULL, static_cast<int*>(row.setting), static_cast<int>(row.def), static_cast<int>(row.lo),
                                 static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
     else
-        DefineCustomEnumVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+        DefineCustomEnumVariable(name, row.help, NULL, static_cast<int*>(row.setting), static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
                                  NULL, NULL, NULL);
 }
 

@@ -17,10 +17,9 @@ static Size rows_per_answer(const IndexCache* cache) {
     return bits >= 8 ? 2 : bits >= 4 ? 4 : bits >= 2 ? 8 : bits >= 1 ? 20 : 40;
 }
 
-Size reorder_batch(const IndexCache* cache) {
-    if (settings.reorder_rows > 0) return settings.reorder_rows;
-    const Size asked = std::clamp<Size>(cache->rows_taken, 10, 10000);
-    return 16 + asked * rows_per_answer(cache);
+Size reorder_batch(const IndexCache* cache, const ScanChoice* choice, Size rows) {
+    if (choice->reorder_rows > 0) return choice->reorder_rows;
+    return 16 + std::max<Size>(rows, kUsualRows) * rows_per_answer(cache);
 }
 
 // The metric's order, not its value: squared L2, negative product with the normalised query for cosine.

@@ -12,8 +12,7 @@ void reorder_from_heap(IndexScanDesc scan, ScanState* state);
 // Room for state->count results; the old ones are dropped when it must grow.
 void reserve_results(ScanState* state);
 
-// How many rows to collect and put in order at a time: vectorq.reorder_rows, or by what the executor took
-// from the last scan of this index and how coarse the code is.
-Size reorder_batch(const IndexCache* cache);
+// How many entries to collect and put in order for an answer of `rows` rows: what was chosen, or by how coarse the code is.
+Size reorder_batch(const IndexCache* cache, const ScanChoice* choice, Size rows);
 
 }  // namespace vectorq

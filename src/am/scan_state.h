@@ -3,6 +3,7 @@
 #pragma once
 #include "am/index_cache.h"
 #include "am/opclass.h"
+#include "am/settings_choice.h"
 #include "core/search/topk.h"
 #include "pg/pg_headers.h"
 
@@ -18,6 +19,7 @@ struct ScanStats {
     uint64 rows_returned;
     uint64 pages_read;
     uint64 rounds;  // 1 + how often the executor asked for more than was collected
+    float target;   // recall that the settings were chosen for; 0: by hand, or not calibrated
 };
 extern ScanStats last_scan_stats;
 
@@ -52,13 +54,19 @@ struct ScanState {
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
     ItemPointerData* pointers;  // likewise
     float* scalars;      // likewise
-    uint32 nprobe;
+    ScanChoice choice;         // for so many rows as were promised last
     BlockNumber index_blocks;
     BlockNumber heap_blocks;   // of the table, as far as rows of this scan lie in it
     ScanStats stats;  // copied to last_scan_stats after each round
     // — changed by each round —
     uint32 list_begin, list_end;  // the window of lists[] that this round searches
+    uint32 split;                 // of it, lists before this one were searched before
+    Candidate done_before_split;  // the last entry of these, in the order of codes, that was collected
+    Candidate done_after_split;   // likewise of the others; distance -infinity: none
+    uint32 lists_counted;         // whose rows are in rows_seen
+    uint64 promised;              // rows that may be returned before a scan looks further
     Size capacity;                // of the collector
+    Size collected;               // entries, in all rounds so far
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
@@ -67,10 +75,17 @@ struct ScanState {
     uint64* result_tids;   // of the rows to reorder, in no order
     float* row;            // (dims): buffer of reordering
     size_t results_size;
+    Candidate* pending;    // reordered rows that wait while another round is made
+    size_t pending_count, pending_size;
     float last_distance;   // of the last row returned
     uint64 last_tid;
-    Candidate last_collected;  // the farthest of this round, in the order of codes
 };
+
+// For scans other than the executor's (calibrate.cpp), too. A state lives as long as `parent`; prepare_scan makes what stays
+// for all queries; begin_query, with state->query filled in, chooses the lists: order_lists(…, 0, nprobe, …) comes next.
+ScanState* make_scan_state(Relation index, MemoryContext parent);
+void prepare_scan(Relation index, ScanState* state);
+void begin_query(ScanState* state, uint32 nprobe);
 
 // Collects the best rows of lists[list_begin .. list_end) into the collector.
 void scan_lists(Relation index, ScanState* state);

@@ -4,6 +4,7 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
+#include "am/calibration_store.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -56,6 +57,16 @@ static void check_region(Checker* c, const Region* region, PageKind kind) {
         if (problem != NULL) found(c, block, problem);
         if (!mark_seen(c, block)) found(c, block, "block belongs to two regions");
     }
+}
+
+static void check_calibration(Checker* c) {
+    Calibration calibration;
+    Buffer buffer = ReadBuffer(c->index, c->meta.calibration.start);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    memcpy(&calibration, page_payload(BufferGetPage(buffer)), sizeof(calibration));
+    UnlockReleaseBuffer(buffer);
+    const char* problem = calibration_problem(&calibration, &c->meta);
+    if (problem != NULL) found(c, c->meta.calibration.start, problem);
 }
 
 static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
@@ -262,6 +273,8 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
+    check_region(c, &c->meta.calibration, PageKind::kCalibration);
+    check_calibration(c);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
     if (HasRecords(c->meta)) {

@@ -2,8 +2,10 @@
 // the session's last scan.
 #include <algorithm>
 
+#include "am/calibration_store.h"
 #include "am/index_cache.h"
 #include "am/scan_state.h"
+#include "am/settings_choice.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -49,6 +51,8 @@ VQ_FUNCTION(vectorq_index_info) {
     OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
     MetaPage meta;
     read_meta(opened.index, &meta);
+    Calibration calibration;
+    read_calibration(opened.index, &meta, &calibration);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, rows);
@@ -62,7 +66,7 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.directory.blocks;
+                                meta.calibration.blocks + meta.directory.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[28];
@@ -89,7 +93,7 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(&meta)));
+    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
@@ -113,8 +117,8 @@ VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
     const ScanStats* s = &last_scan_stats;
-    Datum values[8];
-    bool nulls[8] = {};
+    Datum values[9];
+    bool nulls[9] = {};
     int n = 0;
     nulls[n] = !OidIsValid(s->index);
     values[n++] = ObjectIdGetDatum(s->index);
@@ -125,6 +129,8 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
+    nulls[n] = s->target == 0;
+    values[n++] = Float4GetDatum(s->target);
     if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

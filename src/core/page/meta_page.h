@@ -5,12 +5,13 @@
 #include <type_traits>
 
 #include "core/base/kinds.h"
+#include "core/page/calibration_page.h"
 #include "core/page/layout.h"
 
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -20,7 +21,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v1. The crc covers everything before it; it is renewed by whoever changes a field.
+// v2: calibration. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -60,7 +61,8 @@ struct MetaPage {
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
-    uint32_t reserved2;        // 0
+    Region calibration;        // one page, changed in place; always there
+    uint32_t calibration_id;   // its crc when it was last changed: what backends keep of it is out of date then
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.
@@ -70,7 +72,7 @@ inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
     return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 200);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 196);
+static_assert(sizeof(MetaPage) == 216);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 212);
 
 }  // namespace vectorq
