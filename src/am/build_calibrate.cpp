@@ -33,7 +33,7 @@ static Size held_out_rows(const Build* b) {
     if (b->opclass->metric == Metric::kL1) queries = kLeastQueries;
     queries = std::min(queries, static_cast<double>(sample / kSampleRowsPerQuery));
     while (queries >= kLeastQueries &&
-           NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kCalibrationDepth, b->threads) > b->memory / kMemoryPart)
+           NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours, kDeepQueries, kDeepNeighbours, b->threads) > b->memory / kMemoryPart)
         queries *= 0.8;
     return queries < kLeastQueries ? 0 : static_cast<Size>(queries);
 }
@@ -55,7 +55,8 @@ static void take_queries(Build* b, Size count) {
         }
     }
     o->sample.TruncateRows(kept);
-    o->finder = new NeighbourFinder(std::move(queries), std::move(own), b->opclass->metric, kCalibrationDepth, b->threads);
+    o->finder = new NeighbourFinder(std::move(queries), std::move(own), b->opclass->metric, kAllNeighbours, kDeepQueries,
+                                    kDeepNeighbours, b->threads);
 }
 
 void build_hold_out(Build* b) {

@@ -4,9 +4,8 @@
 
 #include <algorithm>
 
-#include "am/scan_state.h"
-#include "core/calibrate/ladder.h"
 #include "am/calibration_store.h"
+#include "am/scan_state.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/memory.h"
@@ -18,7 +17,7 @@ static constexpr size_t kFewestQueries = 32;
 // Lists that a query is followed through at first: as many as recall@100 of 0.99 takes on what was measured, twice. If a
 // hundredth of the neighbours were still missing, four times as many.
 static constexpr uint32 kLeastListLimit = 64;
-static constexpr uint32 kListsPerLimit = 16;
+static constexpr uint32 kListsPerLimit = 8;
 static constexpr double kMissingToGoOn = 0.004;
 
 // Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its lookup table), a
@@ -37,7 +36,8 @@ struct Measurement {
     const NeighbourFinder* finder;
     RankTable* ranks;
     double code_bytes_left;
-    uint64 wanted, found;  // neighbours, over the queries so far
+    uint64_t* wanted;  // (kSampledNeighbours): rows of the present query
+    uint64 wanted_rows, found_rows;  // over the queries so far, of those that were followed through fewer lists than all
 };
 }  // namespace
 
@@ -50,9 +50,13 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     begin_query(state, limit);
     state->codec.symmetric = false;
     order_lists(m->index, cache, state->code_query, state->lists, 0, limit, state->centroid);
-    core_call([&] { m->ranks->Begin(rows.data(), rows.size(), m->finder->own(q)); });
-    size_t found = 0;
-    for (uint32 i = 0; i < limit && found < rows.size(); i++) {
+    size_t wanted = 0, found = 0;
+    while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
+        m->wanted[wanted] = rows[SampledNeighbour(wanted)];
+        wanted++;
+    }
+    core_call([&] { m->ranks->Begin(m->wanted, wanted, m->finder->own(q)); });
+    for (uint32 i = 0; i < limit && found < wanted; i++) {
         state->list_begin = i;
         state->list_end = i + 1;
         core_call([&] { state->collector->Reset(RankTable::kMostRank); });
@@ -67,13 +71,13 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
         core_call([&] { found = m->ranks->AddList(&state->collector->At(0), count, scanned); });
     }
     core_call([&] { m->ranks->End(); });
-    m->wanted += rows.size();
-    m->found += found;
+    m->wanted_rows += wanted;
+    m->found_rows += found;
     return true;
 }
 
 static void trace_queries(Measurement* m, uint32 limit) {
-    m->wanted = m->found = 0;
+    m->wanted_rows = m->found_rows = 0;
     for (size_t q = 0; q < m->finder->queries(); q++) {
         CHECK_FOR_INTERRUPTS();
         if (m->finder->rows(q).empty()) continue;
@@ -97,7 +101,7 @@ static ScanCosts scan_costs(const IndexCache* cache) {
 
 static void make_rank_table(Measurement* m) {
     const uint32 lists = m->state->cache->meta.lists;
-    m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kCalibrationDepth, lists);
+    m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kSampledNeighbours, lists);
 }
 
 bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source, Calibration* calibration) {
@@ -111,6 +115,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.state = make_scan_state(index, m.context);
     prepare_scan(index, m.state);
     m.state->index_blocks = RelationGetNumberOfBlocks(index);
+    m.wanted = static_cast<uint64_t*>(palloc(sizeof(uint64_t) * kSampledNeighbours));
     const IndexCache* cache = m.state->cache;
     const uint32 lists = cache->meta.lists;
     VQ_FAULT("calibrate.trace");
@@ -118,7 +123,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
         make_rank_table(&m);
         trace_queries(&m, limit);
         if (limit == lists || m.code_bytes_left < code_bytes / 2 ||
-            static_cast<double>(m.wanted - m.found) <= kMissingToGoOn * static_cast<double>(m.wanted))
+            static_cast<double>(m.wanted_rows - m.found_rows) <= kMissingToGoOn * static_cast<double>(m.wanted_rows))
             break;
     }
     memset(calibration, 0, sizeof(*calibration));

@@ -2,7 +2,7 @@
 //
 // A scan works in rounds. A round searches a window of lists and collects the best `capacity`
 // rows, ordered by (distance, tid). It promises the wanted recall for so many rows as it reckons with. When the executor has
-// had these and asks for more (a filter, or a larger LIMIT than last time), the settings for four times as many are taken:
+// had these and asks for more (a filter, or a larger LIMIT than last time), the settings for twice as many are taken:
 //   - if they say more lists, the window grows, and is searched again: the old lists for rows after the last one
 //     collected, the new ones for all; rows that were put in order and not yet returned stay in the race.
 // When it has had all that was collected:
@@ -33,7 +33,7 @@ static constexpr Size kCapacityGrowth = 8;
 static constexpr Size kReorderGrowth = 4;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
 // Rows that a scan goes on for, when the promised ones do not suffice.
-static constexpr uint64 kPromiseGrowth = 4;
+static constexpr uint64 kPromiseGrowth = 2;
 static constexpr uint64 kMostPromised = 10000;  // at first
 
 static constexpr Candidate kNothingDone = {-__builtin_inff(), 0, 0};
@@ -51,9 +51,11 @@ IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
     return scan;
 }
 
-// What this scan was asked for is the best guess of what the next will be.
+// What this scan was asked for is the best guess of what the next will be. With a filter it differs from query to query, and
+// a guess too low costs a round: so it falls by halves only.
 static void note_rows_taken(ScanState* state) {
-    if (state->started && state->stats.rows_returned > 0) state->cache->rows_taken = state->stats.rows_returned;
+    const uint64 taken = state->stats.rows_returned, before = state->cache == NULL ? 0 : state->cache->rows_taken;
+    if (state->started && taken > 0) state->cache->rows_taken = taken >= before ? taken : taken + (before - taken) / 2;
 }
 
 void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {

@@ -91,7 +91,7 @@ static void load_queries(ExactPass* p, ArrayType* array) {
         std::copy_n(rows, kept * p->dims, queries.data());
         p->objects->finder =
             new NeighbourFinder(std::move(queries), std::vector<uint64_t>(kept, NeighbourFinder::kNoRow), p->opclass->metric,
-                                kCalibrationDepth, maintenance_threads());
+                                kAllNeighbours, kDeepQueries, kDeepNeighbours, maintenance_threads());
         const Size block_rows = std::clamp<Size>(kBlockBytes / (sizeof(float) * p->dims), 1, kMostBlockRows);
         p->objects->block = Matrix(block_rows, p->dims);
         p->objects->tids.Resize(block_rows);

@@ -9,9 +9,8 @@
 
 namespace vectorq {
 
-// recall@1 is read off the first three neighbours: three times the data, and the second and third are found a little less
-// often than the first.
-static constexpr size_t kDepthOfFirst = 3;
+// recall@1 is read off the first two neighbours: twice the data, and the second is found a little less often than the first.
+static constexpr size_t kDepthOfFirst = 2;
 // Standard errors of the measured recall that are added to a target.
 static constexpr double kMargin = 0.5;
 // Correlation between the neighbours of one query: they are found or missed together. 0.3 to 0.4 was seen on SIFT rows.
@@ -19,34 +18,57 @@ static constexpr double kQueryCorrelation = 0.35;
 // Without a rung that reaches the target: as near to the best recall as this.
 static constexpr double kNearBest = 0.001;
 
-static size_t DepthOf(size_t k, ScanOrder order) noexcept { return k == 1 && order != ScanOrder::kCodes ? kDepthOfFirst : k; }
+// Which of a query's sampled neighbours stand for recall@k: [begin, end) by steps.
+namespace {
+struct Samples {
+    size_t begin, end, step;
+    bool deep;  // only queries whose neighbours were sampled that far count
+};
+}  // namespace
+
+static Samples SamplesOf(size_t k, ScanOrder order) noexcept {
+    if (k == 1 && order != ScanOrder::kCodes) return {0, kDepthOfFirst, 1, false};
+    if (k <= kAllNeighbours) return {0, k, 1, false};
+    return {kDeepStep / 2, kSampledNeighbours, kDeepStep, true};
+}
+
+// Calls visit(q, i) for each of the neighbours that exist.
+template <class Visit>
+static void ForEachSample(const RankTable& ranks, const Samples& samples, const Visit& visit) {
+    for (size_t q = 0; q < ranks.queries(); q++) {
+        if (samples.deep && ranks.neighbours(q) <= kAllNeighbours) continue;
+        const size_t end = std::min(samples.end, ranks.neighbours(q));
+        // Beyond kAllNeighbours a step is in the sampling already.
+        for (size_t i = samples.begin; i < end; i = i < kAllNeighbours ? std::min(i + samples.step, kAllNeighbours) : i + 1) visit(q, i);
+    }
+}
 
 static double Margin(double target, size_t neighbours, size_t queries) noexcept {
-    const double depth = double(neighbours);
-    const double variance = target * (1 - target) * ((1 - kQueryCorrelation) / depth + kQueryCorrelation);
+    const double variance = target * (1 - target) * ((1 - kQueryCorrelation) / double(neighbours) + kQueryCorrelation);
     return kMargin * std::sqrt(variance / double(std::max<size_t>(queries, 1)));
 }
 
-static size_t Wanted(const RankTable& ranks, size_t depth) noexcept {
+static size_t Wanted(const RankTable& ranks, const Samples& samples) {
     size_t wanted = 0;
-    for (size_t q = 0; q < ranks.queries(); q++) wanted += std::min(depth, ranks.neighbours(q));
+    ForEachSample(ranks, samples, [&](size_t, size_t) { wanted++; });
     return wanted;
 }
 
 // Ranks of the neighbours found at a grid point, in no order.
-static void RanksAt(const RankTable& ranks, size_t depth, size_t g, std::vector<uint16_t>* out) {
+static void RanksAt(const RankTable& ranks, const Samples& samples, size_t g, std::vector<uint16_t>* out) {
     out->clear();
-    for (size_t q = 0; q < ranks.queries(); q++)
-        for (size_t j = 0; j < std::min(depth, ranks.neighbours(q)); j++)
-            if (ranks.Rank(q, j, g) != RankTable::kNotFound) out->push_back(ranks.Rank(q, j, g));
+    ForEachSample(ranks, samples, [&](size_t q, size_t i) {
+        if (ranks.Rank(q, i, g) != RankTable::kNotFound) out->push_back(ranks.Rank(q, i, g));
+    });
 }
 
 double RecallAt(const RankTable& ranks, ScanOrder order, size_t k, size_t g, size_t rows) {
+    const Samples samples = SamplesOf(k, order);
     std::vector<uint16_t> found;
-    RanksAt(ranks, k, g, &found);
+    RanksAt(ranks, samples, g, &found);
     const size_t limit = order == ScanOrder::kExactCodes ? RankTable::kNotFound : order == ScanOrder::kCodes ? k : rows;
     const size_t hits = size_t(std::count_if(found.begin(), found.end(), [&](uint16_t rank) { return rank < limit; }));
-    const size_t wanted = Wanted(ranks, k);
+    const size_t wanted = Wanted(ranks, samples);
     return wanted == 0 ? 0 : double(hits) / double(wanted);
 }
 
@@ -59,7 +81,7 @@ struct Choice {
 
 // What all rungs of one k need: at each grid point, the sorted ranks.
 struct Column {
-    size_t k, depth, wanted;
+    size_t k, wanted, queries, neighbours;  // neighbours: of each query
     uint32_t limit;  // kCodes: entries that count
     std::vector<std::vector<uint16_t>> found;
 };
@@ -68,13 +90,15 @@ struct Column {
 static Column MakeColumn(const RankTable& ranks, ScanOrder order, size_t k, uint32_t copies) {
     Column column;
     column.k = k;
-    column.depth = DepthOf(k, order);
-    column.wanted = Wanted(ranks, column.depth);
+    const Samples samples = SamplesOf(k, order);
+    column.wanted = Wanted(ranks, samples);
+    column.neighbours = samples.deep ? kDeepNeighbours / kDeepStep : samples.end;
+    column.queries = column.wanted / column.neighbours;
     column.limit = uint32_t(k) * copies;
     column.found.resize(ranks.grid_points());
     for (size_t g = 0; g < ranks.grid_points(); g++) {
         std::vector<uint16_t>& found = column.found[g];
-        RanksAt(ranks, column.depth, g, &found);
+        RanksAt(ranks, samples, g, &found);
         std::sort(found.begin(), found.end());
         if (order == ScanOrder::kCodes) found.resize(size_t(std::lower_bound(found.begin(), found.end(), column.limit) - found.begin()));
     }
@@ -123,7 +147,7 @@ static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder o
     uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * copies + 2 : 0;
     for (int i = 0; i < kNumTargets; i++) {
         const double target = kRungTargets[i];
-        const double wanted = std::min(target + Margin(target, column.depth, ranks.queries()), most);
+        const double wanted = std::min(target + Margin(target, column.neighbours, column.queries), most);
         const Choice choice = ChooseCheapest(ranks, column, order, costs, grid_point, wanted, rows);
         if (choice.recall >= 0) {
             grid_point = choice.grid_point;
@@ -168,21 +192,30 @@ static Point AtTarget(const CalibrationRung* rungs, double target) noexcept {
             Between(std::log(double(std::max(rungs[i].rows, 1u))), std::log(double(std::max(rungs[i + 1].rows, 1u))), part)};
 }
 
+// How fast lists grow with the rows asked for, beyond the last k: as the steepest of the better rungs below it, so that it is the same
+// for all targets. Measured: three times the lists for ten times the rows where the codes are good.
+static double GrowthBeyond(const Calibration& calibration) noexcept {
+    double steepest = 0.15;
+    for (int i = 2; i < kNumTargets - 2; i++)
+        steepest = std::max(steepest, std::log(double(calibration.rungs[kNumCalibratedK - 1][i].nprobe) / calibration.rungs[kNumCalibratedK - 2][i].nprobe) /
+                                          std::log(double(kCalibratedK[kNumCalibratedK - 1]) / kCalibratedK[kNumCalibratedK - 2]));
+    return std::min(steepest, 1.0);
+}
+
 ScanSettings SettingsFor(const Calibration& calibration, double target, double k, uint32_t lists) noexcept {
     const bool reordered = calibration.rungs[0][0].rows > 0;
     k = std::max(k, 1.0);
     int c = 0;
     while (c < kNumCalibratedK - 2 && k > kCalibratedK[c + 1]) c++;
     const double low = kCalibratedK[c], high = kCalibratedK[c + 1];
-    const double part = std::log(k / low) / std::log(high / low);
+    const double part = std::min(1.0, std::log(k / low) / std::log(high / low)), beyond = std::max(1.0, k / high);
     const Point a = AtTarget(calibration.rungs[c], target), b = AtTarget(calibration.rungs[c + 1], target);
     double nprobe = std::exp(Between(a.nprobe, b.nprobe, part));
-    // Beyond the last k as many rows for each row asked for.
-    double rows = part <= 1 ? std::exp(Between(a.rows, b.rows, part)) : std::exp(b.rows) * k / high;
+    double rows = std::exp(Between(a.rows, b.rows, part)) * beyond;
+    if (beyond > 1) nprobe *= std::pow(beyond, GrowthBeyond(calibration));
     if (!(nprobe < lists) || target >= 1) nprobe = lists;
     if (!(rows < 1e6)) rows = 1e6;
-    // A fifth of a list is not rounded up to a whole one.
-    return {std::max<uint32_t>(1, uint32_t(std::lround(nprobe))), reordered ? uint32_t(std::lround(std::max(rows, k))) : 0};
+    return {std::max<uint32_t>(1, uint32_t(std::lround(nprobe))), reordered ? uint32_t(std::lround(std::max(rows, std::min(k, 1e6)))) : 0};
 }
 
 const char* CalibrationProblem(const Calibration& calibration, uint32_t lists) noexcept {

@@ -20,6 +20,13 @@ struct ScanCosts {
     double row;    // to reorder one
 };
 
+// Of the neighbours 0, 1, … of a query, those that the ranks are of: the first kAllNeighbours, then each tenth.
+inline constexpr size_t kAllNeighbours = 100, kDeepNeighbours = 1000, kDeepStep = 10;
+inline constexpr size_t kSampledNeighbours = kAllNeighbours + (kDeepNeighbours - kAllNeighbours) / kDeepStep;
+constexpr size_t SampledNeighbour(size_t i) noexcept {
+    return i < kAllNeighbours ? i : kAllNeighbours + kDeepStep / 2 + (i - kAllNeighbours) * kDeepStep;
+}
+
 // Rungs of a calibration; the head is left to the caller. `copies`: entries of a row, at most.
 void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies, Calibration* calibration);
 

@@ -13,8 +13,9 @@ namespace vectorq {
 // Some tiles at a time: a range takes at most some milliseconds, and threads do not wait for each other.
 static constexpr size_t kGrain = 4 * kTileRows;
 
-NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, int threads)
-    : queries_(std::move(queries)), own_(std::move(own)), metric_(metric), k_(k), workers_(size_t(threads)) {
+NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep,
+                                 size_t deep_k, int threads)
+    : queries_(std::move(queries)), own_(std::move(own)), metric_(metric), workers_(size_t(threads)) {
     const size_t n = queries_.rows(), dims = queries_.cols();
     mean_.assign(dims, 0.0f);
     if (metric == Metric::kL2 && n > 0)
@@ -35,13 +36,15 @@ NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metr
         worker.out.Resize(n * kTileRows);
         worker.below.Resize(kTileRows + 64);
         worker.best = std::vector<TopK>(n);
-        for (TopK& best : worker.best) best.Reset(k);
+        for (size_t q = 0; q < n; q++) worker.best[q].Reset(q < deep ? deep_k : k);
     }
 }
 
-size_t NeighbourFinder::Bytes(size_t queries, size_t dims, size_t k, int threads) noexcept {
-    const size_t worker = 4 * (dims + queries) * kTileRows + queries * (sizeof(TopK) + 2 * k * sizeof(Candidate));
-    return 8 * queries * dims + size_t(threads) * worker + queries * k * 12;
+size_t NeighbourFinder::Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept {
+    deep = std::min(deep, queries);
+    const size_t kept = deep * deep_k + (queries - deep) * k;
+    const size_t worker = 4 * (dims + queries) * kTileRows + queries * sizeof(TopK) + 2 * kept * sizeof(Candidate);
+    return 8 * queries * dims + size_t(threads) * worker + kept * 12;
 }
 
 // out[q][r] for row r of the tile.

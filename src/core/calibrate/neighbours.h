@@ -15,9 +15,10 @@ namespace vectorq {
 class NeighbourFinder {
 public:
     // queries (count, dims), of length one under cosine. own[q]: the row that query q is (RowOf), which is no neighbour
-    // of itself; kNoRow if it is none. Keeps the k nearest of each. Throws std::bad_alloc.
+    // of itself; kNoRow if it is none. Keeps the k nearest of each, `deep_k` of the first `deep`. Throws std::bad_alloc.
     static constexpr uint64_t kNoRow = ~uint64_t(0);
-    NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, int threads);
+    NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep, size_t deep_k,
+                    int threads);
 
     // Looks at `count` rows (count, dims). tids as Candidate::tid has them. The result does not depend on the threads.
     // Throws Error(kCancelled).
@@ -35,7 +36,7 @@ public:
     const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
 
     // Bytes that it takes.
-    static size_t Bytes(size_t queries, size_t dims, size_t k, int threads) noexcept;
+    static size_t Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept;
 
 private:
     struct Worker {
@@ -50,7 +51,6 @@ private:
     std::vector<float> mean_;
     std::vector<uint64_t> own_;
     Metric metric_;
-    size_t k_;
     std::vector<Worker> workers_;
     std::vector<std::vector<uint64_t>> found_;
     std::vector<std::vector<float>> distances_;
