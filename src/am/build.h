@@ -11,6 +11,7 @@
 #include "core/calibrate/neighbours.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
 #include "core/transform/transform.h"
 #include "pg/pg_headers.h"
@@ -31,7 +32,7 @@ struct BuildObjects {
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one
-    TwoLevelAssigner* assigner = nullptr;
+    PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform

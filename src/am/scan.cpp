@@ -15,8 +15,8 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/asked_rows.h"
 #include "am/reorder.h"
-#include "am/reorder_copies.h"
 #include "am/scan_state.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
@@ -34,7 +34,8 @@ static constexpr Size kReorderGrowth = 4;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
 // Rows that a scan goes on for, when the promised ones do not suffice.
 static constexpr uint64 kPromiseGrowth = 2;
-static constexpr uint64 kMostPromised = 10000;  // at first
+// Rows that are prepared for before any is taken: a LIMIT may be larger than what is ever fetched.
+static constexpr Size kMostExpected = 10000;
 
 static constexpr Candidate kNothingDone = {-__builtin_inff(), 0, 0};
 
@@ -52,10 +53,11 @@ IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
 }
 
 // What this scan was asked for is the best guess of what the next will be. With a filter it differs from query to query, and
-// a guess too low costs a round: so it falls by halves only.
+// a guess too low costs a round: so it falls slowly, unless to less than half, which is another kind of query.
 static void note_rows_taken(ScanState* state) {
     const uint64 taken = state->stats.rows_returned, before = state->cache == NULL ? 0 : state->cache->rows_taken;
-    if (state->started && taken > 0) state->cache->rows_taken = taken >= before ? taken : taken + (before - taken) / 2;
+    if (!state->started || taken == 0) return;
+    state->cache->rows_taken = taken >= before || 2 * taken < before ? taken : taken + 3 * (before - taken) / 4;
 }
 
 void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
@@ -109,6 +111,7 @@ void prepare_scan(Relation index, ScanState* state) {
     }
     state->reorder = static_cast<Reorder>(cache->meta.reorder);
     state->collector = make_owned<TopK>(state->context);
+    if (state->reorder != Reorder::kOff) state->reorder_stop = make_owned<ReorderStop>(state->context);
     if (CopiesOfRow(cache->meta) > 1) {
         state->met = make_owned<TidSet>(state->context);
         state->found = make_owned<TidSet>(state->context);
@@ -141,7 +144,7 @@ void begin_query(ScanState* state, uint32 nprobe) {
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
-static bool is_strict() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
+static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
 
 // Lists [from, to) become known and ordered.
 static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
@@ -154,7 +157,7 @@ static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32
     state->stats.lists_probed += to - from;
     // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     state->done_after_split = kNothingDone;
-    if (is_strict() && !reorders(state) && state->stats.rows_returned > 0)
+    if (strict_order() && !reorders(state) && state->stats.rows_returned > 0)
         state->done_after_split = {state->last_distance, 0, state->last_tid};
 }
 
@@ -165,10 +168,12 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
     state->list_end = end;
 }
 
-// Lists as far as `end` join the window. The present window was searched as a whole.
+// Rows of this round that need no second look: put in order, or returned. The others are collected again if there is another round.
+static size_t rows_done(const ScanState* state) { return reorders(state) ? state->reordered : state->next; }
+
+// Lists as far as `end` join the window.
 static void widen_window(IndexScanDesc scan, ScanState* state, uint32 end) {
-    // Exact codes: what was collected and not returned is collected again.
-    if (!reorders(state) && state->next < state->count) state->done_before_split = state->collector->Take(state->next - 1);
+    if (rows_done(state) < state->collected) state->done_before_split = state->collector->Take(rows_done(state) - 1);
     open_lists(scan, state, state->list_end, end);
     state->split = state->list_end;
     state->list_end = end;
@@ -176,15 +181,14 @@ static void widen_window(IndexScanDesc scan, ScanState* state, uint32 end) {
 
 // Lists that hold rows twice: each row once, in this round and over all.
 static void drop_copies(ScanState* state) {
-    core_call([&] { state->count = state->collector->DropCopies(state->found, *state->met); });
+    core_call([&] { state->collected = state->collector->DropCopies(state->found, *state->met); });
 }
 
-// What the round before has returned or put in order, before its results are forgotten.
+// What the round before has put in order or returned.
 static void note_met_rows(ScanState* state) {
-    const size_t end = reorders(state) ? state->count : state->next;
+    const size_t end = rows_done(state);
     core_call([&] {
-        for (size_t i = 0; i < end; i++)
-            state->met->Add(RowOf(reorders(state) ? state->results[i] : state->collector->Take(i)), 0);
+        for (size_t i = 0; i < end; i++) state->met->Add(RowOf(state->collector->Take(i)), 0);
     });
 }
 
@@ -204,7 +208,7 @@ static Candidate* reserve_candidates(ScanState* state, Candidate* old, size_t us
     return larger;
 }
 
-// Rows in order that were not returned yet wait for the next round's.
+// Rows in order that were not returned yet wait for the next ones.
 static void set_pending_aside(ScanState* state) {
     state->pending_count = state->count - state->next;
     if (state->pending_count == 0) return;
@@ -219,9 +223,9 @@ static void take_pending_back(ScanState* state) {
     if (state->pending_count == 0) return;
     const size_t total = state->count + state->pending_count;
     if (state->results_size < total) {
-        // result_tids are of one round only.
+        // result_tids are of one batch only.
         state->results = reserve_candidates(state, state->results, state->count, total);
-        pfree(state->result_tids);
+        if (state->result_tids != NULL) pfree(state->result_tids);
         state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * total));
         state->results_size = total;
     }
@@ -229,6 +233,19 @@ static void take_pending_back(ScanState* state) {
     std::sort(state->results, state->results + total, NearerFirst());
     state->count = total;
     state->pending_count = 0;
+}
+
+// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again. Rows that were
+// set aside join them.
+static void put_in_order(IndexScanDesc scan, ScanState* state) {
+    const bool first = state->reordered == 0;
+    if (strict_order() || !reorders_by_need(state))
+        reorder_rows(scan, state, state->collected, false);
+    else
+        reorder_rows(scan, state, first ? state->collected : std::min(state->collected, 2 * state->reordered), first);
+    take_pending_back(state);
+    if (strict_order()) drop_nearer_than_last(state);
+    last_scan_stats = state->stats;
 }
 
 // Lists [from, to) of the window, behind `done`.
@@ -253,8 +270,7 @@ static void search_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint
 // How far both parts of the window were collected. The farthest entry of a round that had no room for all may lie before
 // what an earlier round had reached in the old lists: then the parts stay apart.
 static void note_collected(ScanState* state) {
-    state->collected += state->count;
-    if (state->count == 0) return;
+    if (state->collected == 0) return;
     const Candidate farthest = state->collector->Farthest();
     state->done_after_split = farthest;
     if (state->split > state->list_begin && NearerFirst()(farthest, state->done_before_split)) return;
@@ -265,24 +281,19 @@ static void note_collected(ScanState* state) {
 static void search_window(IndexScanDesc scan, ScanState* state) {
     const bool reorder = reorders(state);
     if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
+    if (state->stats.rounds > 0) state->collected_before += rows_done(state);
     if (reorder) set_pending_aside(state);
     core_call([&] { state->collector->Reset(state->capacity); });
     state->stats.rounds++;
     search_lists(scan, state, state->list_begin, state->split, &state->done_before_split);
     search_lists(scan, state, state->split, state->list_end, &state->done_after_split);
-    state->collector->Select(&state->count, &state->overflowed);
-    state->next = 0;
+    state->collector->Select(&state->collected, &state->overflowed);
     note_collected(state);
     if (state->met != NULL) drop_copies(state);
-    state->stats.rows_collected += state->count;
-    if (reorder) {
-        if (IsCopy(state->reorder))
-            reorder_from_copies(scan->indexRelation, state);
-        else
-            reorder_from_heap(scan, state);
-        take_pending_back(state);
-        if (is_strict()) drop_nearer_than_last(state);
-    }
+    state->stats.rows_collected += state->collected;
+    state->next = state->reordered = 0;
+    state->count = reorder ? 0 : state->collected;
+    if (reorder) put_in_order(scan, state);
     last_scan_stats = state->stats;
 }
 
@@ -294,24 +305,42 @@ static void promise(ScanState* state, uint64 rows) {
     state->promised = kept ? rows : PG_UINT64_MAX;
 }
 
+// By the LIMIT; where that is not to be seen, what the executor took from the last scan is the best guess.
+static Size rows_expected(IndexScanDesc scan, const ScanState* state) {
+    const uint64 asked = rows_asked(scan);
+    const uint64 taken = state->cache->rows_taken > 0 ? state->cache->rows_taken : kUsualRows;
+    return std::clamp<uint64>(asked > 0 ? asked : taken, 1, kMostExpected);
+}
+
+// Lists that vectorq.max_scan_rows allows beside `begin` ones, where more than the fewest are wished for.
+static uint32 allowed_lists(const ScanState* state, uint32 fewest, uint32 wanted) {
+    const double list = std::max(1.0f, state->cache->calibration.entries_a_list);
+    if (settings.max_scan_rows == 0 || wanted <= fewest) return wanted;
+    const double left = std::max(0.0, (settings.max_scan_rows - static_cast<double>(state->rows_seen)) / list);
+    return std::max(fewest, static_cast<uint32>(std::min<double>(wanted, fewest + left)));
+}
+
 static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->cache == NULL) prepare_scan(scan->indexRelation, state);
     load_query(scan, state);
-    IndexCache* cache = state->cache;
+    const IndexCache* cache = state->cache;
     memset(&state->stats, 0, sizeof(state->stats));
     state->stats.index = RelationGetRelid(scan->indexRelation);
     state->index_blocks = RelationGetNumberOfBlocks(scan->indexRelation);
-    const uint64 rows = cache->rows_taken > 0 ? std::min(cache->rows_taken, kMostPromised) : kUsualRows;
-    promise(state, rows);
-    state->stats.target = state->choice.target;
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
-    state->count = state->next = 0;
+    state->count = state->next = state->collected = state->reordered = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    begin_query(state, state->choice.nprobe);
-    state->capacity = reorders(state) ? reorder_batch(cache, &state->choice, rows) : kFirstCapacity;
     state->rows_seen = 0;
     state->lists_counted = 0;
-    state->collected = 0;
+    state->collected_before = 0;
+    state->asked = rows_expected(scan, state);
+    promise(state, std::min<uint64>(state->asked, kUsualRows));
+    const uint32 usual = state->choice.nprobe;
+    promise(state, state->asked);
+    state->choice.nprobe = allowed_lists(state, std::min(usual, state->choice.nprobe), state->choice.nprobe);
+    state->stats.target = state->choice.target;
+    begin_query(state, state->choice.nprobe);
+    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
     search_window(scan, state);
@@ -322,29 +351,46 @@ static bool may_read_more(const ScanState* state) {
 }
 
 // More rows are wanted than were promised: the next promise, kept by more lists or more rows in order. False if that takes no
-// further round.
+// further work.
 static bool raise_promise(IndexScanDesc scan, ScanState* state) {
     promise(state, state->promised * kPromiseGrowth);
-    const bool whole = state->split == state->list_end && (reorders(state) || state->next > 0);
-    const bool widen = whole && state->choice.nprobe > state->list_end && may_read_more(state);
-    if (!widen && !(reorders(state) && state->overflowed)) return false;
+    const size_t waiting = state->count - state->next;
+    if (state->promised < PG_UINT64_MAX)
+        state->asked = std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
+    const uint32 end = allowed_lists(state, state->list_end, std::max(state->choice.nprobe, state->list_end));
+    const bool whole = state->split == state->list_end && rows_done(state) > 0;
+    if (!(whole && end > state->list_end && may_read_more(state))) {
+        if (!reorders(state)) return false;
+        if (state->reordered < state->collected) {
+            set_pending_aside(state);
+            put_in_order(scan, state);
+            return true;
+        }
+        if (!state->overflowed) return false;
+    } else {
+        widen_window(scan, state, end);
+    }
     if (reorders(state)) {
-        const Size wanted = reorder_batch(state->cache, &state->choice, std::min(state->promised, PG_UINT64_MAX / 64));
+        const Size wanted = rows_to_collect(state), done = state->collected_before + rows_done(state);
         state->capacity = settings.reorder_rows > 0 ? state->capacity * kReorderGrowth
-                                                    : std::max(wanted - std::min(wanted, state->collected), state->capacity);
+                                                    : std::max(wanted - std::min(wanted, done), state->capacity);
         state->capacity = std::min(state->capacity, kMaxCapacity);
     }
-    if (widen) widen_window(scan, state, state->choice.nprobe);
     search_window(scan, state);
     return true;
 }
 
-// Finds more rows after all collected ones were returned, or all promised ones. False when there are none.
+// Finds more rows after all that are in order were returned, or all promised ones. False when there are none.
 static bool refill(IndexScanDesc scan, ScanState* state) {
     while (state->next >= state->count || state->stats.rows_returned >= state->promised) {
         CHECK_FOR_INTERRUPTS();
         if (state->stats.rows_returned >= state->promised) {
             raise_promise(scan, state);
+            continue;
+        }
+        if (reorders(state) && state->reordered < state->collected) {
+            set_pending_aside(state);
+            put_in_order(scan, state);
             continue;
         }
         if (state->overflowed) {

@@ -4,6 +4,7 @@
 #include "am/index_cache.h"
 #include "am/opclass.h"
 #include "am/settings_choice.h"
+#include "core/search/reorder_stop.h"
 #include "core/search/topk.h"
 #include "pg/pg_headers.h"
 
@@ -31,6 +32,7 @@ struct ScanState {
     IndexCache* cache;
     Codec codec;          // the cache's, with this session's distance
     TopK* collector;
+    ReorderStop* reorder_stop;  // NULL unless rows are reordered
     BlockFn kernel;
     bool started;
     bool null_query;
@@ -61,18 +63,21 @@ struct ScanState {
     // — changed by each round —
     uint32 list_begin, list_end;  // the window of lists[] that this round searches
     uint32 split;                 // of it, lists before this one were searched before
-    Candidate done_before_split;  // the last entry of these, in the order of codes, that was collected
+    Candidate done_before_split;  // the last entry of these, in the order of codes, that needs no second look
     Candidate done_after_split;   // likewise of the others; distance -infinity: none
     uint32 lists_counted;         // whose rows are in rows_seen
     uint64 promised;              // rows that may be returned before a scan looks further
     Size capacity;                // of the collector
-    Size collected;               // entries, in all rounds so far
+    Size collected_before;        // entries that were put in order or returned in earlier rounds
+    Size asked;                   // rows that the executor is expected to take of what this round collects
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
-    size_t count, next;
+    size_t collected;      // rows of this round in the collector
+    size_t reordered;      // of these, in the order of their codes, that have been put in order
+    size_t count, next;    // of the rows to return: the collector's, or the results
     Candidate* results;    // reordered rows, instead of the collector's
-    uint64* result_tids;   // of the rows to reorder, in no order
+    uint64* result_tids;   // (collected) of the rows to reorder
     float* row;            // (dims): buffer of reordering
     size_t results_size;
     Candidate* pending;    // reordered rows that wait while another round is made
