@@ -1,8 +1,9 @@
-// Calibration of a new index. Some rows of the sample become queries: training does not see them. Their exact neighbours are found
-// while the rows pass by to be assigned (core/calibrate/neighbours.h), and when the pages are written, each query is searched for.
+// Calibration of a new index. Some rows of the sample become queries: training does not see them. Their exact
+// neighbours are found while the rows pass by to be assigned (core/calibrate/neighbours.h), and when the pages are
+// written, each query is searched for.
 //
-// What it costs is bounded beside the rest of the build: the number of queries by the number of lists, since each row is
-// compared with all queries here and with a part of the lists there; the searches by bytes of codes.
+// What it costs is bounded beside the rest of the build: the number of queries by the number of lists, since each row
+// is compared with all queries here and with a part of the lists there; the searches by bytes of codes.
 #include <algorithm>
 
 #include "am/build.h"
@@ -33,7 +34,8 @@ static Size held_out_rows(const Build* b) {
     if (b->opclass->metric == Metric::kL1) queries = kLeastQueries;
     queries = std::min(queries, static_cast<double>(sample / kSampleRowsPerQuery));
     while (queries >= kLeastQueries &&
-           NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours, kDeepQueries, kDeepNeighbours, b->threads) > b->memory / kMemoryPart)
+           NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours, kDeepQueries, kDeepNeighbours,
+                                  b->threads) > b->memory / kMemoryPart)
         queries *= 0.8;
     return queries < kLeastQueries ? 0 : static_cast<Size>(queries);
 }
@@ -55,8 +57,8 @@ static void take_queries(Build* b, Size count) {
         }
     }
     o->sample.TruncateRows(kept);
-    o->finder = new NeighbourFinder(std::move(queries), std::move(own), b->opclass->metric, kAllNeighbours, kDeepQueries,
-                                    kDeepNeighbours, b->threads);
+    o->finder = new NeighbourFinder(std::move(queries), std::move(own), b->opclass->metric, kAllNeighbours,
+                                    kDeepQueries, kDeepNeighbours, b->threads);
 }
 
 void build_hold_out(Build* b) {

@@ -1,5 +1,5 @@
-// See calibrate.h. A scan of each query, list after list in the order of probing, until all its neighbours were met. It is the
-// executor's scan with another collector: scan_lists() does the work, one list at a time.
+// See calibrate.h. A scan of each query, list after list in the order of probing, until all its neighbours were met. It
+// is the executor's scan with another collector: scan_lists() does the work, one list at a time.
 #include "am/calibrate.h"
 
 #include <algorithm>
@@ -14,14 +14,14 @@ namespace vectorq {
 
 // With fewer queries recall is known to a tenth only.
 static constexpr size_t kFewestQueries = 32;
-// Lists that a query is followed through at first: as many as recall@100 of 0.99 takes on what was measured, twice. If a
-// hundredth of the neighbours were still missing, four times as many.
+// Lists that a query is followed through at first: as many as recall@100 of 0.99 takes on what was measured, twice. If
+// a hundredth of the neighbours were still missing, four times as many.
 static constexpr uint32 kLeastListLimit = 64;
 static constexpr uint32 kListsPerLimit = 8;
 static constexpr double kMissingToGoOn = 0.004;
 
-// Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its lookup table), a
-// byte of code scored, a row of the table or of a copy looked at. Only the ratios matter.
+// Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its
+// lookup table), a byte of code scored, a row of the table or of a copy looked at. Only the ratios matter.
 static constexpr double kListCost = 700;
 static constexpr double kCodeByteCost = 0.03;
 static constexpr double kLookupCost = 0.6;  // of a byte of a product code of more than 4 bits
@@ -37,7 +37,8 @@ struct Measurement {
     RankTable* ranks;
     double code_bytes_left;
     uint64_t* wanted;  // (kSampledNeighbours): rows of the present query
-    uint64 wanted_rows, found_rows;  // over the queries so far, of those that were followed through fewer lists than all
+    uint64 wanted_rows,
+        found_rows;  // over the queries so far, of those that were followed through fewer lists than all
 };
 }  // namespace
 
@@ -87,7 +88,8 @@ static void trace_queries(Measurement* m, uint32 limit) {
 
 static ScanOrder scan_order(const IndexCache* cache) {
     if (cache->meta.reorder != static_cast<uint8>(Reorder::kOff)) return ScanOrder::kReordered;
-    const bool exact = (cache->codec.kind == CodeKind::kF32 || cache->codec.kind == CodeKind::kF16) && cache->transform == NULL;
+    const bool exact =
+        (cache->codec.kind == CodeKind::kF32 || cache->codec.kind == CodeKind::kF16) && cache->transform == NULL;
     return exact ? ScanOrder::kExactCodes : ScanOrder::kCodes;
 }
 
@@ -104,7 +106,8 @@ static void make_rank_table(Measurement* m) {
     m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kSampledNeighbours, lists);
 }
 
-bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source, Calibration* calibration) {
+bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source,
+                    Calibration* calibration) {
     Measurement m;
     memset(&m, 0, sizeof(m));
     m.index = index;
@@ -119,7 +122,8 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     const IndexCache* cache = m.state->cache;
     const uint32 lists = cache->meta.lists;
     VQ_FAULT("calibrate.trace");
-    for (uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));; limit = std::min(lists, 4 * limit)) {
+    for (uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));;
+         limit = std::min(lists, 4 * limit)) {
         make_rank_table(&m);
         trace_queries(&m, limit);
         if (limit == lists || m.code_bytes_left < code_bytes / 2 ||
@@ -134,7 +138,9 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     const bool enough = m.ranks->queries() >= kFewestQueries;
     if (enough) {
         calibration->source = source;
-        core_call([&] { BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesOfRow(cache->meta), calibration); });
+        core_call([&] {
+            BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesOfRow(cache->meta), calibration);
+        });
     }
     seal_calibration(calibration);
     MemoryContextSwitchTo(before);

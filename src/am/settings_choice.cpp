@@ -9,8 +9,8 @@
 
 namespace vectorq {
 
-// For an index that is not calibrated, a rule of thumb: recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo)
-// and 45 to 55 of 4,000 (a million); a little generous.
+// For an index that is not calibrated, a rule of thumb: recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make
+// demo) and 45 to 55 of 4,000 (a million); a little generous.
 static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
 
 // Two lists to find a row in: 24 probes instead of 55 for recall@10 of 0.95 on a million SIFT rows, 15 instead of 46 on
@@ -25,7 +25,8 @@ ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration,
         if (choice.reorder_rows == 0) choice.reorder_rows = chosen.rows;
         choice.target = settings.nprobe > 0 ? 0 : static_cast<float>(settings.target_recall);
     } else {
-        choice.nprobe = static_cast<uint32>(std::ceil(automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
+        choice.nprobe =
+            static_cast<uint32>(std::ceil(automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
     }
     if (settings.nprobe > 0) choice.nprobe = static_cast<uint32>(settings.nprobe);
     choice.nprobe = std::clamp<uint32>(choice.nprobe, 1, meta->lists);

@@ -1,5 +1,5 @@
-// How far a scan looks: the one place that turns vectorq.target_recall, vectorq.nprobe and vectorq.reorder_rows into lists to
-// probe and entries to reorder.
+// How far a scan looks: the one place that turns vectorq.target_recall, vectorq.nprobe and vectorq.reorder_rows into
+// lists to probe and entries to reorder.
 #pragma once
 #include "am/options.h"
 #include "am/storage.h"

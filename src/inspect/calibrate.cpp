@@ -1,8 +1,8 @@
-// vectorq_calibrate(index, queries): measures the index with the user's own queries, whose distribution may differ from the rows'
-// (questions against answers, say), and keeps what it found. vectorq_recall_curve(index): what is kept.
+// vectorq_calibrate(index, queries): measures the index with the user's own queries, whose distribution may differ from
+// the rows' (questions against answers, say), and keeps what it found. vectorq_recall_curve(index): what is kept.
 //
-// One exact pass over the table in blocks of rows, on several threads; then each query is searched for. Readers and writers of the
-// table go on meanwhile; vacuum and another calibration wait.
+// One exact pass over the table in blocks of rows, on several threads; then each query is searched for. Readers and
+// writers of the table go on meanwhile; vacuum and another calibration wait.
 #include <algorithm>
 #include <vector>
 
@@ -89,9 +89,9 @@ static void load_queries(ExactPass* p, ArrayType* array) {
     core_call([&] {
         Matrix queries(kept, p->dims);
         std::copy_n(rows, kept * p->dims, queries.data());
-        p->objects->finder =
-            new NeighbourFinder(std::move(queries), std::vector<uint64_t>(kept, NeighbourFinder::kNoRow), p->opclass->metric,
-                                kAllNeighbours, kDeepQueries, kDeepNeighbours, maintenance_threads());
+        p->objects->finder = new NeighbourFinder(
+            std::move(queries), std::vector<uint64_t>(kept, NeighbourFinder::kNoRow), p->opclass->metric,
+            kAllNeighbours, kDeepQueries, kDeepNeighbours, maintenance_threads());
         const Size block_rows = std::clamp<Size>(kBlockBytes / (sizeof(float) * p->dims), 1, kMostBlockRows);
         p->objects->block = Matrix(block_rows, p->dims);
         p->objects->tids.Resize(block_rows);
@@ -121,7 +121,8 @@ static uint32 calibrate(ExactPass* p, ArrayType* queries) {
     find_neighbours(p);
     Calibration calibration;
     if (!measure_recall(p->opened.index, p->objects->finder, 1e18, kCalibratedByQueries, &calibration))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("too few queries to calibrate with: %u", calibration.queries),
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("too few queries to calibrate with: %u", calibration.queries),
                         errhint("Give some hundred queries of the kind that the index will be asked.")));
     update_calibration(p->opened.index, &calibration);
     return calibration.queries;
@@ -157,8 +158,9 @@ VQ_FUNCTION(vectorq_recall_curve) {
     for (int c = 0; c < kNumCalibratedK && calibration.source != kNotCalibrated; c++)
         for (int i = 0; i < kNumTargets; i++) {
             const CalibrationRung* rung = &calibration.rungs[c][i];
-            Datum values[5] = {Int32GetDatum(static_cast<int32>(kCalibratedK[c])), Float4GetDatum(kRungTargets[i]), Float4GetDatum(rung->recall),
-                               Int32GetDatum(static_cast<int32>(rung->nprobe)), Int32GetDatum(static_cast<int32>(rung->rows))};
+            Datum values[5] = {Int32GetDatum(static_cast<int32>(kCalibratedK[c])), Float4GetDatum(kRungTargets[i]),
+                               Float4GetDatum(rung->recall), Int32GetDatum(static_cast<int32>(rung->nprobe)),
+                               Int32GetDatum(static_cast<int32>(rung->rows))};
             bool nulls[5] = {};
             tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
         }

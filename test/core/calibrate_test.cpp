@@ -53,13 +53,12 @@ TEST(NeighbourFinder, FindsTheNearestRowsWhateverTheBlocksAndThreads) {
                         ASSERT_EQ(std::set<uint64_t>(finder.rows(i).begin(), finder.rows(i).end()).size(), want);
                         for (size_t j = 0; j < want; j++) {
                             ASSERT_NE(finder.rows(i)[j], own[i]);
-                            const double d = Distance(metric, finder.query(i), base.row(finder.rows(i)[j] - 1000), dims);
+                            const double d =
+                                Distance(metric, finder.query(i), base.row(finder.rows(i)[j] - 1000), dims);
                             ASSERT_NEAR(d, all[j], 1e-3 * (1 + std::abs(all[j]))) << dims;
                         }
-                        if (threads == 1)
-                            first.push_back(finder.rows(i));
-                        else
-                            ASSERT_EQ(first[i], finder.rows(i));
+                        if (threads == 1) first.push_back(finder.rows(i));
+                        else ASSERT_EQ(first[i], finder.rows(i));
                     }
                 }
             }
@@ -98,7 +97,8 @@ TEST(RankTable, RanksAreThoseOfTheDefinition) {
             }
             all[q].neighbours = {wanted};
             ranks.Begin(wanted.data(), k, 3);
-            for (const std::vector<Candidate>& list : all[q].lists) ranks.AddList(list.data(), list.size(), list.size());
+            for (const std::vector<Candidate>& list : all[q].lists)
+                ranks.AddList(list.data(), list.size(), list.size());
             ranks.End();
         }
         ASSERT_EQ(ranks.queries(), queries);
@@ -151,7 +151,8 @@ RankTable SomeRanks(size_t queries, uint32_t lists) {
             entries[list].push_back({float(double(j) + 20 * deep(random)), 0, uint64_t(j) << 16});
         }
         for (uint32_t l = 0; l < lists; l++)
-            for (uint64_t i = 0; i < 10; i++) entries[l].push_back({float(300 * deep(random)), 0, (5000 + 10 * l + i) << 16});
+            for (uint64_t i = 0; i < 10; i++)
+                entries[l].push_back({float(300 * deep(random)), 0, (5000 + 10 * l + i) << 16});
         ranks.Begin(rows.data(), rows.size(), ~uint64_t(0));
         for (const auto& list : entries) ranks.AddList(list.data(), list.size(), list.size());
         ranks.End();
@@ -172,7 +173,8 @@ TEST(Ladder, RungsReachTheirTargetsAndRise) {
                 size_t g = 0;
                 while (ranks.Grid(g) < rung.nprobe) g++;
                 ASSERT_EQ(ranks.Grid(g), rung.nprobe);
-                ASSERT_GE(RecallAt(ranks, order, kCalibratedK[c], g, rung.rows) + 1e-6, std::min(kRungTargets[i], 0.998f))
+                ASSERT_GE(RecallAt(ranks, order, kCalibratedK[c], g, rung.rows) + 1e-6,
+                          std::min(kRungTargets[i], 0.998f))
                     << "k " << kCalibratedK[c];
                 ASSERT_EQ(rung.rows > 0, order == ScanOrder::kReordered);
                 if (i > 0) {

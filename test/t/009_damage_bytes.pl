@@ -38,6 +38,7 @@ $node->safe_psql('postgres', q{
     INSERT INTO w SELECT i, rv(2500, i) FROM generate_series(61, 70) i;
     VACUUM ANALYZE t;
     VACUUM ANALYZE w;
+    DO $$ BEGIN PERFORM vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t)); PERFORM vectorq_calibrate('t_ah', (SELECT array_agg(v::halfvec(32)) FROM t)); END $$;
     CREATE TABLE trials (index text, what text, state text, hint bool, message text, rows int, different int);
     -- The page is restored whatever happens; a statement_timeout or a crash is not caught, and ends the test.
     CREATE FUNCTION attempt(index text, what text, sql text) RETURNS void LANGUAGE plpgsql AS $$

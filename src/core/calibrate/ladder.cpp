@@ -1,7 +1,7 @@
 // See ladder.h.
 //
-// Recall at a setting is the mean over a few hundred queries, so the settings are chosen for a little more than the target
-// (Margin). Rungs never fall from one target to the next, nor from one k to the next.
+// Recall at a setting is the mean over a few hundred queries, so the settings are chosen for a little more than the
+// target (Margin). Rungs never fall from one target to the next, nor from one k to the next.
 #include "core/calibrate/ladder.h"
 
 #include <algorithm>
@@ -9,8 +9,9 @@
 
 namespace vectorq {
 
-// recall@1 is read off the first two neighbours: twice the data, and the second is found a little less often than the first.
-static constexpr size_t kDepthOfFirst = 2;
+// recall@1 is read off the first four neighbours: four times the data, and the others are found a little less often than the
+// first.
+static constexpr size_t kDepthOfFirst = 4;
 // Standard errors of the measured recall that are added to a target.
 static constexpr double kMargin = 0.5;
 // Correlation between the neighbours of one query: they are found or missed together. 0.3 to 0.4 was seen on SIFT rows.
@@ -39,7 +40,9 @@ static void ForEachSample(const RankTable& ranks, const Samples& samples, const 
         if (samples.deep && ranks.neighbours(q) <= kAllNeighbours) continue;
         const size_t end = std::min(samples.end, ranks.neighbours(q));
         // Beyond kAllNeighbours a step is in the sampling already.
-        for (size_t i = samples.begin; i < end; i = i < kAllNeighbours ? std::min(i + samples.step, kAllNeighbours) : i + 1) visit(q, i);
+        for (size_t i = samples.begin; i < end;
+             i = i < kAllNeighbours ? std::min(i + samples.step, kAllNeighbours) : i + 1)
+            visit(q, i);
     }
 }
 
@@ -82,7 +85,7 @@ struct Choice {
 // What all rungs of one k need: at each grid point, the sorted ranks.
 struct Column {
     size_t k, wanted, queries, neighbours;  // neighbours: of each query
-    uint32_t limit;  // kCodes: entries that count
+    uint32_t limit;                         // kCodes: entries that count
     std::vector<std::vector<uint16_t>> found;
 };
 }  // namespace
@@ -100,7 +103,8 @@ static Column MakeColumn(const RankTable& ranks, ScanOrder order, size_t k, uint
         std::vector<uint16_t>& found = column.found[g];
         RanksAt(ranks, samples, g, &found);
         std::sort(found.begin(), found.end());
-        if (order == ScanOrder::kCodes) found.resize(size_t(std::lower_bound(found.begin(), found.end(), column.limit) - found.begin()));
+        if (order == ScanOrder::kCodes)
+            found.resize(size_t(std::lower_bound(found.begin(), found.end(), column.limit) - found.begin()));
     }
     return column;
 }
@@ -121,8 +125,8 @@ static Choice ChooseAt(const Column& column, ScanOrder order, size_t g, double t
 }
 
 // The cheapest of all grid points from `first` on.
-static Choice ChooseCheapest(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs, size_t first,
-                             double target, uint32_t least_rows) {
+static Choice ChooseCheapest(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
+                             size_t first, double target, uint32_t least_rows) {
     Choice best;
     for (size_t g = first; g < ranks.grid_points(); g++) {
         Choice choice = ChooseAt(column, order, g, target, least_rows);
@@ -140,8 +144,8 @@ static double BestRecall(const Column& column) {
     return std::max(0.0, double(most) / double(std::max<size_t>(column.wanted, 1)) - kNearBest);
 }
 
-static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs, uint32_t copies,
-                       CalibrationRung* rungs) {
+static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
+                       uint32_t copies, CalibrationRung* rungs) {
     const double most = BestRecall(column);
     size_t grid_point = 0;
     uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * copies + 2 : 0;
@@ -159,7 +163,8 @@ static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder o
     }
 }
 
-void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies, Calibration* calibration) {
+void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+                 Calibration* calibration) {
     for (int c = 0; c < kNumCalibratedK; c++) {
         CalibrationRung* rungs = calibration->rungs[c];
         FillColumn(ranks, MakeColumn(ranks, order, kCalibratedK[c], copies), order, costs, copies, rungs);
@@ -189,16 +194,19 @@ static Point AtTarget(const CalibrationRung* rungs, double target) noexcept {
     // Beyond the last rung the line goes on.
     const double part = std::max(0.0, (Missed(target) - low) / (high - low));
     return {Between(std::log(double(rungs[i].nprobe)), std::log(double(rungs[i + 1].nprobe)), part),
-            Between(std::log(double(std::max(rungs[i].rows, 1u))), std::log(double(std::max(rungs[i + 1].rows, 1u))), part)};
+            Between(std::log(double(std::max(rungs[i].rows, 1u))), std::log(double(std::max(rungs[i + 1].rows, 1u))),
+                    part)};
 }
 
-// How fast lists grow with the rows asked for, beyond the last k: as the steepest of the better rungs below it, so that it is the same
-// for all targets. Measured: three times the lists for ten times the rows where the codes are good.
+// How fast lists grow with the rows asked for, beyond the last k: as the steepest of the better rungs below it, so that
+// it is the same for all targets. Measured: three times the lists for ten times the rows where the codes are good.
 static double GrowthBeyond(const Calibration& calibration) noexcept {
     double steepest = 0.15;
     for (int i = 2; i < kNumTargets - 2; i++)
-        steepest = std::max(steepest, std::log(double(calibration.rungs[kNumCalibratedK - 1][i].nprobe) / calibration.rungs[kNumCalibratedK - 2][i].nprobe) /
-                                          std::log(double(kCalibratedK[kNumCalibratedK - 1]) / kCalibratedK[kNumCalibratedK - 2]));
+        steepest = std::max(
+            steepest, std::log(double(calibration.rungs[kNumCalibratedK - 1][i].nprobe) /
+                               calibration.rungs[kNumCalibratedK - 2][i].nprobe) /
+                          std::log(double(kCalibratedK[kNumCalibratedK - 1]) / kCalibratedK[kNumCalibratedK - 2]));
     return std::min(steepest, 1.0);
 }
 
@@ -215,7 +223,8 @@ ScanSettings SettingsFor(const Calibration& calibration, double target, double k
     if (beyond > 1) nprobe *= std::pow(beyond, GrowthBeyond(calibration));
     if (!(nprobe < lists) || target >= 1) nprobe = lists;
     if (!(rows < 1e6)) rows = 1e6;
-    return {std::max<uint32_t>(1, uint32_t(std::lround(nprobe))), reordered ? uint32_t(std::lround(std::max(rows, std::min(k, 1e6)))) : 0};
+    return {std::max<uint32_t>(1, uint32_t(std::lround(nprobe))),
+            reordered ? uint32_t(std::lround(std::max(rows, std::min(k, 1e6)))) : 0};
 }
 
 const char* CalibrationProblem(const Calibration& calibration, uint32_t lists) noexcept {
@@ -224,7 +233,8 @@ const char* CalibrationProblem(const Calibration& calibration, uint32_t lists) n
     if (calibration.source == kNotCalibrated) return nullptr;
     for (const auto& rungs : calibration.rungs)
         for (const CalibrationRung& rung : rungs)
-            if (rung.nprobe < 1 || rung.nprobe > lists || rung.rows > 10 * RankTable::kMostRank || !(rung.recall >= 0 && rung.recall <= 1))
+            if (rung.nprobe < 1 || rung.nprobe > lists || rung.rows > 10 * RankTable::kMostRank ||
+                !(rung.recall >= 0 && rung.recall <= 1))
                 return "calibration has impossible values";
     return nullptr;
 }

@@ -28,7 +28,8 @@ constexpr size_t SampledNeighbour(size_t i) noexcept {
 }
 
 // Rungs of a calibration; the head is left to the caller. `copies`: entries of a row, at most.
-void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies, Calibration* calibration);
+void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+                 Calibration* calibration);
 
 // Share of the first k neighbours that `nprobe` lists (a grid point, by number) and `rows` reordered entries find.
 double RecallAt(const RankTable& ranks, ScanOrder order, size_t k, size_t grid_point, size_t rows);
@@ -40,7 +41,8 @@ struct ScanSettings {
 // Settings for recall@k of `target` (0 .. 1); 1 means all lists. k need not be one of kCalibratedK.
 ScanSettings SettingsFor(const Calibration& calibration, double target, double k, uint32_t lists) noexcept;
 
-// Why the page cannot be one that BuildLadder made for an index of so many lists; null if it can. The crc is the caller's.
+// Why the page cannot be one that BuildLadder made for an index of so many lists; null if it can. The crc is the
+// caller's.
 const char* CalibrationProblem(const Calibration& calibration, uint32_t lists) noexcept;
 
 }  // namespace vectorq

@@ -80,7 +80,8 @@ void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
 
 void RankTable::End() {
     if (!open_ || done_ * k_ * grid_.size() >= ranks_.size()) return;
-    std::sort(sightings_.begin(), sightings_.end(), [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
+    std::sort(sightings_.begin(), sightings_.end(),
+              [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
     std::vector<uint32_t> nearer(sightings_.size(), 0);
     const auto farther = [](float distance, const Sighting& s) { return distance < s.distance; };
     size_t at = 0, list = 0;

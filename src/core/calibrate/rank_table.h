@@ -1,8 +1,9 @@
 // Where the true neighbours of some queries turn up in a scan: one scan of each query tells it for every number of
 // lists and every number of reordered entries at once.
 //
-// rank(q, j, g): how many entries of the first Grid(g) lists are nearer to query q, by their codes, than the nearest entry of
-// its j-th neighbour there. The neighbour is found with P lists and R entries reordered if the rank at P is below R.
+// rank(q, j, g): how many entries of the first Grid(g) lists are nearer to query q, by their codes, than the nearest
+// entry of its j-th neighbour there. The neighbour is found with P lists and R entries reordered if the rank at P is
+// below R.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace vectorq {
 class RankTable {
 public:
     static constexpr uint16_t kNotFound = 0xFFFF;
-    static constexpr size_t kMostRank = 8192;  // deeper ranks are not told apart: a list's farther entries need not be added
+    static constexpr size_t kMostRank =
+        8192;  // deeper ranks are not told apart: a list's farther entries need not be added
 
     // Throws std::bad_alloc, as Begin, AddList and End do.
     RankTable(size_t queries, size_t k, uint32_t lists);

@@ -16,7 +16,7 @@ inline constexpr uint32_t kCalibrationVersion = 1;
 inline constexpr int kNumCalibratedK = 4;
 inline constexpr uint32_t kCalibratedK[kNumCalibratedK] = {1, 10, 100, 1000};
 inline constexpr int kNumTargets = 15;
-inline constexpr float kRungTargets[kNumTargets] = {0.1f,  0.3f,  0.5f,  0.6f,  0.7f,  0.8f, 0.85f, 0.9f,
+inline constexpr float kRungTargets[kNumTargets] = {0.1f,   0.3f,  0.5f,   0.6f,  0.7f,  0.8f,   0.85f, 0.9f,
                                                     0.925f, 0.95f, 0.965f, 0.98f, 0.99f, 0.995f, 0.998f};
 
 struct CalibrationRung {
