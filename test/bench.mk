@@ -38,3 +38,9 @@ bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-mi
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py $(BENCH_ARGS)
 .PHONY: bench-recall
+
+# Rows replaced by others of another distribution. make bench-churn BENCH_ARGS='--method ah --options "lists = 1000"'
+bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
+.PHONY: bench-churn

@@ -10,6 +10,7 @@
 #include "core/base/matrix.h"
 #include "core/calibrate/neighbours.h"
 #include "core/base/stop_token.h"
+#include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
 #include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
@@ -29,6 +30,7 @@ struct BuildObjects {
     AlignedArray<uint64_t> sample_tids;  // as Candidate::tid
     NeighbourFinder* finder = nullptr;   // of the queries that calibrate; none for a small table
     Matrix centroids;
+    CentroidGroups groups;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one

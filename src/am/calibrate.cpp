@@ -48,9 +48,10 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     const IndexCache* cache = state->cache;
     const std::vector<uint64_t>& rows = m->finder->rows(q);
     memcpy(state->query, m->finder->query(q), sizeof(float) * cache->meta.dims);
-    begin_query(state, limit);
+    begin_query(state);
     state->codec.symmetric = false;
-    order_lists(m->index, cache, state->code_query, state->lists, 0, limit, state->centroid);
+    choose_lists(m->index, state->cache, &state->chooser, state->code_query, limit);
+    state->lists = state->chooser.scores;
     size_t wanted = 0, found = 0;
     while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
         m->wanted[wanted] = rows[SampledNeighbour(wanted)];
@@ -102,7 +103,7 @@ static ScanCosts scan_costs(const IndexCache* cache) {
 }
 
 static void make_rank_table(Measurement* m) {
-    const uint32 lists = m->state->cache->meta.lists;
+    const uint32 lists = m->state->cache->meta.live_lists;
     m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kSampledNeighbours, lists);
 }
 
@@ -120,7 +121,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.state->index_blocks = RelationGetNumberOfBlocks(index);
     m.wanted = static_cast<uint64_t*>(palloc(sizeof(uint64_t) * kSampledNeighbours));
     const IndexCache* cache = m.state->cache;
-    const uint32 lists = cache->meta.lists;
+    const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
     for (uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));;
          limit = std::min(lists, 4 * limit)) {

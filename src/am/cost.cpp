@@ -32,7 +32,7 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     read_calibration(index, &meta, &calibration);
     index_close(index, NoLock);
     IndexShape shape;
-    shape.lists = meta.lists;
+    shape.lists = meta.live_lists;
     shape.probes = choose_settings(&meta, &calibration, rows).nprobe;
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;

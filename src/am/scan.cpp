@@ -92,9 +92,8 @@ void prepare_scan(Relation index, ScanState* state) {
     state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
-    state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
-    state->flat_scores = static_cast<float*>(
-        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
+    state->chooser.context = state->context;
+    state->chooser.metric = cache->codec.metric;
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
@@ -134,12 +133,10 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     MemoryContextSwitchTo(before);
 }
 
-void begin_query(ScanState* state, uint32 nprobe) {
+void begin_query(ScanState* state) {
     const IndexCache* cache = state->cache;
     const float* x = to_code_space(cache, state->query, state->code_query);
     if (x != state->code_query) memcpy(state->code_query, x, sizeof(float) * cache->meta.code_dims);
-    score_lists(cache, state->code_query, state->flat_scores, state->flat_scores + cache->meta.lists);
-    state->lists_known = select_lists(state->flat_scores, cache->meta.lists, nprobe, state->lists);
 }
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
@@ -148,12 +145,11 @@ static bool strict_order() { return settings.iterative_scan == static_cast<int>(
 
 // Lists [from, to) become known and ordered.
 static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
-    const uint32 lists = state->cache->meta.lists;
-    if (from > 0 && state->lists_known < lists) {
-        add_other_lists(state->flat_scores, lists, state->lists_known, state->lists);
-        state->lists_known = lists;
-    }
-    order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, from, to - from, state->centroid);
+    if (from == 0)
+        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, to);
+    else
+        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
+    state->lists = state->chooser.scores;
     state->stats.lists_probed += to - from;
     // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     state->done_after_split = kNothingDone;
@@ -162,7 +158,7 @@ static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32
 }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
-    const uint32 end = begin + std::min(count, state->cache->meta.lists - begin);
+    const uint32 end = begin + std::min(count, state->cache->compact.entries - begin);
     open_lists(scan, state, begin, end);
     state->list_begin = state->split = begin;
     state->list_end = end;
@@ -339,7 +335,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     promise(state, state->asked);
     state->choice.nprobe = allowed_lists(state, std::min(usual, state->choice.nprobe), state->choice.nprobe);
     state->stats.target = state->choice.target;
-    begin_query(state, state->choice.nprobe);
+    begin_query(state);
     state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
@@ -398,7 +394,7 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
             search_window(scan, state);
             continue;
         }
-        const bool more_lists = state->list_end < state->cache->meta.lists;
+        const bool more_lists = state->list_end < state->cache->compact.entries;
         if (!more_lists || !may_read_more(state) || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
         // Twice as many lists each time, so that a rare match costs few rounds.
         open_window(scan, state, state->list_end, std::max(state->choice.nprobe, state->list_end));

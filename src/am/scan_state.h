@@ -2,6 +2,7 @@
 // context owns; nothing in it holds a buffer or a lock between calls.
 #pragma once
 #include "am/index_cache.h"
+#include "am/list_chooser.h"
 #include "am/opclass.h"
 #include "am/settings_choice.h"
 #include "core/search/reorder_stop.h"
@@ -48,9 +49,8 @@ struct ScanState {
     Reorder reorder;
     TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
     TidSet* found;       // of the present round, likewise
-    ListScore* lists;    // (lists), of which lists_known are there, ordered as far as list_end
-    uint32 lists_known;
-    float* flat_scores;  // (lists): of those that are not known
+    ListChooser chooser;
+    ListScore* lists;    // the chooser's choice, ordered as far as list_end
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
@@ -87,10 +87,10 @@ struct ScanState {
 };
 
 // For scans other than the executor's (calibrate.cpp), too. A state lives as long as `parent`; prepare_scan makes what stays
-// for all queries; begin_query, with state->query filled in, chooses the lists: order_lists(…, 0, nprobe, …) comes next.
+// for all queries; begin_query makes state->code_query of state->query: choosing lists comes next.
 ScanState* make_scan_state(Relation index, MemoryContext parent);
 void prepare_scan(Relation index, ScanState* state);
-void begin_query(ScanState* state, uint32 nprobe);
+void begin_query(ScanState* state);
 
 // Collects the best rows of lists[list_begin .. list_end) into the collector.
 void scan_lists(Relation index, ScanState* state);

@@ -20,16 +20,16 @@ static constexpr double kSoarProbes = 0.6;
 ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration, double rows) {
     ScanChoice choice = {0, static_cast<Size>(settings.reorder_rows), 0};
     if (calibration->source != kNotCalibrated) {
-        const ScanSettings chosen = SettingsFor(*calibration, settings.target_recall, rows, meta->lists);
+        const ScanSettings chosen = SettingsFor(*calibration, settings.target_recall, rows, meta->live_lists);
         choice.nprobe = chosen.nprobe;
         if (choice.reorder_rows == 0) choice.reorder_rows = chosen.rows;
         choice.target = settings.nprobe > 0 ? 0 : static_cast<float>(settings.target_recall);
     } else {
         choice.nprobe =
-            static_cast<uint32>(std::ceil(automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
+            static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
     }
     if (settings.nprobe > 0) choice.nprobe = static_cast<uint32>(settings.nprobe);
-    choice.nprobe = std::clamp<uint32>(choice.nprobe, 1, meta->lists);
+    choice.nprobe = std::clamp<uint32>(choice.nprobe, 1, meta->live_lists);
     return choice;
 }
 

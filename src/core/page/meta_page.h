@@ -21,7 +21,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v2: calibration. The crc covers everything before it; it is renewed by whoever changes a field.
+// v2. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -57,12 +57,14 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    uint32_t reserved1;        // 0
+    uint32_t groups;           // of compact centroids; 0 = none
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
+    uint32_t live_lists;       // lists that are searched
+    uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
     Region calibration;        // one page, changed in place; always there
-    uint32_t calibration_id;   // its crc when it was last changed: what backends keep of it is out of date then
+    uint32_t reserved1;        // 0
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.
@@ -72,7 +74,7 @@ inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
     return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 216);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 212);
+static_assert(sizeof(MetaPage) == 224);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 220);
 
 }  // namespace vectorq
