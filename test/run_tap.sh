@@ -20,6 +20,8 @@ if [ "$(id -un)" = root ] && mkdir "$work/small" && mount -t tmpfs -o size=3m,mo
 fi
 trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
+cp -r test/data/format "$work/format"
+[ -z "${VQ_MAKE_FORMAT:-}" ] || { mkdir "$work/made"; made=$(realpath "$VQ_MAKE_FORMAT"); export VQ_MAKE_FORMAT=$work/made; }
 chown -R "$owner" "$work" 2>/dev/null || true
 cd "$work" || exit 1
 tests=${*:-$(echo t/*.pl)}
@@ -29,5 +31,6 @@ TZ=UTC LC_ALL=C.UTF-8 PATH="$build/pgroot$($pg_config --bindir):$PATH" PERL5LIB=
     run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests > "$build/tap.log" 2>&1
 status=$?
 grep -E '^(t/|not ok|# |All tests|Result|Files)|\.\.\. *$' "$build/tap.log" | grep -vE '^# (Running|Checking|Postmaster|Data|Name|Backup|Archive|Connection|Log|Taking|Stopping|No postmaster|Initializing|Enabling|Waiting|done|issuing|Could not|pid file)|^###' || true
+[ -z "${VQ_MAKE_FORMAT:-}" ] || cp -r --no-preserve=all "$work"/made/* "$made/"
 [ "$status" = 0 ] || cp -r "$work/tmp_check/log" "$build/tap_log" 2>/dev/null || true
 exit "$status"

@@ -65,3 +65,5 @@ extern "C" {
 #undef printf
 #undef fprintf
 #undef strerror
+
+#include "pg/compat.h"

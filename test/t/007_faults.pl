@@ -34,11 +34,14 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
+    CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
+    CREATE INDEX w_copies ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
     CREATE INDEX e_v ON e USING ivf (v);
     CREATE INDEX ew_v ON ew USING ivf (v);
 });
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
+    t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], w_copies => [ 'w', 'v <#>', 'vector(3000)' ],
     e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
@@ -73,6 +76,7 @@ my %work = (
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
     reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],
+    reindex_copies => [ '', 'REINDEX INDEX CONCURRENTLY t_copies;', 'DROP INDEX IF EXISTS t_copies_ccnew; DROP INDEX IF EXISTS t_copies_ccold;' ],
     reindex_wide => [ '', 'REINDEX INDEX CONCURRENTLY w_v;', 'DROP INDEX IF EXISTS w_v_ccnew; DROP INDEX IF EXISTS w_v_ccold;' ]);
 
 my $file = 0;
