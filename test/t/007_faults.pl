@@ -35,13 +35,15 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
-    CREATE INDEX w_copies ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
+    CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
+    INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 260) i;
+    CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
     CREATE INDEX e_v ON e USING ivf (v);
     CREATE INDEX ew_v ON ew USING ivf (v);
 });
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
-    t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], w_copies => [ 'w', 'v <#>', 'vector(3000)' ],
+    t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
     e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
@@ -50,7 +52,8 @@ sub verify_sql
 {
     my ($name) = @_;
     my ($table, $expression, $type) = @{ $index{$name} };
-    my $query = $type =~ /3000/ ? "array_fill(0.5, ARRAY[3000])::$type" : "array_fill(0.5, ARRAY[16])::$type";
+    my ($dims) = $type =~ /(\d+)/;
+    my $query = "array_fill(0.5, ARRAY[$dims])::$type";
     return qq{
         SELECT '$name', * FROM vectorq_check('$name');
         SELECT '$name', count(*), count(DISTINCT id), (SELECT count(*) FROM $table)
@@ -69,10 +72,10 @@ for my $name (@sound)
 
 my %work = (
     # enough rows for new segments; few for tables of wide vectors
-    insert => [ '', 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 60) i; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
+    insert => [ '', 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 60) i; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 3) i; INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 12) i;', '' ],
     first => [ 'TRUNCATE e; TRUNCATE ew;', 'INSERT INTO e (v) SELECT rv(16, i) FROM generate_series(1, 300) i; INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
-    vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i;', "VACUUM t;\nVACUUM w;", '' ],
-    refill => [ 'VACUUM t; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0;', '' ],
+    vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i; UPDATE c SET v = rv(1536, id::int) WHERE id IN (SELECT id FROM c ORDER BY random() LIMIT 12);', "VACUUM t;\nVACUUM w;\nVACUUM c;", '' ],
+    refill => [ 'VACUUM t; VACUUM c; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0; UPDATE c SET v = rv(1536, 1) WHERE id % 30 = 0;', '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
     reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],

@@ -17,7 +17,7 @@ $node->safe_psql('postgres', q{
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500));
     INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 1500) i;
-    INSERT INTO w (v) SELECT rv(2500, i) FROM generate_series(1, 60) i;
+    INSERT INTO w (v) SELECT rv(2500, i) FROM generate_series(1, 270) i;
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 8);
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8, replicas = soar);
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (subvectors = 4);
