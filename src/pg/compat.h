@@ -49,6 +49,16 @@ inline void disable_path(IndexPath* path) {
 #endif
 }
 
+// Calls `visit` for the nodes below `node` until it returns true.
+inline bool walk_plan_states(PlanState* node, bool (*visit)(PlanState*, void*), void* arg) {
+#if PG_VERSION_NUM >= 160000
+    return planstate_tree_walker(node, visit, arg);
+#else
+    // Declared without parameters there.
+    return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit)), arg);
+#endif
+}
+
 // ---- vacuum, sampling, sorting, functions that return sets, settings
 
 inline void vacuum_delay() {
