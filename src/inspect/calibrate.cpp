@@ -138,7 +138,7 @@ VQ_FUNCTION(vectorq_calibrate) {
     ExactPass p;
     memset(&p, 0, sizeof(p));
     p.opened = open_index(PG_GETARG_OID(0), ShareUpdateExclusiveLock, true);
-    if (!pg_class_ownercheck(RelationGetRelid(p.opened.index), GetUserId()))
+    if (!owns_relation(RelationGetRelid(p.opened.index), GetUserId()))
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, RelationGetRelationName(p.opened.index));
     const uint32 used = calibrate(&p, PG_GETARG_ARRAYTYPE_P(1));
     // The locks stay until the transaction ends.
@@ -147,7 +147,7 @@ VQ_FUNCTION(vectorq_calibrate) {
 }
 
 VQ_FUNCTION(vectorq_recall_curve) {
-    SetSingleFuncCall(fcinfo, 0);
+    begin_rows(fcinfo);
     ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
     MetaPage meta;
