@@ -28,6 +28,7 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.entries_per_row = entry->meta.entries_per_row;
     now.crc = entry->meta.crc;
     return RelFileNodeEquals(entry->node, index->rd_node) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -337,12 +338,13 @@ void order_lists(Relation index, const IndexCache* cache, const float* query, Li
     std::sort(scores + from, scores + refined, nearer);
 }
 
-// The second list of a row is looked for among so many nearest ones: as good as the table of neighbours that
+// The further lists of a row are looked for among so many nearest ones: as good as the table of neighbours that
 // builds use (cluster/replicas.h).
-static constexpr uint32 kSecondCandidates = 64;
+static constexpr uint32 kCopyCandidates = 64;
 
-// Of scores[1 .. n), the list with the least SOAR loss beside scores[0].
-static uint32 second_list(Relation index, const IndexCache* cache, const float* row, const ListScore* scores, uint32 n) {
+// Of scores[1 .. n), the lists that hold the row beside scores[0]: to row_lists[1 ..). Returns how many hold it.
+static uint32 further_lists(Relation index, const IndexCache* cache, const float* row, const ListScore* scores, uint32 n,
+                            uint32* row_lists) {
     const uint32 dims = cache->meta.code_dims;
     const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
     float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
@@ -351,18 +353,23 @@ static uint32 second_list(Relation index, const IndexCache* cache, const float* 
         const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
         if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
     }
-    const uint32 second = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    uint32 chosen[kMaxCopies] = {0}, copies = 2;
+    if (CopiesVary(cache->meta))
+        copies = static_cast<uint32>(ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
+    else
+        chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    for (uint32 copy = 1; copy < copies; copy++) row_lists[copy] = scores[chosen[copy]].list;
     pfree(near);
     pfree(scratch);
-    return scores[second].list;
+    return copies;
 }
 
 uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, uint32* row_lists) {
     const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
     row_lists[0] = 0;
     if (lists == 1) return 1;
-    const uint32 copies = CopiesOfRow(cache->meta);
-    const uint32 wanted = copies > 1 ? std::min(kSecondCandidates, lists) : 1;
+    uint32 copies = CopiesOfRow(cache->meta);
+    const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
     ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
     float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));
     float* scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
@@ -373,7 +380,7 @@ uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, u
     if (as_built.codec.metric == Metric::kL1) as_built.codec.metric = Metric::kL2;
     order_lists(index, &as_built, row, scores, 0, wanted, scratch + 2 * dims);
     row_lists[0] = scores[0].list;
-    if (copies > 1) row_lists[1] = second_list(index, cache, row, scores, wanted);
+    if (copies > 1) copies = further_lists(index, cache, row, scores, wanted, row_lists);
     pfree(scores);
     pfree(flat);
     pfree(scratch);
@@ -388,8 +395,12 @@ static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast
 // sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
 static constexpr double kSoarProbes = 0.6;
 
+// A ninth fewer lists for 0.90 and 0.95 (src/core/README.md).
+static constexpr double kClosureProbes = 0.9;
+
 uint32 effective_nprobe(const MetaPage* meta) {
-    const double automatic = automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
+    const double share = CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1;
+    const double automatic = automatic_nprobe(meta->lists) * share;
     const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
     return std::max<uint32>(1, std::min(wanted, meta->lists));
 }

@@ -33,6 +33,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq4 ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 8, transform = 'rr');
     CREATE INDEX t_pq8 ON t USING ivf ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 6, quantizer = pq, subvectors = 8);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 6, replicas = soar);
+    CREATE INDEX t_k ON t USING ivf ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, replicas = closure, closure_epsilon = 1);
     CREATE INDEX w_v ON w USING ivf (v);
     INSERT INTO t SELECT i, rv(32, i) FROM generate_series(501, 600) i;  -- segments added by inserts
     INSERT INTO w SELECT i, rv(2500, i) FROM generate_series(61, 70) i;
@@ -65,6 +66,7 @@ $node->safe_psql('postgres', q{
 my %query = (
     t_flat => 'FROM t ORDER BY v <-> array_fill(0.5, ARRAY[32])::vector(32)', t_sq8 => 'FROM t ORDER BY v <=> array_fill(0.5, ARRAY[32])::vector(32)',
     t_pq4 => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[32])::vector(32)', t_pq8 => 'FROM t ORDER BY v::halfvec(32) <=> array_fill(0.5, ARRAY[32])::halfvec(32)',
+    t_k => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)',
     t_ah => 'FROM t ORDER BY v::halfvec(32) <-> array_fill(0.5, ARRAY[32])::halfvec(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my @names = sort keys %query;
 my %pages = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_size('$_') / 8192") } @names;
