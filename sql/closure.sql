@@ -4,7 +4,7 @@ CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.4);
 CREATE TABLE k (id int, v vector(8), h halfvec(8)) WITH (autovacuum_enabled = off);
 INSERT INTO k SELECT i, x::vector, x::halfvec FROM (
-    SELECT i, (SELECT array_agg(random() - 0.5 + 0 * i) FROM generate_series(1, 8)) AS x FROM generate_series(1, 3000) i) s;
+    SELECT i, (SELECT array_agg(random() - 0.5) FROM generate_series(1, 8) d WHERE i = i + 0 * d) AS x FROM generate_series(1, 3000) i) s;
 CREATE TABLE q AS SELECT v, h FROM k WHERE id % 150 = 7;
 -- recall@10 of the present settings against a sequential scan, over the queries
 CREATE FUNCTION recall(op text, col text) RETURNS numeric LANGUAGE plpgsql AS $$
@@ -112,7 +112,7 @@ CREATE INDEX k_one ON k USING ivf (v) WITH (lists = 1, replicas = closure);
 SELECT replicas, rows = (SELECT count(*) FROM k) AS rows FROM vectorq_index_info('k_one');
 CREATE TABLE few (id int, v vector(8));
 CREATE INDEX few_v ON few USING ivf (v) WITH (replicas = closure);
-INSERT INTO few SELECT id, v FROM k LIMIT 1000;
+INSERT INTO few SELECT id, v FROM k;
 SELECT trained, replicas, rows FROM vectorq_index_info('few_v');
 REINDEX INDEX few_v;
 SELECT trained, replicas, rows, problems('few_v') FROM vectorq_index_info('few_v');
