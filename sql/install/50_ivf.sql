@@ -101,3 +101,9 @@ CREATE FUNCTION vectorq_stats(
     AS 'MODULE_PATHNAME', 'vectorq_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vectorq_stats() IS 'what the last vectorq index scan of this session did';
+
+CREATE FUNCTION vectorq_prewarm(index regclass, bytes bigint DEFAULT 0) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'vectorq_prewarm' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_prewarm(regclass, bigint) IS
+    'reads centroids and the most used lists of a vectorq index into the buffers, so many bytes at most (0: what they hold); returns bytes';

@@ -65,6 +65,10 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
                                            sizeof(float) * o->transform.size());
     pfree(compact);
+    uint32* uses = static_cast<uint32*>(
+        MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    meta->list_uses = append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
+    pfree(uses);
     pg_crc32c crc;
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));

@@ -137,6 +137,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
     entry->record_target = InvalidBlockNumber;
+    entry->cold = entry->records_cold = entry->heap_cold = true;
     if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
@@ -207,8 +208,7 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
 }
 
 static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
-    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
+    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {

@@ -29,7 +29,7 @@ struct OptionRow {
     double def, lo, hi;
     const struct config_enum_entry* choices;  // kEnum
     size_t offset;                            // in IndexOptions
-    int* setting;                             // in settings
+    void* setting;                            // in settings: int or double
     const char* help;
 };
 
@@ -101,6 +101,8 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
+    {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
+     "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the nearest; 0 = none"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -148,11 +150,15 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
+    int* number = static_cast<int*>(row.setting);
     if (row.kind == Kind::kInt)
-        DefineCustomIntVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), static_cast<int>(row.lo),
+        DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
                                 static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
+    else if (row.kind == Kind::kReal)
+        DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
+                                 PGC_USERSET, 0, NULL, NULL, NULL);
     else
-        DefineCustomEnumVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+        DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
                                  NULL, NULL, NULL);
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "am/am.h"
-#include "am/index_cache.h"
+#include "am/list_uses.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
 #include "core/search/row_counter.h"
@@ -242,6 +242,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     if (HasRecords(v.meta)) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
+    age_list_uses(v.index, &v.meta);
     FreeAccessStrategy(strategy);
     pfree(v.first_with_room);
     pfree(v.rows);

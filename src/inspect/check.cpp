@@ -262,6 +262,7 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
+    check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
     if (HasRecords(c->meta)) {

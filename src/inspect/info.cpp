@@ -70,7 +70,7 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.directory.blocks;
+                                meta.directory.blocks + meta.list_uses.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[30];

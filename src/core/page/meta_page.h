@@ -61,6 +61,8 @@ struct MetaPage {
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
     float entries_per_row;     // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
+    Region list_uses;          // u32 (lists)
+    uint32_t reserved1;        // 0
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.
@@ -79,7 +81,7 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 200);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 196);
+static_assert(sizeof(MetaPage) == 224);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 220);
 
 }  // namespace vectorq
