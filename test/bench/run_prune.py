@@ -5,7 +5,7 @@
 
 Queries run one by one inside the server, which notes vectorq_stats() and the time of each. A query is easy if its true tenth
 neighbour is among the nearest quarter of such distances, hard if among the farthest. Curves: nprobe alone; epsilon
-with nprobe fixed at a cap. Figures at a recall are interpolated between two points of a curve. Results: build/bench/prune.md.
+with nprobe fixed at some caps. Figures at a recall are interpolated between two points of a curve. Results: build/bench/prune.md.
 """
 import argparse
 import json
@@ -70,7 +70,7 @@ def parse():
     parser.add_argument("--queries", type=int, default=1000)
     parser.add_argument("--index", default="ivf (embedding)")
     parser.add_argument("--nprobe", type=int, nargs="+", default=[20, 28, 40, 56, 80, 112, 160, 224])
-    parser.add_argument("--cap", type=int, default=512, help="nprobe where epsilon prunes")
+    parser.add_argument("--cap", type=int, nargs="+", default=[80, 160, 512], help="nprobe where epsilon prunes, a curve for each")
     parser.add_argument("--epsilon", type=float, nargs="+", default=[0.1, 0.14, 0.18, 0.22, 0.26, 0.3, 0.36, 0.44])
     parser.add_argument("--keep", action="store_true", help="leave the server running")
     return parser.parse_args()
@@ -109,7 +109,7 @@ def main():
         cluster.sql(f"SET maintenance_work_mem = '1GB'; CREATE INDEX pruned ON {TABLE} USING {options.index}", DATABASE)
         lists = cluster.value("SELECT lists FROM vectorq_index_info('pruned')", DATABASE)
         curves = {"nprobe": [measure(cluster, data, n, 0) for n in options.nprobe],
-                  f"epsilon, nprobe {options.cap}": [measure(cluster, data, options.cap, e) for e in options.epsilon]}
+                  **{f"epsilon, nprobe {cap}": [measure(cluster, data, cap, e) for e in options.epsilon] for cap in options.cap}}
     finally:
         if not options.keep:
             cluster.stop()
