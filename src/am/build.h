@@ -10,6 +10,7 @@
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
 #include "core/transform/transform.h"
 #include "pg/pg_headers.h"
@@ -28,7 +29,7 @@ struct BuildObjects {
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one
-    TwoLevelAssigner* assigner = nullptr;
+    PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform

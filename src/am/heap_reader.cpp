@@ -174,14 +174,13 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
     MemoryContextSwitchTo(before);
 }
 
-void read_heap_vectors(IndexScanDesc scan, ScanState* state, uint64* tids, size_t n,
+void read_heap_vectors(IndexScanDesc scan, ScanState* state, const uint64* tids, size_t n,
                        void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
     HeapReader* reader = heap_reader(scan, state);
     reader->tids = tids;
     reader->n = n;
     if (reader->plain) index_cache_track_heap(state->cache, scan->heapRelation);
     readahead_begin(&reader->ahead, scan->heapRelation, &state->cache->heap_cold);
-    if (readahead_wanted(&reader->ahead)) std::sort(tids, tids + n);
     if (reader->plain)
         read_by_buffers(scan, state, reader, visit, arg);
     else

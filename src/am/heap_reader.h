@@ -6,9 +6,9 @@
 namespace vectorq {
 
 // Calls visit(arg, i, view) for those of tids[0 .. n) that the scan's snapshot sees and whose value is not null,
-// one after another; may put the tids in another order first. The view lives until visit returns. HOT chains, TOASTed
-// vectors and expression indexes are as everywhere else. Holds no lock while visit runs.
-void read_heap_vectors(IndexScanDesc scan, ScanState* state, uint64* tids, size_t n,
+// in order. The view lives until visit returns. HOT chains, TOASTed vectors and expression indexes are as
+// everywhere else. Holds no lock while visit runs.
+void read_heap_vectors(IndexScanDesc scan, ScanState* state, const uint64* tids, size_t n,
                        void (*visit)(void* arg, size_t i, const VectorView* view), void* arg);
 
 }  // namespace vectorq

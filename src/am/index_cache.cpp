@@ -194,9 +194,9 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 
 // The look-up in the buffer table was a fifth of a flat query, an eighth of an sq8 one. A remembered buffer
 // is checked by the server to still hold the block. That way of pinning does not count as use of the
-// page, so each eighth read takes the ordinary way: hot pages stay hot for the clock sweep.
+// page, so each sixteenth read takes the ordinary way: hot pages stay hot for the clock sweep.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn) {
-    if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 7) != 0 &&
+    if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 15) != 0 &&
         ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, *recent)) {
         pgstat_count_buffer_read(relation);
         pgstat_count_buffer_hit(relation);

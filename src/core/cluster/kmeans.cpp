@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/cluster/assign.h"
+#include "core/cluster/panel_assign.h"
 #include "core/simd/distance.h"
 
 namespace vectorq {
@@ -70,6 +71,7 @@ private:
     StopToken& stop_;
     std::mt19937_64 random_;
     size_t n_, dims_;
+    Matrix panel_centers_;                        // of PanelAssigner, from the first assignment on
     AlignedArray<float> inverse_norm_;            // spherical: 1/|x|, 0 for x = 0
     AlignedArray<uint32_t> list_;                 // of each row
     AlignedArray<uint32_t> order_;                // rows, sorted by list
@@ -299,8 +301,7 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
     double previous = std::numeric_limits<double>::infinity();
     for (int iteration = 0; iteration < iterations; iteration++) {
         if (progress != nullptr) progress(100 * iteration / iterations);
-        Assigner(centroids, Metric()).Nearest(rows_.data(), n_, list_.data(), error.data(), options_.threads, stop_);
-        ToError(error.data());
+        Assign(centroids, error);
         SortByList(centroids.rows());
         Update(centroids);
         const double sum = SumErrors(error);
@@ -314,11 +315,10 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
     return centroids;
 }
 
-// list_ and error of all rows; through groups where there are many centroids.
+// list_ and error of all rows.
 void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
-    const size_t exact_up_to =
-        options_.hierarchical_above == 0 ? std::numeric_limits<size_t>::max() : options_.hierarchical_above;
-    const TwoLevelAssigner assigner(centroids, options_.spherical, exact_up_to, options_.seed, options_.threads, stop_);
+    const PanelAssigner assigner(centroids, Metric(), options_.exact_up_to, kTrainingPanelGroups, options_.seed,
+                                 options_.threads, stop_, &panel_centers_);
     assigner.Nearest(rows_.data(), n_, list_.data(), error.data(), options_.threads, stop_);
     ToError(error.data());
 }
@@ -352,6 +352,7 @@ Matrix Trainer::TwoLevel(Progress progress) {
     }
     centroids.TruncateRows(have);
     DropDuplicates(centroids);
+    panel_centers_ = Matrix();
     AlignedArray<float> error(n_);
     for (int pass = 0; pass < kRefinementPasses; pass++) {
         Assign(centroids, error);
