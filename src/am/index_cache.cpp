@@ -395,8 +395,8 @@ static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast
 // sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
 static constexpr double kSoarProbes = 0.6;
 
-// A ninth fewer lists for 0.90 and 0.95 (src/core/README.md).
-static constexpr double kClosureProbes = 0.9;
+// A fifth fewer lists for any recall (src/core/README.md).
+static constexpr double kClosureProbes = 0.8;
 
 uint32 effective_nprobe(const MetaPage* meta) {
     const double share = CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1;

@@ -78,7 +78,7 @@ const OptionRow kOptions[] = {
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
     {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
      VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
-    {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.2, 0, 10, NULL, VQ_INDEX(closure_epsilon),
+    {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
      "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of that distance"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
