@@ -39,3 +39,9 @@ bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_$(@:bench-%=%).py $(BENCH_ARGS)
 .PHONY: bench-cold bench-prune
+
+# Rows replaced by others of another distribution. make bench-churn BENCH_ARGS='--method ah --options "lists = 1000"'
+bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
+.PHONY: bench-churn

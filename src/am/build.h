@@ -9,6 +9,7 @@
 #include "am/options.h"
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
+#include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
 #include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
@@ -26,6 +27,7 @@ inline constexpr double kMinTrainingRows = 256;
 struct BuildObjects {
     Matrix sample;
     Matrix centroids;
+    CentroidGroups groups;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one

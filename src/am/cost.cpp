@@ -28,7 +28,7 @@ static IndexShape shape_of(const IndexOptInfo* info) {
     read_meta(index, &meta);
     index_close(index, NoLock);
     IndexShape shape;
-    shape.lists = meta.lists;
+    shape.lists = meta.live_lists;
     shape.probes = effective_nprobe(&meta);
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;

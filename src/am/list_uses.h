@@ -4,7 +4,7 @@
 // without harm; no other change touches their pages. One scan in 64 is counted, so nothing is kept by a backend and a
 // scan pays some nanoseconds.
 #pragma once
-#include "am/index_cache.h"
+#include "am/list_chooser.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

@@ -80,9 +80,8 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
-    state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
-    state->flat_scores = static_cast<float*>(
-        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
+    state->chooser.context = state->context;
+    state->chooser.metric = cache->codec.metric;
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
@@ -147,15 +146,14 @@ static void prune_window(ScanState* state) {
 }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
-    const uint32 lists = state->cache->meta.lists;
-    if (begin > 0 && state->lists_known < lists) {
-        add_other_lists(state->flat_scores, lists, state->lists_known, state->lists);
-        state->lists_known = lists;
-    }
+    const uint32 lists = state->cache->compact.entries;
     state->list_begin = begin;
     state->list_end = begin + std::min(count, lists - begin);
-    order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, begin, state->list_end - begin,
-                state->centroid);
+    if (begin == 0)
+        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, state->list_end);
+    else
+        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, begin, state->list_end - begin);
+    state->lists = state->chooser.scores;
     if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
     state->stats.lists_probed += state->list_end - state->list_begin;
 }
@@ -236,8 +234,6 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
     state->count = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    score_lists(cache, state->code_query, state->flat_scores, state->flat_scores + cache->meta.lists);
-    state->lists_known = select_lists(state->flat_scores, cache->meta.lists, state->nprobe, state->lists);
     state->asked = rows_expected(scan, state);
     state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->rows_seen = 0;
@@ -260,7 +256,7 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
             search_window(scan, state, Round::kSameWindow);
             continue;
         }
-        const bool more_lists = state->list_end < state->cache->meta.lists;
+        const bool more_lists = state->list_end < state->cache->compact.entries;
         const bool budget =
             settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
         if (!more_lists || !budget || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;

@@ -4,6 +4,9 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
+#include <algorithm>
+
+#include "core/cluster/compact_centroids.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -243,6 +246,38 @@ static void check_duplicates(Checker* c) {
     tuplesort_end(c->tids);
 }
 
+// The lists that searches look through: each once.
+static void check_compact(Checker* c) {
+    const MetaPage* meta = &c->meta;
+    uint8* bytes = static_cast<uint8*>(palloc_extended(meta->compact.bytes, MCXT_ALLOC_HUGE));
+    uint8* listed = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    read_region(c->index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, bytes);
+    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
+    if (header->entries != meta->live_lists || header->groups != meta->groups) {
+        found(c, meta->compact.start, "impossible groups of centroids");
+        return;
+    }
+    const CompactFront front = ViewCompactFront(bytes, meta->code_dims);
+    const uint32 all[2] = {0, front.entries};
+    const uint32* start = front.groups > 0 ? front.start : all;
+    for (uint32 g = 0; g < std::max<uint32>(front.groups, 1); g++) {
+        CHECK_FOR_INTERRUPTS();
+        if (start[g] > start[g + 1] || start[g + 1] > front.entries) {
+            found(c, meta->compact.start, "impossible groups of centroids");
+            return;
+        }
+        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]),
+                                                 start[g + 1] - start[g], meta->code_dims);
+        for (uint32 i = 0; i < start[g + 1] - start[g]; i++)
+            if (part.list[i] >= meta->lists || listed[part.list[i]]++)
+                found(c, meta->compact.start, psprintf("list %u is searched twice, or does not exist", part.list[i]));
+    }
+    for (uint32 list = 0; list < meta->lists && meta->live_lists == meta->lists; list++)
+        if (!listed[list]) found(c, meta->compact.start, psprintf("list %u is not searched", list));
+    pfree(listed);
+    pfree(bytes);
+}
+
 static const char* read_raw_meta(Checker* c) {
     if (c->blocks == 0) return "no meta page";
     Buffer buffer = ReadBuffer(c->index, 0);
@@ -268,6 +303,7 @@ static void check_index(Checker* c) {
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
+    check_compact(c);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
