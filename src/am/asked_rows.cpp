@@ -4,8 +4,6 @@
 
 extern "C" {
 #include "executor/execdesc.h"
-#include "nodes/execnodes.h"
-#include "nodes/nodeFuncs.h"
 #include "tcop/pquery.h"
 #include "utils/portal.h"
 }
@@ -19,17 +17,6 @@ struct LimitSearch {
 };
 }  // namespace
 
-static bool find_limit(PlanState* node, void* arg);
-
-static bool walk(PlanState* node, LimitSearch* search) {
-#if PG_VERSION_NUM >= 160000
-    return planstate_tree_walker(node, find_limit, search);
-#else
-    // Declared without parameters there.
-    return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(find_limit)), search);
-#endif
-}
-
 static bool find_limit(PlanState* node, void* arg) {
     LimitSearch* search = static_cast<LimitSearch*>(arg);
     if (IsA(node, LimitState)) {
@@ -40,7 +27,7 @@ static bool find_limit(PlanState* node, void* arg) {
             return true;
         }
     }
-    return walk(node, search);
+    return walk_plan_states(node, find_limit, search);
 }
 
 uint64 rows_asked(IndexScanDesc scan) {

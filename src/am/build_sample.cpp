@@ -42,7 +42,7 @@ static void keep_row(Sampler* s, Datum value) {
             return;
         }
         s->skip = -1;
-        slot = std::min(capacity - 1, static_cast<Size>(capacity * sampler_random_fract(&s->reservoir.randstate)));
+        slot = std::min(capacity - 1, static_cast<Size>(capacity * random_fraction(&s->reservoir)));
     }
     const Size row_bytes = sizeof(float) * s->build->dims;
     float* row = static_cast<float*>(palloc(row_bytes));
@@ -140,8 +140,8 @@ void build_sample(Build* b) {
     s.skip = -1;
     reservoir_init_selection_state(&s.reservoir, static_cast<int>(capacity));
     // PostgreSQL seeds this at random; ours must repeat.
-    sampler_random_init_state(seed, &s.reservoir.randstate);
-    s.reservoir.W = std::exp(-std::log(sampler_random_fract(&s.reservoir.randstate)) / static_cast<double>(capacity));
+    init_random(&s.reservoir, seed);
+    s.reservoir.W = std::exp(-std::log(random_fraction(&s.reservoir)) / static_cast<double>(capacity));
     const double blocks_wanted = density > 0 ? std::ceil(1.2 * wanted / density) + 16 : blocks;
     scan_random_blocks(&s, blocks, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed);
     b->objects->sample.TruncateRows(s.kept);

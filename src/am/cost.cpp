@@ -41,6 +41,7 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
                      Selectivity* selectivity, double* correlation, double* pages) {
     if (path->indexorderbys == NIL) {  // the scan cannot run without an order
         *startup = *total = get_float8_infinity();
+        disable_path(path);
         *selectivity = 0;
         *correlation = 0;
         *pages = 0;

@@ -36,7 +36,7 @@ static bool same_index(const IndexCache* entry, Relation index, const MetaPage* 
     now.rows = entry->meta.rows;
     now.entries_per_row = entry->meta.entries_per_row;
     now.crc = entry->meta.crc;
-    return RelFileNodeEquals(entry->node, index->rd_node) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
+    return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
 
 static void free_entry(IndexCache* entry) {
@@ -175,7 +175,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
     IndexCache* entry = static_cast<IndexCache*>(MemoryContextAllocZero(context, sizeof(IndexCache)));
     entry->index_oid = RelationGetRelid(index);
-    entry->node = index->rd_node;
+    entry->file = file_locator(index);
     entry->context = context;
     entry->bytes = bytes;
     entry->meta = *meta;
@@ -246,7 +246,7 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // page, so each sixteenth read takes the ordinary way: hot pages stay hot for the clock sweep.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn) {
     if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 15) != 0 &&
-        ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, *recent)) {
+        ReadRecentBuffer(file_locator(relation), MAIN_FORKNUM, block, *recent)) {
         pgstat_count_buffer_read(relation);
         pgstat_count_buffer_hit(relation);
         return *recent;
@@ -277,9 +277,9 @@ void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* e
 }
 
 void index_cache_track_heap(IndexCache* cache, Relation heap) {
-    if (likely(cache->heap_recent != NULL && RelFileNodeEquals(cache->heap_node, heap->rd_node))) return;
+    if (likely(cache->heap_recent != NULL && same_file(cache->heap_file, file_locator(heap)))) return;
     if (cache->heap_recent != NULL) pfree(cache->heap_recent);
-    cache->heap_node = heap->rd_node;
+    cache->heap_file = file_locator(heap);
     cache->heap_recent_blocks = 0;
     const BlockNumber blocks = std::min(RelationGetNumberOfBlocks(heap), kMaxRecentBlocks);
     cache->heap_recent = static_cast<Buffer*>(

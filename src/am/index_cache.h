@@ -31,7 +31,7 @@ struct KnownList {
 struct IndexCache {
     // — set when loaded, then constant —
     Oid index_oid;
-    RelFileNode node;
+    FileLocator file;
     MemoryContext context;
     Size bytes;
     MetaPage meta;  // rows may be out of date
@@ -55,7 +55,7 @@ struct IndexCache {
     uint32 recent_turn;     // counts reads, see pin_recent()
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
-    RelFileNode heap_node;
+    FileLocator heap_file;
     bool cold, records_cold, heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
     // — changed by inserts —
     BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber

@@ -7,7 +7,6 @@
 
 extern "C" {
 #include "access/xlog.h"
-#include "common/pg_prng.h"
 }
 
 namespace vectorq {
@@ -38,7 +37,7 @@ static void release_uses(Buffer buffer) {
 }
 
 void note_list_uses(Relation index, const MetaPage* meta, const ListScore* lists, uint32 count) {
-    if (likely((pg_prng_uint32(&pg_global_prng_state) & (kCountEvery - 1)) != 0) || RecoveryInProgress()) return;
+    if (likely((random_bits() & (kCountEvery - 1)) != 0) || RecoveryInProgress()) return;
     for (uint32 i = 0; i < count; i++) {
         CHECK_FOR_INTERRUPTS();
         if (lists[i].list >= counted_lists(meta)) continue;

@@ -291,7 +291,7 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     if (!IsMVCCSnapshot(scan->xs_snapshot))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
     if (!state->started) {
-        pgstat_count_index_scan(scan->indexRelation);
+        count_index_scan(scan);
         start_scan(scan, state);
     }
     if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;

@@ -228,8 +228,9 @@ const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) 
     if (header->capacity < 1 || header->capacity > g->capacity || header->count > header->capacity ||
         header->dead > header->count || (g->block_bytes > 0 && header->capacity % kBlockRows != 0))
         return "more rows than fit the page";
-    if (g->pages > 1) return offset == 0 && header->capacity == g->capacity ? NULL : "segment of an unknown size";
-    return offset + LayoutOf(*g, header->capacity).bytes <= used ? NULL : "segment runs over the end of its page";
+    if (g->pages > 1 && (offset != 0 || header->capacity != g->capacity)) return "segment of an unknown size";
+    if (g->pages == 1 && offset + LayoutOf(*g, header->capacity).bytes > used) return "segment runs over the end of its page";
+    return header->count == header->capacity || TidIsZero(segment_at(page, offset), header->count) ? NULL : "rows beyond the row count";
 }
 
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode) {

@@ -91,6 +91,11 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
             tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
+    for (uint32 slot = header->count; slot < header->capacity; slot++)
+        if (!TidIsZero(segment, slot)) {
+            found(c, block, "rows beyond the row count");
+            break;
+        }
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
 
@@ -153,7 +158,7 @@ static void check_list(Checker* c, uint32 list) {
 static int64 next_chained(Checker* c) {
     Datum value;
     bool isnull;
-    return tuplesort_getdatum(c->chained, true, &value, &isnull, NULL) ? DatumGetInt64(value) : -1;
+    return next_sorted_datum(c->chained, &value, &isnull) ? DatumGetInt64(value) : -1;
 }
 
 // The segments of a page beside those that lists lead to: each in exactly one list.
@@ -235,7 +240,7 @@ static void check_duplicates(Checker* c) {
     bool isnull;
     int64 last = -1;
     uint32 copies = 0;
-    while (tuplesort_getdatum(c->tids, true, &value, &isnull, NULL)) {
+    while (next_sorted_datum(c->tids, &value, &isnull)) {
         const int64 entry = DatumGetInt64(value), row = entry_row(entry);
         copies = last >= 0 && row == entry_row(last) ? copies + 1 : 1;
         if (copies == 1) check_heap_row(c, row);
@@ -297,9 +302,9 @@ static void check_index(Checker* c) {
     c->geometry = meta_geometry(&c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                    TUPLESORT_NONE);
+                                    kSortOnce);
     c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                       TUPLESORT_NONE);
+                                       kSortOnce);
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
@@ -330,7 +335,7 @@ static void check_index(Checker* c) {
 using namespace vectorq;
 
 VQ_FUNCTION(vectorq_check) {
-    SetSingleFuncCall(fcinfo, 0);
+    begin_rows(fcinfo);
     const LOCKMODE lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
     OpenedIndex opened = open_index(PG_GETARG_OID(0), lock, false);
     Checker c;
