@@ -236,7 +236,7 @@ uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32*
     const uint32 lists = cache->compact.entries;
     row_lists[0] = 0;
     if (cache->meta.lists == 1) return 1;
-    uint32 copies = CopiesOfRow(cache->meta);
+    const uint32 copies = CopiesOfRow(cache->meta);
     const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
@@ -244,8 +244,7 @@ uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32*
     chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
     choose_lists(index, cache, &chooser, row, wanted);
     row_lists[0] = chooser.scores[0].list;
-    if (copies > 1) copies = further_lists(index, cache, row, chooser.scores, wanted, row_lists);
-    return copies;
+    return copies > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;
 }
 
 }  // namespace vectorq

@@ -5,14 +5,23 @@
 
 #include "pg/entry.h"
 
+extern "C" {
+#include "storage/buf_internals.h"
+}
+
 namespace vectorq {
 
 // Pages that count as one request: neighbours on disk, which the kernel puts together.
 static constexpr uint32 kPagesPerRequest = 32;
 
+// Without a pin the buffer may hold another block the next moment: a wrong answer costs a read that was not asked for,
+// or one look-up.
+static bool holds(Buffer buffer, Relation relation, BlockNumber block) {
+    return tag_names(GetBufferDescriptor(buffer - 1)->tag, relation, block);
+}
+
 void ask_for_page(Relation relation, BlockNumber block, Buffer* recent) {
-    // A wrong answer costs a read that was not asked for, or one look-up.
-    if (recent != NULL && *recent != InvalidBuffer && buffer_holds(*recent, relation, block)) return;
+    if (recent != NULL && *recent != InvalidBuffer && holds(*recent, relation, block)) return;
     const PrefetchBufferResult found = PrefetchBuffer(relation, MAIN_FORKNUM, block);
     if (recent != NULL && found.recent_buffer != InvalidBuffer) *recent = found.recent_buffer;
 }

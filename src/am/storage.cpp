@@ -110,8 +110,8 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || meta->lists < 1 ||
-        meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies))
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
+        meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";

@@ -6,12 +6,11 @@
 #error "vectorq needs PostgreSQL 14 or later"
 #endif
 
-extern "C" {
 #if PG_VERSION_NUM >= 150000
+extern "C" {
 #include "common/pg_prng.h"
-#endif
-#include "storage/buf_internals.h"
 }
+#endif
 
 namespace vectorq {
 
@@ -27,13 +26,16 @@ inline FileLocator file_locator(Relation relation) { return relation->rd_node; }
 inline bool same_file(const FileLocator& a, const FileLocator& b) { return RelFileNodeEquals(a, b); }
 #endif
 
-// Whether a shared buffer holds this block of the main fork. Without a pin it may hold another one the next moment.
-inline bool buffer_holds(Buffer buffer, Relation relation, BlockNumber block) {
-    const BufferTag* tag = &GetBufferDescriptor(buffer - 1)->tag;
+// ---- buffers: whether a tag names a block of the relation's main fork
+
+inline bool tag_names(const BufferTag& tag, Relation relation, BlockNumber block) {
+    BufferTag other;
 #if PG_VERSION_NUM >= 160000
-    return tag->blockNum == block && BufTagGetForkNum(tag) == MAIN_FORKNUM && BufTagMatchesRelFileLocator(tag, &relation->rd_locator);
+    InitBufferTag(&other, &relation->rd_locator, MAIN_FORKNUM, block);
+    return BufferTagsEqual(&tag, &other);
 #else
-    return tag->blockNum == block && tag->forkNum == MAIN_FORKNUM && RelFileNodeEquals(tag->rnode, relation->rd_node);
+    INIT_BUFFERTAG(other, relation->rd_node, MAIN_FORKNUM, block);
+    return BUFFERTAGS_EQUAL(tag, other);
 #endif
 }
 
