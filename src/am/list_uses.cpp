@@ -7,7 +7,6 @@
 
 extern "C" {
 #include "access/xlog.h"
-#include "common/pg_prng.h"
 }
 
 namespace vectorq {
@@ -16,6 +15,9 @@ namespace vectorq {
 static constexpr uint32 kCountEvery = 64;
 
 static constexpr uint32 kUsesPerPage = PayloadBytes(BLCKSZ) / sizeof(uint32);
+
+// Lists that have a counter: those of the build.
+static uint32 counted_lists(const MetaPage* meta) { return static_cast<uint32>(meta->list_uses.bytes / sizeof(uint32)); }
 
 static uint32* uses_on(Buffer buffer) { return reinterpret_cast<uint32*>(page_payload(BufferGetPage(buffer))); }
 
@@ -35,9 +37,10 @@ static void release_uses(Buffer buffer) {
 }
 
 void note_list_uses(Relation index, const MetaPage* meta, const ListScore* lists, uint32 count) {
-    if (likely((pg_prng_uint32(&pg_global_prng_state) & (kCountEvery - 1)) != 0) || RecoveryInProgress()) return;
+    if (likely((random_bits() & (kCountEvery - 1)) != 0) || RecoveryInProgress()) return;
     for (uint32 i = 0; i < count; i++) {
         CHECK_FOR_INTERRUPTS();
+        if (lists[i].list >= counted_lists(meta)) continue;
         Buffer buffer = lock_uses(index, meta, lists[i].list / kUsesPerPage);
         if (buffer == InvalidBuffer) continue;
         uint32* uses = &uses_on(buffer)[lists[i].list % kUsesPerPage];
@@ -47,10 +50,11 @@ void note_list_uses(Relation index, const MetaPage* meta, const ListScore* lists
 }
 
 void read_list_uses(Relation index, const MetaPage* meta, uint32* uses) {
-    for (uint32 list = 0; list < meta->lists; list += kUsesPerPage) {
-        const uint32 count = std::min(kUsesPerPage, meta->lists - list);
+    const uint32 counted = std::min(counted_lists(meta), meta->lists);
+    memset(uses, 0, sizeof(uint32) * meta->lists);
+    for (uint32 list = 0; list < counted; list += kUsesPerPage) {
+        const uint32 count = std::min(kUsesPerPage, counted - list);
         Buffer buffer = lock_uses(index, meta, list / kUsesPerPage);
-        memset(uses + list, 0, sizeof(uint32) * count);
         if (buffer == InvalidBuffer) continue;
         memcpy(uses + list, uses_on(buffer), sizeof(uint32) * count);
         UnlockReleaseBuffer(buffer);

@@ -6,6 +6,12 @@
 #error "vectorq needs PostgreSQL 14 or later"
 #endif
 
+#if PG_VERSION_NUM >= 150000
+extern "C" {
+#include "common/pg_prng.h"
+}
+#endif
+
 namespace vectorq {
 
 // ---- the files of a relation: renamed in 16
@@ -69,6 +75,15 @@ inline bool walk_plan_states(PlanState* node, bool (*visit)(PlanState*, void*), 
 #else
     // Declared without parameters there.
     return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit)), arg);
+#endif
+}
+
+// Bits that nothing important depends on.
+inline uint32 random_bits() {
+#if PG_VERSION_NUM >= 150000
+    return pg_prng_uint32(&pg_global_prng_state);
+#else
+    return static_cast<uint32>(random());
 #endif
 }
 

@@ -10,7 +10,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 3;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -20,7 +20,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v2. The crc covers everything before it; it is renewed by whoever changes a field.
+// v3. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
