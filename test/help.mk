@@ -12,6 +12,8 @@ help:
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
+	@echo 'make bench-gene               gene search: species by nearest neighbour, novel genes; BENCH_ARGS=--quick is a quick look'
+	@echo 'make bench-scale              10,000 to 10,000,000 rows; make bench-profile: where the time goes (perf)'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
 	@echo 'make format                   clang-format over src and test'
