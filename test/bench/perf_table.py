@@ -3,20 +3,20 @@ import re
 
 # First match wins. What the rows of the table are called, and which functions belong to them.
 GROUPS = [
-    ("4-bit codes: scan in registers", r"ScanLut16|CompressBelow|FilterBelow|CombineRows|AddTotals|Lut16Wide"),
-    ("8-bit codes: scan", r"ScanPq|AddByCode|ResidualDots"),
-    ("codes: tables of a query", r"PqTable|QuantizeLut16|PrepareListTable|BuildSq8Table|QuantizeQuery"),
-    ("codes: training and encoding", r"Encode|TrainSubspace|TrainPq|Anisotropic|PackBlock|PackCode|PutBlockCode|PqDim|Codeword|TrainSq8"),
-    ("choosing the lists: compact centroids", r"ScoreCompactCentroids|DotU8|ChooseLists|choose_lists"),
-    ("nearest centroids: tiled kernel", r"Tile|MultiplyRows|MultiplyTransposed|MinusHalfNorms"),
-    ("k-means, balance, replicas", r"KMeans|Soar|Replica|Closure|Balance|Centroid"),
-    ("transforms", r"Transform|Opq|Orthonormal|Eigen|gebp|gemm"),
-    ("distance kernels", r"L2Squared|L1F|DotF|Distance|RowKernel|BlockKernel|F16ToF32"),
-    ("collecting the best rows", r"TopK|TidSet|Finish|heap_sift|__adjust_heap|__introselect|nth_element|__introsort|__insertion_sort"),
-    ("buffers: look-ups, pins, locks", r"Buffer|LWLock|hash_search|hash_bytes|pin_recent|read_posting|ResourceOwner|PrivateRef"),
+    ("4-bit codes: scan in registers", r"ScanLut16|\bScan(Wide)?Impl|CompressBelow|FilterBelow|FilterImpl|Combine|AddTotals|Lut16Wide"),
+    ("8-bit codes: scan", r"ScanPq|ScanPairs"),
+    ("codes: tables of a query", r"PqTable|BuildTableImpl|TableKernel|MergeTables|Quantize(Lut16|Impl|Query)|PrepareListTable|BuildSq8Table"),
+    ("codes: training and encoding", r"Encode|TrainSubspace|TrainPq|Anisotropic|Descend|UpdateCodeword|Pack(Block|Code)|PutBlockCode|PqDim|TrainSq8|ResidualDots|AddByCode"),
+    ("choosing the lists", r"ScoreCompactCentroids|DotU8|OpenWindow|open_window|ListScore|NearestLists"),
+    ("nearest centroids: tiled kernel", r"MicroKernel|PackRows|Nearest|Tile|MultiplyRows|MultiplyImpl|MultiplyTransposed|MinusHalfNorms|Assign"),
+    ("k-means, balance, replicas", r"KMeans|Trainer|Soar|Replica|Closure|Balance|Centroid"),
+    ("transforms", r"Transform|Opq|Orthonormal|Eigen|gebp|gemm|Product|Reflect|Rotat|Tridiagonal|Covariance"),
+    ("distance kernels", r"L[12](Squared)?F|DotF|Cosine|Distance|RowKernel|BlockKernel|F16ToF32|OneRow"),
+    ("collecting the best rows", r"TopK|TidSet|Finish|Candidate|keep_row|\bcollect|__(adjust_heap|introselect|introsort|insertion_sort|unguarded|push_heap|move_median)"),
+    ("buffers: look-ups, pins, locks", r"Buffer|LWLock|LockBufHdr|hash_search|hash_bytes|pin_recent|read_posting|ResourceOwner|PrivateRef"),
     ("heap rows: fetching, visibility", r"heap_|heapam|HeapTuple|table_|tts_|slot_|index_fetch|detoast|toast|reorder"),
-    ("sort", r"tuplesort|comparetup|qsort|readtup|writetup|mergeonerun|LogicalTape"),
-    ("memory: allocating, copying", r"malloc|palloc|AllocSet|memcpy|memmove|memset|\bfree\b|MemoryContext|_int_"),
+    ("sort", r"tuplesort|comparetup|qsort|readtup|writetup|mergeonerun|LogicalTape|MinimalTuple"),
+    ("memory: allocating, copying", r"malloc|palloc|AllocSet|memcpy|memmove|memset|memcmp|\bfree\b|MemoryContext|_int_"),
 ]
 KERNEL, REST = "kernel: memory, files, sockets", "executor, protocol, the rest"
 
@@ -31,9 +31,11 @@ def parse(text):
 def group_of(symbol, in_kernel, dso=""):
     if in_kernel:
         return KERNEL
-    for title, pattern in GROUPS:
-        if re.search(pattern, symbol):
-            return title
+    # The function's own name first; then what it was made of: a lambda's place, template arguments.
+    for text in (short(symbol), symbol):
+        for title, pattern in GROUPS:
+            if re.search(pattern, text):
+                return title
     return "vectorq: other" if "vectorq" in dso else REST
 
 

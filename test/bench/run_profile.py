@@ -65,8 +65,8 @@ class Recorder:
     def __exit__(self, *_):
         self.perf.send_signal(subprocess.signal.SIGINT)
         self.perf.wait()
-        text = subprocess.run(["perf", "report", "-i", self.file, "--stdio", "--no-children", "--sort", "dso,symbol"], text=True,
-                              capture_output=True, check=True).stdout
+        text = subprocess.run(["perf", "report", "-i", self.file, "--stdio", "--no-children", "-F", "overhead,dso,symbol"],
+                              text=True, capture_output=True, check=True).stdout
         os.unlink(self.file)
         self.groups = grouped(parse_report(text))
 
