@@ -25,7 +25,7 @@ class Table(unittest.TestCase):
 
     def test_groups(self):
         groups = perf.grouped(perf.parse(REPORT))
-        self.assertEqual(list(groups)[:2], ["4-bit codes: scan in registers", "buffers: look-ups, pins, locks"])
+        self.assertEqual(list(groups)[:2], ["4-bit codes: scan in registers", "buffers: look-ups, pins, locks, page checks"])
         self.assertEqual(groups[perf.KERNEL][0], 5.0)
         self.assertEqual(groups["vectorq: other"], (2.0, [(2.0, "Odd")]))
         self.assertEqual(groups[perf.REST], (1.0, [(1.0, "ExecScan")]))

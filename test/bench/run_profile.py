@@ -117,11 +117,24 @@ def cells(groups):
             yield f"| {title} | {share:.1f} % | {named} |"
 
 
+def matrix(results, what):
+    """Groups by rows, paths by columns."""
+    parts = [r[what]["groups"] for r in results]
+    titles = sorted({title for groups in parts for title in groups}, key=lambda title: -max(g.get(title, (0,))[0] for g in parts))
+    lines = ["| % of samples | " + " | ".join(r["name"] for r in results) + " |", "|---|" + "---|" * len(results)]
+    for title in titles:
+        shares = [groups.get(title, (0.0,))[0] for groups in parts]
+        if max(shares) >= SHOWN:
+            lines.append(f"| {title} | " + " | ".join(f"{share:.1f}" if share >= 0.05 else "" for share in shares) + " |")
+    return lines + [""]
+
+
 def report(header, results):
     lines = [f"# Where the time goes, {header['date']}", "",
              f"{header['rows']:,} {header['set']} rows × {header['dims']}, L2; {header['cpu']}; {header['server']}, shared_buffers "
              f"{header['shared_buffers']}, everything in memory; {header['threads']} threads for builds; LIMIT 10, one connection. Shares of samples "
-             "in functions themselves.", "", f"`{header['command']}`", ""]
+             "in functions themselves.", "", f"`{header['command']}`", "", "## Builds", "", *matrix(results, "build"), "## Scans", "",
+             *matrix(results, "scan")]
     for r in results:
         for what, part in (("build", r["build"]), ("scan", r["scan"])):
             amount = f"{part['seconds']} s" if what == "build" else f"{part['mean_ms']:.2f} ms a query" + (f", {'; '.join(r['sets'])}" if r["sets"] else "")
