@@ -129,14 +129,9 @@ def align(aligner, judge):
                 with_a_hit={name: float((best >= 0).mean()) for name, best in rows.items()})
 
 
-def run_novel_sql(server, data, options):
-    """novel.sql as a user runs it, by an `ah` index with copies: how many of each set it flags."""
-    def sql(statement):
-        return server.cluster.sql(statement, DATABASE)
-
-    recipe = next(r for r in server_recipes(options.lists, options.leaves) if r.name == "ah copies")
-    index = ServerIndex(recipe, server, data, options)
-    index.build()
+def run_novel_sql(index):
+    """novel.sql as a user runs it, by the index that is there: how many of each set it flags."""
+    server, data, sql = index.server, index.data, index.sql
     sql("DROP VIEW IF EXISTS reference, fragments")
     parts = []
     for number, name in enumerate(SETS):
@@ -157,9 +152,8 @@ def run_novel_sql(server, data, options):
     started = time.time()
     ids = np.array([int(row[0]) for row in sql(use_index + query)], np.int64)
     seconds = time.time() - started
-    index.close()
     flagged = {name: float((ids // 1_000_000 == number).sum() / data.counts[name]) for number, name in enumerate(SETS) if name != "control"}
-    return dict(index=recipe.label, ddl=recipe.using, seconds=seconds, fragments=sum(data.counts.values()), flagged=flagged)
+    return dict(index=index.label, ddl=index.recipe.using, seconds=seconds, fragments=sum(data.counts.values()), flagged=flagged)
 
 
 def header_of(options, cluster, data):
@@ -190,6 +184,8 @@ def measure_all(options, server, data, stem, header):
             results += found
             if index.name in ("Flat", "ah copies"):
                 nearest[f"{index.where}: {index.label}"] = distances
+            if index.name == "ah copies":
+                novel = run_novel_sql(index)
         except (Unavailable, SystemExit) as reason:
             missing.append((f"{index.where}: {index.label}", str(reason).strip().splitlines()[-1]))
             print(f"{index.where}: {index.label}: not measured: {reason}", flush=True)
@@ -207,8 +203,6 @@ def measure_all(options, server, data, stem, header):
         aligner.close()
         print(f"{label}: accuracy {results[-1]['accuracy']:.3f}, known {results[-1]['accuracy_known']:.3f}", flush=True)
         write(stem, header, results, missing, novel)
-    if chosen(options, "vectorq", "novel.sql"):
-        novel = run_novel_sql(server, data, options)
     plots(results, nearest, stem)
     return write(stem, header, results, missing, novel)
 

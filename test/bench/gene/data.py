@@ -33,7 +33,7 @@ class GeneData:
         return np.load(self.base_file, mmap_mode="r")[:self.rows]
 
     def float_base(self):
-        return np.ascontiguousarray(self.base(), np.float32)
+        return np.array(self.base(), np.float32)  # a copy in memory: what is counted of a build is beside it
 
     def vectors(self, name):
         return np.load(self.file(name), mmap_mode="r")[:self.counts[name]]
