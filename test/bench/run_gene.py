@@ -35,7 +35,7 @@ SERVER_CONF = ["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_w
 ALIGNERS = (("MMseqs2", ()), ("MMseqs2 -k 11 -e 10", ("-k", "11", "-e", "10")))
 QUICK = dict(rows=10_000, queries=200, lists=256, leaves=64, seconds=2.0)
 FULL = dict(rows=0, queries=1000, lists=4096, leaves=1000, seconds=30.0)
-FEWEST = 50  # queries, however slow
+FEWEST = 100  # queries, however slow
 
 
 def parse():
@@ -104,7 +104,8 @@ def measure(index, judge, options):
         one_ms = index.one_ms(step, "query", K, min(fits, judge.data.counts["query"]))
         found, qps = {}, None
         for name in SETS:
-            count = min(fits, judge.data.counts[name])
+            # Libraries answer a batch of all so much faster than one by one that none need be left out.
+            count = judge.data.counts[name] if index.where == "library" else min(fits, judge.data.counts[name])
             seconds, found[name] = index.find(step, name, K, count)
             qps = count / seconds if name == "query" else qps
         figures, nearest = judge.figures(found)
