@@ -211,6 +211,8 @@ def measure_all(options, server, data, stem, header):
 def plots(results, nearest, stem):
     aurocs = {f"{one['where']}: {one['label']}": one["auroc"] for one in results}
     wanted = [label for label in nearest if label in ("vectorq: ah, copies", "library: FAISS Flat")]
+    if nearest:
+        np.savez(stem + "-nearest.npz", **{f"{label}/{name}": far for label, found in nearest.items() for name, far in found.items()})
     if wanted:
         plot_novelty({label: nearest[label] for label in wanted}, aurocs, stem + "-novelty")
     plot_speed(results, stem + "-speed")
