@@ -59,3 +59,9 @@ bench-profile: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench profile
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_profile.py $(BENCH_ARGS)
 .PHONY: bench-profile
+
+# Rows replaced by others of another distribution. make bench-churn BENCH_ARGS='--method ah --options "lists = 1000"'
+bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
+.PHONY: bench-churn

@@ -9,7 +9,9 @@
 #include "am/options.h"
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
+#include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
 #include "core/transform/transform.h"
 #include "pg/pg_headers.h"
@@ -25,10 +27,11 @@ inline constexpr double kMinTrainingRows = 256;
 struct BuildObjects {
     Matrix sample;
     Matrix centroids;
+    CentroidGroups groups;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
     AlignedArray<float> transform;  // matrix, offset; empty without one
-    TwoLevelAssigner* assigner = nullptr;
+    PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform

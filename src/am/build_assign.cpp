@@ -146,7 +146,7 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
     Oid less = Int8LessOperator, collation = InvalidOid;
     bool nulls_first = false;
     b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
-                                   static_cast<int>(std::max<Size>(bytes / 1024, 64)), NULL, TUPLESORT_NONE);
+                                   static_cast<int>(std::max<Size>(bytes / 1024, 64)), NULL, kSortOnce);
 }
 
 void build_assign(Build* b) {

@@ -4,6 +4,7 @@
 
 #include "am/build.h"
 #include "core/base/parallel.h"
+#include "core/cluster/compact_centroids.h"
 #include "core/quantize/anisotropic.h"
 #include "core/quantize/sq8.h"
 #include "pg/entry.h"
@@ -121,8 +122,9 @@ static void train(Build* b) {
     options.threads = b->threads;
     options.balance = b->options.balance;
     train_lists(b, &options);
-    o->assigner = new TwoLevelAssigner(o->centroids, dot_metric(b), options.hierarchical_above, options.seed,
-                                       b->threads, o->stop);
+    o->assigner = new PanelAssigner(o->centroids, dot_metric(b) ? AssignMetric::kDot : AssignMetric::kL2,
+                                    options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
+    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), dot_metric(b), options.seed, b->threads, o->stop);
     if (HasEtaOrigin(b->codec)) {
         o->eta_origin.Resize(b->codec.dims);
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());

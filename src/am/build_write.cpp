@@ -52,9 +52,13 @@ static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
 
 static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     BuildObjects* o = b->objects;
-    const Size compact_bytes = CompactCentroidBytes(b->lists, b->codec.dims);
+    // Untrained indexes have one list and no groups yet.
+    if (o->groups.start.empty())
+        core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
+    meta->groups = static_cast<uint32>(o->groups.centers.rows());
+    const Size compact_bytes = CompactBytes(b->lists, meta->groups, b->codec.dims);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
-    BuildCompactCentroids(o->centroids, compact);
+    BuildCompactCentroids(o->centroids, NULL, o->groups, compact);
     meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
                                     sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
@@ -97,7 +101,7 @@ static MetaPage describe(const Build* b) {
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
     meta.flags = b->trained ? kMetaTrained : 0;
-    meta.lists = b->lists;
+    meta.lists = meta.live_lists = b->lists;
     meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
     meta.seed = static_cast<uint32>(b->options.seed);

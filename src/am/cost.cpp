@@ -28,7 +28,7 @@ static IndexShape shape_of(const IndexOptInfo* info) {
     read_meta(index, &meta);
     index_close(index, NoLock);
     IndexShape shape;
-    shape.lists = meta.lists;
+    shape.lists = meta.live_lists;
     shape.probes = effective_nprobe(&meta);
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
@@ -41,6 +41,7 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
                      Selectivity* selectivity, double* correlation, double* pages) {
     if (path->indexorderbys == NIL) {  // the scan cannot run without an order
         *startup = *total = get_float8_infinity();
+        disable_path(path);
         *selectivity = 0;
         *correlation = 0;
         *pages = 0;

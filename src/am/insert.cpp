@@ -1,6 +1,7 @@
 // aminsert: one row into its list, encoded with what the index was trained on.
 #include "am/am.h"
 #include "am/index_cache.h"
+#include "am/list_chooser.h"
 #include "am/opclass.h"
 #include "am/posting_writer.h"
 #include "am/record_writer.h"

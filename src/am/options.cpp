@@ -155,6 +155,7 @@ void register_setting(const OptionRow& row) {
 
 bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
     relopt_parse_elt elements[lengthof(kOptions)];
+    memset(elements, 0, sizeof(elements));
     int count = 0;
     for (const OptionRow& row : kOptions) {
         if (row.scope != Scope::kIndex || !(row.ams & (1 << static_cast<int>(am)))) continue;
@@ -180,7 +181,7 @@ void register_options_and_settings() {
     }
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kSession) register_setting(row);
-    MarkGUCPrefixReserved("vectorq");
+    reserve_settings("vectorq");
 }
 
 bytea* parse_ivf_options(Datum reloptions, bool validate) { return parse_options(AmKind::kIvf, reloptions, validate); }

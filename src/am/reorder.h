@@ -1,19 +1,24 @@
-// Exact distances for the rows that lossy codes chose, from the heap.
+// Exact, or nearly exact, distances for the rows that lossy codes chose.
 #pragma once
 #include "am/scan_state.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
 
-// Replaces the collected rows by those of them that the snapshot sees, in order of their exact
-// distance (state->results, state->count). Holds no lock; a heap page is pinned while one row is read.
-void reorder_from_heap(IndexScanDesc scan, ScanState* state);
+// Puts the collected rows from state->reordered on in order of their exact distance: state->results, state->count,
+// state->reordered. At most as far as the row `end` in the order of codes; with `by_need` only until the rows to
+// come are unlikely to be among state->asked (core/search/reorder_stop.h). Holds no lock on return.
+void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need);
 
-// Room for state->count results; the old ones are dropped when it must grow.
-void reserve_results(ScanState* state);
+// Whether by_need can judge: codes' distances are in the unit of exact ones, and vectorq.reorder_rows names no number.
+bool reorders_by_need(const ScanState* state);
 
-// How many rows to collect and put in order at a time: vectorq.reorder_rows, or by what the executor took
-// from the last scan of this index and how coarse the code is.
-Size reorder_batch(const IndexCache* cache);
+// How many rows a round collects, to put them in order: vectorq.reorder_rows, or by what is asked for and how coarse
+// the code is.
+Size rows_to_collect(const ScanState* state);
+
+// One batch: state->results[state->count ...) holds n candidates; those that are left get their distance and are
+// counted in state->count. The heap's are left if the snapshot sees them.
+void reorder_from_heap(IndexScanDesc scan, ScanState* state, size_t n);
 
 }  // namespace vectorq

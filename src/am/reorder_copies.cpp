@@ -96,10 +96,8 @@ static void prefetch_records(RecordReader* r, const Candidate* rows, size_t coun
     }
 }
 
-static void take_candidates(ScanState* state) {
-    reserve_results(state);
-    for (size_t i = 0; i < state->count; i++) state->results[i] = state->collector->At(i);
-    std::sort(state->results, state->results + state->count, [](const Candidate& a, const Candidate& b) {
+static void sort_by_place(Candidate* rows, size_t n) {
+    std::sort(rows, rows + n, [](const Candidate& a, const Candidate& b) {
         return a.source != b.source ? a.source < b.source : record_slot(a.tid) < record_slot(b.tid);
     });
 }
@@ -116,31 +114,30 @@ static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
     r->buffer = InvalidBuffer;
 }
 
-void reorder_from_copies(Relation index, ScanState* state) {
+void reorder_from_copies(Relation index, ScanState* state, size_t n) {
     RecordReader r;
-    take_candidates(state);
+    Candidate* rows = state->results + state->count;
+    sort_by_place(rows, n);
     begin_reading(&r, index, state);
     const int64 missed_before = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
     const int io_depth = get_tablespace_io_concurrency(index->rd_rel->reltablespace);
-    Candidate* rows = state->results;
-    size_t kept = 0, ahead = 0;
-    for (size_t i = 0; i < state->count; i++) {
+    size_t ahead = 0;
+    for (size_t i = 0; i < n; i++) {
         if ((i & 255) == 255) {
             close_page(&r);
             CHECK_FOR_INTERRUPTS();
         }
         ahead = std::max(ahead, i + 1);
         if (pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before)
-            prefetch_records(&r, rows, state->count, &ahead, i + 1 + static_cast<size_t>(io_depth));
+            prefetch_records(&r, rows, n, &ahead, i + 1 + static_cast<size_t>(io_depth));
         const Candidate candidate = rows[i];
         check_place(&r, &candidate);
         float distance = 0;
-        if (read_distance(&r, &candidate, &distance)) rows[kept++] = {distance, candidate.source, candidate.tid};
+        if (!read_distance(&r, &candidate, &distance)) continue;
+        state->reorder_stop->Add(candidate.distance, distance);
+        state->results[state->count++] = {distance, candidate.source, candidate.tid};
     }
     close_page(&r);
-    state->stats.rows_reordered += state->count;
-    std::sort(rows, rows + kept, NearerFirst());
-    state->count = kept;
 }
 
 }  // namespace vectorq

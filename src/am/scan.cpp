@@ -11,8 +11,8 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/asked_rows.h"
 #include "am/reorder.h"
-#include "am/reorder_copies.h"
 #include "am/scan_state.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
@@ -28,6 +28,8 @@ static constexpr Size kCapacityGrowth = 8;
 // Each of these costs a visit to the heap.
 static constexpr Size kReorderGrowth = 4;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
+// Rows that are prepared for before any is taken: a LIMIT may be larger than what is ever fetched.
+static constexpr Size kMostExpected = 10000;
 
 IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
     IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
@@ -76,9 +78,8 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
-    state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
-    state->flat_scores = static_cast<float*>(
-        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
+    state->chooser.context = state->context;
+    state->chooser.metric = cache->codec.metric;
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
@@ -95,6 +96,7 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     }
     state->reorder = static_cast<Reorder>(cache->meta.reorder);
     state->collector = make_owned<TopK>(state->context);
+    if (state->reorder != Reorder::kOff) state->reorder_stop = make_owned<ReorderStop>(state->context);
     if (CopiesOfRow(cache->meta) > 1) {
         state->met = make_owned<TidSet>(state->context);
         state->found = make_owned<TidSet>(state->context);
@@ -123,15 +125,14 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
-    const uint32 lists = state->cache->meta.lists;
-    if (begin > 0 && state->lists_known < lists) {
-        add_other_lists(state->flat_scores, lists, state->lists_known, state->lists);
-        state->lists_known = lists;
-    }
+    const uint32 lists = state->cache->compact.entries;
     state->list_begin = begin;
     state->list_end = begin + std::min(count, lists - begin);
-    order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, begin, state->list_end - begin,
-                state->centroid);
+    if (begin == 0)
+        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, state->list_end);
+    else
+        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, begin, state->list_end - begin);
+    state->lists = state->chooser.scores;
     state->stats.lists_probed += state->list_end - state->list_begin;
 }
 
@@ -139,14 +140,13 @@ enum class Round { kNewWindow, kSameWindow };
 
 // Lists that hold rows twice: each row once, in this round and over all.
 static void drop_copies(ScanState* state) {
-    core_call([&] { state->count = state->collector->DropCopies(state->found, *state->met); });
+    core_call([&] { state->collected = state->collector->DropCopies(state->found, *state->met); });
 }
 
-// What the round before has returned, before its results are forgotten.
+// What the round before has collected, all of it returned by now.
 static void note_met_rows(ScanState* state) {
     core_call([&] {
-        for (size_t i = 0; i < state->count; i++)
-            state->met->Add(RowOf(reorders(state) ? state->results[i] : state->collector->Take(i)), 0);
+        for (size_t i = 0; i < state->collected; i++) state->met->Add(RowOf(state->collector->At(i)), 0);
     });
 }
 
@@ -159,11 +159,23 @@ static void drop_nearer_than_last(ScanState* state) {
     state->count = kept;
 }
 
+static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
+
+// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again.
+static void put_in_order(IndexScanDesc scan, ScanState* state) {
+    const bool first = state->reordered == 0;
+    if (strict_order() || !reorders_by_need(state))
+        reorder_rows(scan, state, state->collected, false);
+    else
+        reorder_rows(scan, state, first ? state->collected : std::min(state->collected, 2 * state->reordered), first);
+    if (strict_order()) drop_nearer_than_last(state);
+    last_scan_stats = state->stats;
+}
+
 static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
-    const bool strict = settings.iterative_scan == static_cast<int>(IterativeScan::kStrict);
     const bool reorder = reorders(state);
     // In the order of codes, which is the order of results too unless they are reordered.
-    const bool bound = round == Round::kSameWindow || (strict && !reorder && state->stats.rows_returned > 0);
+    const bool bound = round == Round::kSameWindow || (strict_order() && !reorder && state->stats.rows_returned > 0);
     if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
     core_call([&] {
         state->collector->Reset(state->capacity);
@@ -173,19 +185,20 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     const uint64 scored_before = state->stats.rows_scored;
     scan_lists(scan->indexRelation, state);
     if (round == Round::kNewWindow) state->rows_seen += state->stats.rows_scored - scored_before;
-    state->collector->Select(&state->count, &state->overflowed);
-    state->next = 0;
-    if (state->count > 0) state->last_collected = state->collector->Farthest();
+    state->collector->Select(&state->collected, &state->overflowed);
+    if (state->collected > 0) state->last_collected = state->collector->Farthest();
     if (state->met != NULL) drop_copies(state);
-    state->stats.rows_collected += state->count;
-    if (reorder) {
-        if (IsCopy(state->reorder))
-            reorder_from_copies(scan->indexRelation, state);
-        else
-            reorder_from_heap(scan, state);
-        if (strict) drop_nearer_than_last(state);
-    }
+    state->stats.rows_collected += state->collected;
+    state->next = state->reordered = 0;
+    state->count = reorder ? 0 : state->collected;
+    if (reorder) put_in_order(scan, state);
     last_scan_stats = state->stats;
+}
+
+// By the LIMIT; where that is not to be seen, what the executor took from the last scan is the best guess.
+static Size rows_expected(IndexScanDesc scan, const ScanState* state) {
+    const uint64 asked = rows_asked(scan);
+    return std::clamp<uint64>(asked > 0 ? asked : state->cache->rows_taken, asked > 0 ? 1 : 10, kMostExpected);
 }
 
 static void start_scan(IndexScanDesc scan, ScanState* state) {
@@ -199,9 +212,8 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
     state->count = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    score_lists(cache, state->code_query, state->flat_scores, state->flat_scores + cache->meta.lists);
-    state->lists_known = select_lists(state->flat_scores, cache->meta.lists, state->nprobe, state->lists);
-    state->capacity = reorders(state) ? reorder_batch(cache) : kFirstCapacity;
+    state->asked = rows_expected(scan, state);
+    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->rows_seen = 0;
     state->started = true;
     open_window(scan, state, 0, state->nprobe);
@@ -212,12 +224,16 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
 static bool refill(IndexScanDesc scan, ScanState* state) {
     while (state->next >= state->count) {
         CHECK_FOR_INTERRUPTS();
+        if (reorders(state) && state->reordered < state->collected) {
+            put_in_order(scan, state);
+            continue;
+        }
         if (state->overflowed) {
             state->capacity = std::min(state->capacity * (reorders(state) ? kReorderGrowth : kCapacityGrowth), kMaxCapacity);
             search_window(scan, state, Round::kSameWindow);
             continue;
         }
-        const bool more_lists = state->list_end < state->cache->meta.lists;
+        const bool more_lists = state->list_end < state->cache->compact.entries;
         const bool budget =
             settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
         if (!more_lists || !budget || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
@@ -252,7 +268,7 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     if (!IsMVCCSnapshot(scan->xs_snapshot))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
     if (!state->started) {
-        pgstat_count_index_scan(scan->indexRelation);
+        count_index_scan(scan);
         start_scan(scan, state);
     }
     if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;

@@ -11,6 +11,7 @@
 
 extern "C" {
 #include "optimizer/cost.h"
+#include "storage/buf_internals.h"
 }
 
 namespace vectorq {
@@ -119,6 +120,8 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
 static void prefetch_segment(const IndexCache* cache, SegmentRef at) {
     if (at.block >= cache->recent_blocks || cache->recent[at.block] == InvalidBuffer) return;
     const char* page = static_cast<const char*>(BufferGetPage(cache->recent[at.block]));
+    __builtin_prefetch(GetBufferDescriptor(cache->recent[at.block] - 1), 1);
+    __builtin_prefetch(page);
     __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
     for (uint32 byte = at.offset; byte < BLCKSZ; byte += PG_CACHE_LINE_SIZE / 2) __builtin_prefetch(page + byte, 0, 2);
 }

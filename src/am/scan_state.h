@@ -2,7 +2,9 @@
 // context owns; nothing in it holds a buffer or a lock between calls.
 #pragma once
 #include "am/index_cache.h"
+#include "am/list_chooser.h"
 #include "am/opclass.h"
+#include "core/search/reorder_stop.h"
 #include "core/search/topk.h"
 #include "pg/pg_headers.h"
 
@@ -29,6 +31,7 @@ struct ScanState {
     IndexCache* cache;
     Codec codec;          // the cache's, with this session's distance
     TopK* collector;
+    ReorderStop* reorder_stop;  // NULL unless rows are reordered
     BlockFn kernel;
     bool started;
     bool null_query;
@@ -44,9 +47,8 @@ struct ScanState {
     Reorder reorder;
     TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
     TidSet* found;       // of the present round, likewise
-    ListScore* lists;    // (lists), of which lists_known are there, ordered as far as list_end
-    uint32 lists_known;
-    float* flat_scores;  // (lists): of those that are not known
+    ListChooser chooser;
+    ListScore* lists;    // the chooser's choice, ordered as far as list_end
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
@@ -61,10 +63,13 @@ struct ScanState {
     Size capacity;                // of the collector
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
+    Size asked;                   // rows that the executor is expected to take; the same in all rounds
     // — changed by each call —
-    size_t count, next;
-    Candidate* results;    // reordered rows, instead of the collector's
-    uint64* result_tids;   // of the rows to reorder, in no order
+    size_t collected;      // rows of this round in the collector
+    size_t reordered;      // of these, in the order of their codes, that have been put in order
+    size_t count, next;    // of the rows to return: the collector's, or the results
+    Candidate* results;    // (collected) reordered rows, instead of the collector's
+    uint64* result_tids;   // (collected) of the rows to reorder
     float* row;            // (dims): buffer of reordering
     size_t results_size;
     float last_distance;   // of the last row returned

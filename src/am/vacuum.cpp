@@ -57,6 +57,7 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
             if (dead[slot]) {
                 if (slot != --count) move_row(g, &layout, segment, count, slot);
             }
+        memset(&tids[count], 0, kTidBytes * (header->count - count));
         header->count = static_cast<uint16>(count);
         header->dead = 0;
         return;
@@ -66,6 +67,7 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
     while (count > 0 && !ItemPointerIsValid(&tids[count - 1])) count--;
     uint16 marked = 0;
     for (uint32 slot = 0; slot < count; slot++) marked += !ItemPointerIsValid(&tids[slot]);
+    memset(&tids[count], 0, kTidBytes * (header->count - count));
     header->count = static_cast<uint16>(count);
     header->dead = marked;
 }
@@ -181,7 +183,7 @@ static void update_lists(VacuumState* v) {
     for (uint32 list = 0; list < v->meta.lists; list++) {
         ListUpdate update = {v->first_with_room[list], v->rows[list]};
         update_directory(v->index, &v->meta, list, update_entry, &update);
-        vacuum_delay_point();
+        vacuum_delay();
     }
     v->stats->num_index_tuples /= CopiesOfRow(v->meta);
     uint64 rows = static_cast<uint64>(v->stats->num_index_tuples);
@@ -211,7 +213,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
-        vacuum_delay_point();
+        vacuum_delay();
         if (block >= v.meta.directory.start && block < v.meta.directory.start + v.meta.directory.blocks) continue;
         vacuum_page(&v, block, strategy, dead);
     }

@@ -4,6 +4,9 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
+#include <algorithm>
+
+#include "core/cluster/compact_centroids.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -78,6 +81,11 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         tuplesort_putdatum(c->tids, Int64GetDatum(static_cast<int64>(heap_block) << 16 | offset), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
+    for (uint32 slot = header->count; slot < header->capacity; slot++)
+        if (!TidIsZero(segment, slot)) {
+            found(c, block, "rows beyond the row count");
+            break;
+        }
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
 
@@ -140,7 +148,7 @@ static void check_list(Checker* c, uint32 list) {
 static int64 next_chained(Checker* c) {
     Datum value;
     bool isnull;
-    return tuplesort_getdatum(c->chained, true, &value, &isnull, NULL) ? DatumGetInt64(value) : -1;
+    return next_sorted_datum(c->chained, &value, &isnull) ? DatumGetInt64(value) : -1;
 }
 
 // The segments of a page beside those that lists lead to: each in exactly one list.
@@ -222,7 +230,7 @@ static void check_duplicates(Checker* c) {
     bool isnull;
     int64 last = -1;
     uint32 copies = 0;
-    while (tuplesort_getdatum(c->tids, true, &value, &isnull, NULL)) {
+    while (next_sorted_datum(c->tids, &value, &isnull)) {
         const int64 tid = DatumGetInt64(value);
         copies = tid == last ? copies + 1 : 1;
         if (copies == 1) check_heap_row(c, tid);
@@ -232,6 +240,38 @@ static void check_duplicates(Checker* c) {
         last = tid;
     }
     tuplesort_end(c->tids);
+}
+
+// The lists that searches look through: each once.
+static void check_compact(Checker* c) {
+    const MetaPage* meta = &c->meta;
+    uint8* bytes = static_cast<uint8*>(palloc_extended(meta->compact.bytes, MCXT_ALLOC_HUGE));
+    uint8* listed = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    read_region(c->index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, bytes);
+    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
+    if (header->entries != meta->live_lists || header->groups != meta->groups) {
+        found(c, meta->compact.start, "impossible groups of centroids");
+        return;
+    }
+    const CompactFront front = ViewCompactFront(bytes, meta->code_dims);
+    const uint32 all[2] = {0, front.entries};
+    const uint32* start = front.groups > 0 ? front.start : all;
+    for (uint32 g = 0; g < std::max<uint32>(front.groups, 1); g++) {
+        CHECK_FOR_INTERRUPTS();
+        if (start[g] > start[g + 1] || start[g + 1] > front.entries) {
+            found(c, meta->compact.start, "impossible groups of centroids");
+            return;
+        }
+        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]),
+                                                 start[g + 1] - start[g], meta->code_dims);
+        for (uint32 i = 0; i < start[g + 1] - start[g]; i++)
+            if (part.list[i] >= meta->lists || listed[part.list[i]]++)
+                found(c, meta->compact.start, psprintf("list %u is searched twice, or does not exist", part.list[i]));
+    }
+    for (uint32 list = 0; list < meta->lists && meta->live_lists == meta->lists; list++)
+        if (!listed[list]) found(c, meta->compact.start, psprintf("list %u is not searched", list));
+    pfree(listed);
+    pfree(bytes);
 }
 
 static const char* read_raw_meta(Checker* c) {
@@ -253,12 +293,13 @@ static void check_index(Checker* c) {
     c->geometry = meta_geometry(&c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                    TUPLESORT_NONE);
+                                    kSortOnce);
     c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                       TUPLESORT_NONE);
+                                       kSortOnce);
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
+    check_compact(c);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
@@ -284,7 +325,7 @@ static void check_index(Checker* c) {
 using namespace vectorq;
 
 VQ_FUNCTION(vectorq_check) {
-    SetSingleFuncCall(fcinfo, 0);
+    begin_rows(fcinfo);
     const LOCKMODE lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
     OpenedIndex opened = open_index(PG_GETARG_OID(0), lock, false);
     Checker c;

@@ -27,6 +27,7 @@ extern "C" {
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
@@ -65,3 +66,5 @@ extern "C" {
 #undef printf
 #undef fprintf
 #undef strerror
+
+#include "pg/compat.h"

@@ -6,6 +6,7 @@
 #include "core/base/parallel.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/panel_assign.h"
 #include "core/search/topk.h"
 #include "core/simd/distance_reference.h"
 #include "test_support.h"
@@ -174,10 +175,10 @@ TEST(KMeans, FindsSeparatedClusters) {
     options.hierarchical_above = 50;
     const Matrix c = TrainKMeans(x, options, stop);
     EXPECT_LT(SumOfErrors(x, c), 1.5 * noise);
-    const TwoLevelAssigner two_level(c, false, 10, 1, 2, stop);
+    const PanelAssigner panels(c, AssignMetric::kL2, 10, 4, 1, 2, stop);
     std::vector<uint32_t> id(6400), exact(6400);
     std::vector<float> distance(6400);
-    two_level.Nearest(x.data(), 6400, id.data(), distance.data(), 2, stop);
+    panels.Nearest(x.data(), 6400, id.data(), distance.data(), 2, stop);
     Assigner(c, AssignMetric::kL2).Nearest(x.data(), 6400, exact.data(), nullptr);
     size_t same = 0;
     for (size_t i = 0; i < 6400; i++) same += id[i] == exact[i];

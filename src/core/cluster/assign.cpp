@@ -228,26 +228,34 @@ size_t Padded(size_t num_centroids) { return (num_centroids + kPanel - 1) / kPan
 }  // namespace
 
 Assigner::Assigner(const Matrix& centroids, AssignMetric metric)
-    : num_centroids_(centroids.rows()), dims_(centroids.cols()), metric_(metric) {
-    const size_t padded = Padded(num_centroids_);
+    : Assigner(centroids, nullptr, centroids.rows(), metric) {}
+
+Assigner::Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, AssignMetric metric)
+    : num_centroids_(count), dims_(centroids.cols()), metric_(metric) {
+    const auto centroid = [&](size_t c) { return centroids.row(rows == nullptr ? c : rows[c]); };
+    const size_t padded = Padded(count);
     packed_.Resize(padded * dims_);
-    packed_.Fill(0);
     half_sq_norm_.Resize(padded);
     half_sq_norm_.Fill(std::numeric_limits<float>::infinity());  // padding never wins
     if (metric == AssignMetric::kL2) {
         mean_.Resize(std::max<size_t>(dims_, 1));
         mean_.Fill(0);
         std::vector<double> sum(dims_, 0.0);
-        for (size_t c = 0; c < num_centroids_; c++) {
-            for (size_t d = 0; d < dims_; d++) sum[d] += centroids.row(c)[d];
+        for (size_t c = 0; c < count; c++) {
+            for (size_t d = 0; d < dims_; d++) sum[d] += centroid(c)[d];
         }
         for (size_t d = 0; d < dims_; d++) mean_[d] = float(sum[d] / double(num_centroids_));
     }
-    for (size_t c = 0; c < num_centroids_; c++) {
+    for (size_t c = 0; c < padded; c++) {
         float* to = packed_.data() + c / kPanel * kPanel * dims_ + c % kPanel;
+        if (c >= count) {
+            for (size_t d = 0; d < dims_; d++) to[d * kPanel] = 0;
+            continue;
+        }
+        const float* from = centroid(c);
         double sq_norm = 0;
         for (size_t d = 0; d < dims_; d++) {
-            const float x = metric == AssignMetric::kL2 ? centroids.row(c)[d] - mean_[d] : centroids.row(c)[d];
+            const float x = metric == AssignMetric::kL2 ? from[d] - mean_[d] : from[d];
             to[d * kPanel] = x;
             sq_norm += double(x) * x;
         }

@@ -18,6 +18,8 @@ class Assigner {
 public:
     // Packs a copy of the centroids (num_centroids, dims). Throws std::bad_alloc.
     Assigner(const Matrix& centroids, AssignMetric metric);
+    // Of rows[0..count) of the centroids only; ids are then places in `rows`.
+    Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, AssignMetric metric);
 
     // Nearest centroid of each of `rows` (count, dims; row-major). `distance`, if not null,
     // gets the squared L2 distance (kL2, never negative) or the negative inner product (kDot).

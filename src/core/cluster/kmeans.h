@@ -19,6 +19,8 @@ struct KMeansOptions {
     // Above this many lists the two-level form is used: sqrt(lists) groups first, each then split
     // into its share of lists, with a refinement pass over all. 0 = never.
     size_t hierarchical_above = 4096;
+    // Above this many lists rows look for theirs in panels (panel_assign.h).
+    size_t exact_up_to = 600;
     // Lists with more than so many times the mean of the sample's rows are split afterwards, at the
     // cost of the smallest lists (core/README.md, Balance). 0 = plain k-means. Less than what chance
     // alone gives a list is not asked for: the limit is at least the mean and three standard deviations.
@@ -34,22 +36,5 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
 
 // Bytes that TrainKMeans needs beside the sample, at most.
 size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options) noexcept;
-
-// Assigns rows to the nearest of very many centroids through a first level: the nearest
-// `groups_probed` groups only. Exact when the centroid count is at or below `hierarchical_above`.
-class Assigner;
-class TwoLevelAssigner {
-public:
-    TwoLevelAssigner(const Matrix& centroids, bool dot, size_t exact_up_to, uint64_t seed, int threads, StopToken& stop);
-    ~TwoLevelAssigner();
-    TwoLevelAssigner(const TwoLevelAssigner&) = delete;
-    TwoLevelAssigner& operator=(const TwoLevelAssigner&) = delete;
-    // Thread-safe, like Assigner::Nearest.
-    void Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads, StopToken& stop) const;
-
-private:
-    struct Impl;
-    Impl* impl_;
-};
 
 }  // namespace vectorq

@@ -10,7 +10,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -20,7 +20,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v1. The crc covers everything before it; it is renewed by whoever changes a field.
+// v2. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -56,11 +56,11 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    uint32_t reserved1;        // 0
+    uint32_t groups;           // of compact centroids; 0 = none
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
-    uint32_t reserved2;        // 0
+    uint32_t live_lists;       // lists that are searched
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.

@@ -30,7 +30,6 @@ bool UsesPca(TransformKind kind) {
     return kind == TransformKind::kPca || kind == TransformKind::kPcaWhiten || kind == TransformKind::kPcaRotate ||
            kind == TransformKind::kPcaWhitenRotate;
 }
-bool Whitens(TransformKind kind) { return kind == TransformKind::kPcaWhiten || kind == TransformKind::kPcaWhitenRotate; }
 bool Rotates(TransformKind kind) { return kind == TransformKind::kPcaRotate || kind == TransformKind::kPcaWhitenRotate; }
 
 // b = -A mean, in double: mean and A may be large where the result is small.

@@ -23,6 +23,11 @@ enum class TransformKind : uint8_t {
     kCorr = 9,             // order that puts correlated dimensions into one subspace
 };
 
+// Whether distances after it have another scale than before.
+inline bool Whitens(TransformKind kind) noexcept {
+    return kind == TransformKind::kPcaWhiten || kind == TransformKind::kPcaWhitenRotate;
+}
+
 struct TransformSpec {
     TransformKind kind = TransformKind::kNone;
     uint32_t out_dims = 0;  // 0: as many as the input (until ResolveTransform)

@@ -1,0 +1,57 @@
+// When enough rows have been put in order: a candidate's code tells its distance up to an error, and the rows
+// reordered so far tell how large that error is, for this query and these codes. Candidates come in the order of
+// their codes, so once a row's code distance, less what codes err, lies above the k-th exact distance, no row after
+// it is likely to be among the k nearest. Nothing has to be chosen: coarse codes and crowded queries reorder more.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+#include "core/base/matrix.h"
+
+namespace vectorq {
+
+// Not thread-safe. Distances are in the metric's order, codes' and exact ones in the same unit.
+class ReorderStop {
+public:
+    // k: rows that are wanted. Throws std::bad_alloc.
+    void Reset(size_t k) {
+        if (nearest_.size() < k) nearest_.Resize(k);
+        k_ = k;
+        kept_ = seen_ = 0;
+        shift_ = sum_ = squares_ = 0;
+    }
+
+    // A candidate that has been reordered.
+    void Add(float code, float exact) noexcept {
+        const double error = static_cast<double>(exact) - code;
+        if (seen_++ == 0) shift_ = error;
+        sum_ += error - shift_;
+        squares_ += (error - shift_) * (error - shift_);
+        float* heap = nearest_.data();
+        if (kept_ < k_) {
+            heap[kept_++] = exact;
+            std::push_heap(heap, heap + kept_);
+        } else if (k_ > 0 && exact < heap[0]) {
+            std::pop_heap(heap, heap + kept_);
+            heap[kept_ - 1] = exact;
+            std::push_heap(heap, heap + kept_);
+        }
+    }
+
+    // Whether the next candidate, and so those behind it, may stay as they are.
+    bool Enough(float next_code, double errors) const noexcept {
+        if (kept_ < k_ || seen_ < kFewest) return false;
+        const double n = static_cast<double>(seen_), mean = sum_ / n;
+        const double deviation = std::sqrt(std::max(squares_ / n - mean * mean, 0.0));
+        return nearest_[0] < next_code + shift_ + mean - errors * deviation;
+    }
+
+private:
+    static constexpr size_t kFewest = 8;  // errors to judge by
+    AlignedArray<float> nearest_;         // max-heap of the k smallest exact distances
+    size_t k_ = 0, kept_ = 0, seen_ = 0;
+    double shift_ = 0, sum_ = 0, squares_ = 0;  // of errors, less the first one
+};
+
+}  // namespace vectorq
