@@ -34,6 +34,7 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.entries_per_row = entry->meta.entries_per_row;
     now.crc = entry->meta.crc;
     return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -185,6 +186,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
     entry->record_target = InvalidBlockNumber;
+    entry->cold = entry->records_cold = entry->heap_cold = true;
     if (HasEtaOrigin(entry->codec)) {
         if (entry->centroids != NULL) {
             float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
@@ -255,8 +257,7 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
 }
 
 static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
-    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
+    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {
@@ -353,8 +354,12 @@ static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast
 // sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
 static constexpr double kSoarProbes = 0.6;
 
+// A fifth fewer lists for any recall (src/core/README.md).
+static constexpr double kClosureProbes = 0.8;
+
 uint32 effective_nprobe(const MetaPage* meta) {
-    const double automatic = automatic_nprobe(meta->live_lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
+    const double share = CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1;
+    const double automatic = automatic_nprobe(meta->live_lists) * share;
     const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
     return std::max<uint32>(1, std::min(wanted, meta->live_lists));
 }
