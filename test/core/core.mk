@@ -31,7 +31,7 @@ ARM_ROOT = $(abspath $(BUILD))/arm/root
 check-arm:
 	@scripts/bootstrap.sh arm
 	@BUILD=$(BUILD) scripts/arm_sysroot.sh >/dev/null
-	@$(MAKE) -s --no-print-directory -j2 $(BUILD)/arm/core/core_test BUILD=$(BUILD)/arm CORE_CXX=aarch64-linux-gnu-g++ \
+	@$(MAKE) -s -k --no-print-directory -j2 $(BUILD)/arm/core/core_test BUILD=$(BUILD)/arm CORE_CXX=aarch64-linux-gnu-g++ \
 		CORE_ROOT='-isystem $(ARM_ROOT)/usr/include -L$(ARM_ROOT)/usr/lib/aarch64-linux-gnu'
 	file -b $(BUILD)/arm/core/core_test | cut -d, -f1,2
 	qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu $(BUILD)/arm/core/core_test \
