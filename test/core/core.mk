@@ -2,7 +2,7 @@
 # that a leak through the wall fails to compile. Needs libgtest-dev.
 CORE_TEST_DIR := $(BUILD)/core
 CORE_TEST_FLAGS := -std=c++20 -O3 -g -fno-math-errno -ffp-contract=fast -fopenmp -Isrc -MMD -MP \
-	-Wall -Wextra -DVECTORQ_CORE_ONLY $(SANITIZE) $(CORE_ROOT)
+	-Wall -Wextra -DVECTORQ_CORE_ONLY $(KERNEL_TARGETS) $(SANITIZE) $(CORE_ROOT)
 CORE_CXX ?= g++
 CORE_TEST_OBJS := $(patsubst src/core/%.cpp,$(CORE_TEST_DIR)/%.o,$(wildcard src/core/*/*.cpp))
 CORE_TESTS := $(patsubst test/core/%.cpp,$(CORE_TEST_DIR)/test/%.o,$(wildcard test/core/*.cpp))

@@ -18,8 +18,6 @@
 #include <cstring>
 #include <limits>
 
-// Vectors without a size (SVE) can be no members of a struct, and kRows counts on a most of lanes: NEON on ARM.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/quantize/anisotropic.cpp"
 #include "hwy/foreach_target.h"
