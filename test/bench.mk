@@ -32,3 +32,15 @@ bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_faiss.py $(BENCH_ARGS)
 .PHONY: bench-faiss
+
+# Rows replaced by others of another distribution. make bench-churn BENCH_ARGS='--method ah --options "lists = 1000"'
+bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
+.PHONY: bench-churn
+# make bench-cold BENCH_ARGS='--rows 200000'     run_cold.py --help tells the arguments
+# make bench-prune: pages of easy and hard queries with vectorq.prune_epsilon
+bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_$(@:bench-%=%).py $(BENCH_ARGS)
+.PHONY: bench-cold bench-prune

@@ -82,5 +82,6 @@ include test/core/core.mk
 include test/demo.mk
 include test/bench.mk
 include test/bench/micro_pq.mk
+include test/bench/micro_lists.mk
 include test/bench/aniso.mk
 include test/help.mk

@@ -106,7 +106,8 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->threads = build_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
     choose_codec(b);
-    b->copies = b->options.replicas == static_cast<int>(Replicas::kSoar) ? 2 : 1;
+    b->replicas = static_cast<Replicas>(b->options.replicas);
+    b->copies = b->replicas == Replicas::kClosure ? kMaxCopies : b->replicas == Replicas::kSoar ? 2 : 1;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);

@@ -9,8 +9,11 @@
 
 namespace vectorq {
 
-// Points a list for k-means, and the bounds of the sample when the user leaves it to us.
+// Points a list for k-means, and the bounds of the sample when the user leaves it to us. Product codes of residuals
+// answer by themselves, and the better the centroids, the smaller the residuals: IVF2048,PQ8 on a million SIFT rows has
+// recall@10 0.381 at nprobe 48 from 32 rows a list, 0.393 from 128 and from 256, as FAISS takes.
 static constexpr double kRowsPerList = 32;
+static constexpr double kRowsPerListOfCodes = 128;
 static constexpr double kMinSample = 10000;
 // Rows for each codeword of a product code, as FAISS takes: fewer cost recall.
 static constexpr double kRowsPerCodeword = 256;
@@ -124,8 +127,8 @@ void build_sample(Build* b) {
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
     const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
-    double wanted = b->options.training_rows > 0 ? b->options.training_rows
-                                                  : std::max({kMinSample, kRowsPerList * b->lists, for_codes});
+    const double for_lists = b->lists * (am_of_index(b->index) == AmKind::kIvf && for_codes > 0 ? kRowsPerListOfCodes : kRowsPerList);
+    double wanted = b->options.training_rows > 0 ? b->options.training_rows : std::max({kMinSample, for_lists, for_codes});
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
     wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});

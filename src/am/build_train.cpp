@@ -4,6 +4,7 @@
 
 #include "am/build.h"
 #include "core/base/parallel.h"
+#include "core/cluster/compact_centroids.h"
 #include "core/quantize/anisotropic.h"
 #include "core/quantize/sq8.h"
 #include "pg/entry.h"
@@ -123,6 +124,7 @@ static void train(Build* b) {
     train_lists(b, &options);
     o->assigner = new PanelAssigner(o->centroids, dot_metric(b) ? AssignMetric::kDot : AssignMetric::kL2,
                                     options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
+    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), dot_metric(b), options.seed, b->threads, o->stop);
     if (HasEtaOrigin(b->codec)) {
         o->eta_origin.Resize(b->codec.dims);
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
@@ -171,7 +173,10 @@ void build_train(Build* b) {
                              errdetail("The rows that training saw allow no more distinct lists."),
                              errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
-    if (b->objects->replicas == nullptr) b->copies = 1;
+    if (b->objects->replicas == nullptr) {
+        b->replicas = Replicas::kNone;
+        b->copies = 1;
+    }
     if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
     b->geometry = codec_geometry(&b->codec, b->reorder);
     if (IsCopy(b->reorder)) {

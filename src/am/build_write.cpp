@@ -52,9 +52,13 @@ static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
 
 static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     BuildObjects* o = b->objects;
-    const Size compact_bytes = CompactCentroidBytes(b->lists, b->codec.dims);
+    // Untrained indexes have one list and no groups yet.
+    if (o->groups.start.empty())
+        core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
+    meta->groups = static_cast<uint32>(o->groups.centers.rows());
+    const Size compact_bytes = CompactBytes(b->lists, meta->groups, b->codec.dims);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
-    BuildCompactCentroids(o->centroids, compact);
+    BuildCompactCentroids(o->centroids, NULL, o->groups, compact);
     meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
                                     sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
@@ -65,6 +69,10 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
                                            sizeof(float) * o->transform.size());
     pfree(compact);
+    uint32* uses = static_cast<uint32*>(
+        MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    meta->list_uses = append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
+    pfree(uses);
     pg_crc32c crc;
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
@@ -92,12 +100,14 @@ static MetaPage describe(const Build* b) {
     meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->opq_m) : 0;
     meta.bits = static_cast<uint8>(b->codec.pq.bits);
     meta.reorder = static_cast<uint8>(b->reorder);
-    meta.replicas = static_cast<uint8>(b->copies > 1 ? Replicas::kSoar : Replicas::kNone);
+    meta.replicas = static_cast<uint8>(b->replicas);
+    meta.closure_epsilon = b->replicas == Replicas::kClosure ? static_cast<float>(b->options.closure_epsilon) : 0;
+    meta.entries_per_row = b->indexed_rows > 0 ? static_cast<float>(static_cast<double>(b->indexed_entries) / b->indexed_rows) : 1;
     meta.eta = b->codec.eta;
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
     meta.flags = b->trained ? kMetaTrained : 0;
-    meta.lists = b->lists;
+    meta.lists = meta.live_lists = b->lists;
     meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
     meta.seed = static_cast<uint32>(b->options.seed);

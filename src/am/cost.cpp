@@ -28,12 +28,12 @@ static IndexShape shape_of(const IndexOptInfo* info) {
     read_meta(index, &meta);
     index_close(index, NoLock);
     IndexShape shape;
-    shape.lists = meta.lists;
+    shape.lists = meta.live_lists;
     shape.probes = effective_nprobe(&meta);
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
-    shape.rows = std::max(1.0, info->tuples) * CopiesOfRow(meta);
+    shape.rows = std::max(1.0, info->tuples) * EntriesPerRow(meta);
     return shape;
 }
 

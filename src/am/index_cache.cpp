@@ -5,20 +5,26 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/cluster/compact_centroids.h"
-#include "core/cluster/replicas.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
-#include "core/simd/topk_filter.h"
 #include "core/transform/transform.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
 namespace vectorq {
 
-// A backend's bound over all indexes, and the most that one index's exact centroids may take of it.
+// A backend's bound over all indexes, and the most that one index's centroids may take of it: 32,000 lists of 128
+// dimensions, 62,000 in compact form. What is more is read through shared buffers.
 static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
-static constexpr Size kMaxExactBytes = 64 * 1024 * 1024;
+#ifndef VECTORQ_FAULTS
+static constexpr Size kMaxExactBytes = 16 * 1024 * 1024;
+static constexpr Size kMaxCompactBytes = 8 * 1024 * 1024;
+#else  // the tests' indexes are small
+static constexpr Size kMaxExactBytes = 16 * 1024;
+static constexpr Size kMaxCompactBytes = 16 * 1024;
+#endif
+// Lists whose first segment is remembered.
+static constexpr uint32 kMaxKnownLists = 64 * 1024;
 
 // Blocks whose buffers are remembered: 4 bytes each, 8 GB of index.
 static constexpr BlockNumber kMaxRecentBlocks = 1024 * 1024;
@@ -28,6 +34,7 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.entries_per_row = entry->meta.entries_per_row;
     now.crc = entry->meta.crc;
     return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -103,19 +110,65 @@ static void load_copies(Relation index, IndexCache* entry, MemoryContext context
                        static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
 }
 
-static const float* load_eta_origin(Relation index, const IndexCache* entry, MemoryContext context) {
-    const MetaPage* meta = &entry->meta;
-    const float* centroids =
-        entry->centroids != NULL ? entry->centroids : load_floats(index, &meta->centroids, PageKind::kCentroids, CurrentMemoryContext);
-    float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
-    MeanOfCentroids(centroids, meta->lists, meta->code_dims, origin);
-    if (entry->centroids == NULL) pfree(const_cast<float*>(centroids));
+// The mean of the centroids, as MeanOfCentroids() has it, without all of them in memory.
+static const float* load_eta_origin(Relation index, const MetaPage* meta, MemoryContext context) {
+    const uint32 dims = meta->code_dims;
+    float* origin = static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * dims));
+    float* centroid = static_cast<float*>(palloc(sizeof(float) * dims));
+    for (uint32 list = 0; list < meta->lists; list++) {
+        read_region(index, &meta->centroids, PageKind::kCentroids, static_cast<uint64>(list) * dims * sizeof(float),
+                    dims * sizeof(float), centroid);
+        for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
+    }
+    for (uint32 d = 0; d < dims; d++) origin[d] /= static_cast<float>(meta->lists);
+    pfree(centroid);
     return origin;
 }
 
+// What makes no sense in a front would lead outside the parts.
+static bool front_is_sound(const CompactFront* front, const MetaPage* meta) {
+    if (front->entries != meta->live_lists || front->groups != meta->groups) return false;
+    if (front->groups == 0) return true;
+    for (uint32 g = 0; g < front->groups; g++)
+        if (front->start[g] > front->start[g + 1]) return false;
+    return front->start[0] == 0 && front->start[front->groups] == front->entries;
+}
+
+static bool keeps_compact(const MetaPage* meta) { return meta->groups == 0 || meta->compact.bytes <= kMaxCompactBytes; }
+static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxExactBytes; }
+static Size compact_bytes(const MetaPage* meta) {
+    return keeps_compact(meta) ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
+}
+
+static void load_centroids(Relation index, IndexCache* entry, MemoryContext context) {
+    const MetaPage* meta = &entry->meta;
+    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, compact_bytes(meta)));
+    read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, compact_bytes(meta), compact);
+    entry->compact_bytes = compact;
+    // The header says how long the arrays are: it is looked at first.
+    CompactHeader header;
+    memcpy(&header, compact, sizeof(header));
+    if (header.groups == meta->groups) entry->compact = ViewCompactFront(compact, meta->code_dims);
+    if (header.groups != meta->groups || !front_is_sound(&entry->compact, meta))
+        report_corruption(index, meta->compact.start, "impossible groups of centroids");
+    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context);
+}
+
+static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryContext context) {
+    entry->known_slots = std::min(entry->meta.lists, kMaxKnownLists);
+    entry->known_lists = static_cast<KnownList*>(MemoryContextAlloc(context, sizeof(KnownList) * entry->known_slots));
+    for (uint32 slot = 0; slot < entry->known_slots; slot++) entry->known_lists[slot].entry.head = kInvalidBlock;
+    entry->bytes += sizeof(KnownList) * entry->known_slots;
+    if (RelationUsesLocalBuffers(index)) return;
+    entry->recent_blocks = std::min(RelationGetNumberOfBlocks(index), kMaxRecentBlocks);
+    entry->recent = static_cast<Buffer*>(MemoryContextAllocHuge(context, sizeof(Buffer) * entry->recent_blocks));
+    memset(entry->recent, 0, sizeof(Buffer) * entry->recent_blocks);
+    entry->bytes += sizeof(Buffer) * entry->recent_blocks;
+}
+
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
-    const bool keep_exact = meta->centroids.bytes <= kMaxExactBytes;
-    const Size bytes = meta->compact.bytes + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes + (keep_exact ? meta->centroids.bytes : 0);
+    const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes +
+                       (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context =
@@ -127,27 +180,25 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->bytes = bytes;
     entry->meta = *meta;
     entry->geometry = meta_geometry(meta);
-    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, meta->compact.bytes));
-    read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, compact);
-    entry->compact = compact;
-    if (keep_exact) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context);
+    load_centroids(index, entry, context);
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
     entry->record_target = InvalidBlockNumber;
-    if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
+    entry->cold = entry->records_cold = entry->heap_cold = true;
+    if (HasEtaOrigin(entry->codec)) {
+        if (entry->centroids != NULL) {
+            float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
+            MeanOfCentroids(entry->centroids, meta->lists, meta->code_dims, origin);
+            entry->codec.eta_origin = origin;
+        } else {
+            entry->codec.eta_origin = load_eta_origin(index, meta, context);
+        }
+    }
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
-    entry->directory = static_cast<DirectoryEntry*>(MemoryContextAllocHuge(context, sizeof(DirectoryEntry) * meta->lists));
-    for (uint32 list = 0; list < meta->lists; list++) entry->directory[list].head = kInvalidBlock;
-    entry->bytes += sizeof(DirectoryEntry) * meta->lists;
-    if (!RelationUsesLocalBuffers(index)) {
-        entry->recent_blocks = std::min(RelationGetNumberOfBlocks(index), kMaxRecentBlocks);
-        entry->recent = static_cast<Buffer*>(MemoryContextAllocHuge(context, sizeof(Buffer) * entry->recent_blocks));
-        memset(entry->recent, 0, sizeof(Buffer) * entry->recent_blocks);
-        entry->bytes += sizeof(Buffer) * entry->recent_blocks;
-    }
+    prepare_memory_of_blocks(index, entry, context);
     VQ_FAULT("cache.keep");
     MemoryContextSetParent(context, CacheMemoryContext);
     entry->next = entries;
@@ -206,8 +257,7 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
 }
 
 static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
-    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
+    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {
@@ -218,10 +268,12 @@ static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, 
 }
 
 void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry) {
-    *entry = cache->directory[list];
-    if (likely(entry->head != kInvalidBlock)) return;
-    read_directory(index, &cache->meta, list, entry);
-    cache->directory[list] = *entry;
+    KnownList* known = &cache->known_lists[list % cache->known_slots];
+    if (unlikely(known->entry.head == kInvalidBlock || known->list != list)) {
+        read_directory(index, &cache->meta, list, &known->entry);
+        known->list = list;
+    }
+    *entry = known->entry;
 }
 
 void index_cache_track_heap(IndexCache* cache, Relation heap) {
@@ -244,75 +296,46 @@ Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, ui
     return read_recent(index, cache, block, PageKind::kReorder, 0, part);
 }
 
-const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer) {
+// Bytes [offset, offset + length) of a region, as read_region() does, mostly without look-ups in the buffer table.
+static void read_recent_region(Relation index, IndexCache* cache, const Region* region, PageKind kind, uint64 offset,
+                               uint64 length, void* out) {
+    const uint32 payload = PayloadBytes(BLCKSZ);
+    char* to = static_cast<char*>(out);
+    while (length > 0) {
+        const uint32 at = static_cast<uint32>(offset % payload);
+        const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
+        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind, 0, 0);
+        memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
+        UnlockReleaseBuffer(buffer);
+        to += part;
+        offset += part;
+        length -= part;
+    }
+}
+
+const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, float* buffer) {
     const uint64 dims = cache->meta.code_dims;
     if (likely(cache->centroids != NULL)) return cache->centroids + list * dims;
-    read_region(index, &cache->meta.centroids, PageKind::kCentroids, list * dims * sizeof(float),
-                dims * sizeof(float), buffer);
+    read_recent_region(index, cache, &cache->meta.centroids, PageKind::kCentroids, list * dims * sizeof(float),
+                       dims * sizeof(float), buffer);
     return buffer;
 }
 
-void score_lists(const IndexCache* cache, const float* query, float* flat, float* scratch) {
-    ScoreCompactCentroids(cache->compact, cache->meta.lists, cache->meta.code_dims, cache->codec.metric, query, flat, scratch);
-}
-
-// How many lists a wish for `count` looks at exactly: eight bits misplace neighbours in the ranking,
-// hardly more, so a quarter and eight more.
-static uint32 refined_lists(uint32 lists, uint32 from, uint32 count) {
-    return std::min(lists, from + count + count / 4 + 8);
-}
-
-// The want-th smallest of values[0 .. n), through a buffer of 2 * want: nearly all values are skipped
-// by SIMD, where nth_element over all lists took a fifth of a small query.
-static float select_threshold(const float* values, uint32 n, uint32 want, float* buffer) {
-    constexpr uint32 kBlock = 256;
-    uint16 below[kBlock + 64];
-    float threshold = get_float4_infinity();
-    uint32 count = 0;
-    for (uint32 begin = 0; begin < n; begin += kBlock) {
-        const size_t found = CompressBelow(values + begin, std::min(kBlock, n - begin), threshold, below);
-        for (size_t i = 0; i < found; i++) {
-            buffer[count++] = values[begin + below[i]];
-            if (count < 2 * want) continue;
-            std::nth_element(buffer, buffer + want - 1, buffer + count);
-            count = want;
-            threshold = buffer[want - 1];
-        }
+const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
+                          MemoryContext context) {
+    const CompactFront* front = &cache->compact;
+    const uint32 start = front->groups > 0 ? front->start[group] : 0;
+    const uint32 entries = (front->groups > 0 ? front->start[group + 1] : front->entries) - start;
+    const Size offset = CompactPartOffset(front->groups, front->dims, group, start);
+    if (likely(keeps_compact(&cache->meta))) return cache->compact_bytes + offset;
+    const Size bytes = CompactPartBytes(entries, front->dims);
+    if (*buffer_bytes < bytes) {
+        if (*buffer != NULL) pfree(*buffer);
+        *buffer = static_cast<uint8*>(MemoryContextAllocHuge(context, bytes));
+        *buffer_bytes = bytes;
     }
-    std::nth_element(buffer, buffer + want - 1, buffer + count);
-    return buffer[want - 1];
-}
-
-// Lists at a time that are compared with the threshold.
-static constexpr uint32 kSelectBlock = 256;
-
-uint32 select_lists(float* flat, uint32 lists, uint32 count, ListScore* scores) {
-    const uint32 want = refined_lists(lists, 0, count);
-    float threshold = get_float4_infinity();
-    if (want < lists) {
-        float* buffer = static_cast<float*>(palloc_extended(sizeof(float) * 2 * want, MCXT_ALLOC_HUGE));
-        threshold = select_threshold(flat, lists, want, buffer);
-        pfree(buffer);
-    }
-    uint16 below[kSelectBlock + 64];
-    uint32 chosen = 0;
-    for (uint32 begin = 0; begin < lists; begin += kSelectBlock) {
-        const size_t found = CompressBelow(flat + begin, std::min(kSelectBlock, lists - begin), threshold, below);
-        for (size_t i = 0; i < found; i++) scores[chosen++] = {flat[begin + below[i]], begin + below[i]};
-    }
-    // Ties with the threshold may not all fit: those of low number do.
-    for (uint32 i = chosen; i-- > 0 && chosen > want;) {
-        if (scores[i].score < threshold) continue;
-        memmove(scores + i, scores + i + 1, sizeof(ListScore) * (chosen - i - 1));
-        chosen--;
-    }
-    for (uint32 i = 0; i < chosen; i++) flat[scores[i].list] = get_float4_nan();
-    return chosen;
-}
-
-void add_other_lists(const float* flat, uint32 lists, uint32 chosen, ListScore* scores) {
-    for (uint32 list = 0; list < lists; list++)
-        if (flat[list] == flat[list]) scores[chosen++] = {flat[list], list};
+    read_recent_region(index, cache, &cache->meta.compact, PageKind::kCompactCentroids, offset, bytes, *buffer);
+    return *buffer;
 }
 
 float metric_distance(Metric metric, const float* query, const float* centroid, uint32 dims) {
@@ -323,63 +346,6 @@ float metric_distance(Metric metric, const float* query, const float* centroid, 
     }
 }
 
-void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
-                 uint32 count, float* buffer) {
-    const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
-    const auto nearer = [](const ListScore& a, const ListScore& b) {
-        return a.score < b.score || (a.score == b.score && a.list < b.list);
-    };
-    const uint32 refined = refined_lists(lists, from, count);
-    if (from > 0 && refined < lists) std::nth_element(scores + from, scores + refined, scores + lists, nearer);
-    for (uint32 i = from; i < refined; i++)
-        scores[i].score = metric_distance(cache->codec.metric, query,
-                                           cached_centroid(index, cache, scores[i].list, buffer), dims);
-    std::sort(scores + from, scores + refined, nearer);
-}
-
-// The second list of a row is looked for among so many nearest ones: as good as the table of neighbours that
-// builds use (cluster/replicas.h).
-static constexpr uint32 kSecondCandidates = 64;
-
-// Of scores[1 .. n), the list with the least SOAR loss beside scores[0].
-static uint32 second_list(Relation index, const IndexCache* cache, const float* row, const ListScore* scores, uint32 n) {
-    const uint32 dims = cache->meta.code_dims;
-    const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
-    float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
-    float* scratch = static_cast<float*>(palloc(sizeof(float) * (2 * n + dims)));
-    for (uint32 i = 0; i < n; i++) {
-        const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
-        if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
-    }
-    const uint32 second = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
-    pfree(near);
-    pfree(scratch);
-    return scores[second].list;
-}
-
-uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, uint32* row_lists) {
-    const uint32 lists = cache->meta.lists, dims = cache->meta.code_dims;
-    row_lists[0] = 0;
-    if (lists == 1) return 1;
-    const uint32 copies = CopiesOfRow(cache->meta);
-    const uint32 wanted = copies > 1 ? std::min(kSecondCandidates, lists) : 1;
-    ListScore* scores = static_cast<ListScore*>(palloc_extended(sizeof(ListScore) * lists, MCXT_ALLOC_HUGE));
-    float* flat = static_cast<float*>(palloc_extended(sizeof(float) * lists, MCXT_ALLOC_HUGE));
-    float* scratch = static_cast<float*>(palloc(sizeof(float) * 3 * dims));
-    score_lists(cache, row, flat, scratch);
-    select_lists(flat, lists, wanted, scores);
-    // Rows belong to the list that is nearest by L2 under L1 too, as at build.
-    IndexCache as_built = *cache;
-    if (as_built.codec.metric == Metric::kL1) as_built.codec.metric = Metric::kL2;
-    order_lists(index, &as_built, row, scores, 0, wanted, scratch + 2 * dims);
-    row_lists[0] = scores[0].list;
-    if (copies > 1) row_lists[1] = second_list(index, cache, row, scores, wanted);
-    pfree(scores);
-    pfree(flat);
-    pfree(scratch);
-    return copies;
-}
-
 // Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
 // a rule of thumb through both, a little generous, until an index calibrates itself.
 static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
@@ -388,10 +354,14 @@ static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast
 // sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
 static constexpr double kSoarProbes = 0.6;
 
+// A fifth fewer lists for any recall (src/core/README.md).
+static constexpr double kClosureProbes = 0.8;
+
 uint32 effective_nprobe(const MetaPage* meta) {
-    const double automatic = automatic_nprobe(meta->lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
+    const double share = CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1;
+    const double automatic = automatic_nprobe(meta->live_lists) * share;
     const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
-    return std::max<uint32>(1, std::min(wanted, meta->lists));
+    return std::max<uint32>(1, std::min(wanted, meta->live_lists));
 }
 
 }  // namespace vectorq

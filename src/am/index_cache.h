@@ -1,9 +1,10 @@
-// What each backend keeps of an index between scans: the meta page, the compact centroids, the
-// exact ones if they are not too many, and the quantizer. Bounded in bytes over all indexes; an
+// What each backend keeps of an index between scans: the meta page, the compact and the exact centroids
+// if they are not too many, and the quantizer. Bounded in bytes, for each index and over all; an
 // entry is checked against the meta page at every use, so it cannot outlive a REINDEX.
 #pragma once
 #include "am/options.h"
 #include "am/storage.h"
+#include "core/cluster/compact_centroids.h"
 #include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
@@ -21,6 +22,12 @@ inline RowSink RecordSink(const ReorderGeometry& g, void* records, Size stride, 
     return {static_cast<uint8*>(records), stride, g.vector_at, kRecordScalarAt, fits};
 }
 
+// Where a list begins, as far as it is remembered; only heads stay true.
+struct KnownList {
+    DirectoryEntry entry;  // head kInvalidBlock: none
+    uint32 list;
+};
+
 struct IndexCache {
     // — set when loaded, then constant —
     Oid index_oid;
@@ -31,7 +38,8 @@ struct IndexCache {
     PostingGeometry geometry;
     Codec codec;
     VectorCopies copies;  // if HasRecords(meta)
-    const uint8* compact;
+    const uint8* compact_bytes;  // of the front and, unless they are too many, of the parts: see compact_part()
+    CompactFront compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
     const float* transform;  // (code_dims, dims) and then its offset (code_dims); NULL without one
     // — changed by pins, evictions and invalidations —
@@ -39,7 +47,8 @@ struct IndexCache {
     bool doomed;  // free at the last unpin
     IndexCache* next;
     // — changed by scans —
-    DirectoryEntry* directory;  // (lists): head kInvalidBlock = not known; only heads stay true
+    KnownList* known_lists;     // (known_slots): slot list % known_slots; see list_head()
+    uint32 known_slots;
     uint64 rows_taken;      // that the executor took from the last one
     Buffer* recent;         // (recent_blocks): the buffer that last held each block; 0 = not known
     BlockNumber recent_blocks;
@@ -47,6 +56,7 @@ struct IndexCache {
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
     FileLocator heap_file;
+    bool cold, records_cold, heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
     // — changed by inserts —
     BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
 };
@@ -61,6 +71,11 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // up to date. recent NULL: the ordinary way.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn);
 
+// Where the cache notes which buffer last held a block of the index; NULL: nowhere.
+inline Buffer* recent_buffer(IndexCache* cache, BlockNumber block) {
+    return block < cache->recent_blocks ? &cache->recent[block] : NULL;
+}
+
 // Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
 // buffer table.
 Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part);
@@ -74,35 +89,15 @@ void index_cache_track_heap(IndexCache* cache, Relation heap);
 Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, uint16 part);
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
-const float* cached_centroid(Relation index, const IndexCache* cache, uint32 list, float* buffer);
+const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, float* buffer);
+// A group's part of the compact centroids; *buffer (*buffer_bytes, of `context`) is used, and made larger, when the
+// cache does not keep them.
+const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
+                          MemoryContext context);
 
 // How far two vectors are in the metric's order: squared L2, negative product (cosine: of normalised
 // vectors), or L1.
 float metric_distance(Metric metric, const float* query, const float* vector, uint32 dims);
-
-// A list and how far the query is from its centroid (squared L2, negative inner product, or L1).
-struct ListScore {
-    float score;
-    uint32 list;
-};
-
-// Fills flat[0 .. lists) from the compact centroids. scratch: 2 * dims floats.
-void score_lists(const IndexCache* cache, const float* query, float* flat, float* scratch);
-
-// Puts those lists into scores[0 .. n) that order_lists(…, 0, count, …) will look at, and returns n; flat is NaN
-// for them afterwards.
-uint32 select_lists(float* flat, uint32 lists, uint32 count, ListScore* scores);
-// The others, after select_lists has chosen so many: scores[chosen .. lists).
-void add_other_lists(const float* flat, uint32 lists, uint32 chosen, ListScore* scores);
-
-// Puts the `count` nearest of scores[from .. lists) in order at scores[from ..), after refining
-// the best with exact centroids. buffer: dims floats. From 0 on, select_lists with the same count comes first,
-// from further on, add_other_lists.
-void order_lists(Relation index, const IndexCache* cache, const float* query, ListScore* scores, uint32 from,
-                 uint32 count, float* buffer);
-
-// The lists that a new row belongs to, the nearest first: lists (CopiesOfRow). Returns how many.
-uint32 lists_of_row(Relation index, const IndexCache* cache, const float* row, uint32* lists);
 
 // Points the codec at its quantizer's numbers, as the quantizer region has them.
 void attach_quantizer(Codec* codec, const float* quantizer);

@@ -6,14 +6,16 @@
 //     last one returned, with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched (vectorq.iterative_scan), until max_scan_rows.
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in
-// two, the scan remembers the rows that it has met once it goes on to a second round.
+// several, the scan remembers the rows that it has met once it goes on to a second round.
 #include <algorithm>
 #include <cmath>
 
 #include "am/am.h"
 #include "am/asked_rows.h"
+#include "am/list_uses.h"
 #include "am/reorder.h"
 #include "am/scan_state.h"
+#include "core/simd/distance.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
 
@@ -78,9 +80,8 @@ static void prepare_scan(IndexScanDesc scan, ScanState* state) {
     state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
-    state->lists = static_cast<ListScore*>(MemoryContextAllocHuge(state->context, sizeof(ListScore) * cache->meta.lists));
-    state->flat_scores = static_cast<float*>(
-        MemoryContextAllocHuge(state->context, sizeof(float) * (cache->meta.lists + 2 * cache->meta.code_dims)));
+    state->chooser.context = state->context;
+    state->chooser.metric = cache->codec.metric;
     state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
@@ -125,22 +126,41 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
-static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
-    const uint32 lists = state->cache->meta.lists;
-    if (begin > 0 && state->lists_known < lists) {
-        add_other_lists(state->flat_scores, lists, state->lists_known, state->lists);
-        state->lists_known = lists;
+// How far the query is from a list's centroid. Scores are squared for L2; for inner product and cosine, whose centroids
+// are of length 1, the distance is that between the query's direction and the centroid.
+static float centroid_distance(const ScanState* state, float score, float query_norm) {
+    switch (state->codec.metric) {
+        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
+        case Metric::kL1: return score;
+        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
     }
+}
+
+// Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
+// easy queries read few. They come first in the next window if the executor asks for more rows.
+static void prune_window(ScanState* state) {
+    const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
+    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state, state->lists[0].score, norm);
+    while (state->list_end > 1 && centroid_distance(state, state->lists[state->list_end - 1].score, norm) > limit)
+        state->list_end--;
+}
+
+static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
+    const uint32 lists = state->cache->compact.entries;
     state->list_begin = begin;
     state->list_end = begin + std::min(count, lists - begin);
-    order_lists(scan->indexRelation, state->cache, state->code_query, state->lists, begin, state->list_end - begin,
-                state->centroid);
+    if (begin == 0)
+        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, state->list_end);
+    else
+        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, begin, state->list_end - begin);
+    state->lists = state->chooser.scores;
+    if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
     state->stats.lists_probed += state->list_end - state->list_begin;
 }
 
 enum class Round { kNewWindow, kSameWindow };
 
-// Lists that hold rows twice: each row once, in this round and over all.
+// Lists that hold rows several times: each row once, in this round and over all.
 static void drop_copies(ScanState* state) {
     core_call([&] { state->collected = state->collector->DropCopies(state->found, *state->met); });
 }
@@ -214,13 +234,12 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
     state->count = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    score_lists(cache, state->code_query, state->flat_scores, state->flat_scores + cache->meta.lists);
-    state->lists_known = select_lists(state->flat_scores, cache->meta.lists, state->nprobe, state->lists);
     state->asked = rows_expected(scan, state);
     state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->rows_seen = 0;
     state->started = true;
     open_window(scan, state, 0, state->nprobe);
+    if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);
     search_window(scan, state, Round::kNewWindow);
 }
 
@@ -237,7 +256,7 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
             search_window(scan, state, Round::kSameWindow);
             continue;
         }
-        const bool more_lists = state->list_end < state->cache->meta.lists;
+        const bool more_lists = state->list_end < state->cache->compact.entries;
         const bool budget =
             settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
         if (!more_lists || !budget || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;

@@ -2,6 +2,7 @@
 // context owns; nothing in it holds a buffer or a lock between calls.
 #pragma once
 #include "am/index_cache.h"
+#include "am/list_chooser.h"
 #include "am/opclass.h"
 #include "core/search/reorder_stop.h"
 #include "core/search/topk.h"
@@ -44,11 +45,10 @@ struct ScanState {
     void* heap_reader;   // reorder.cpp; NULL until used
     float* copy_table;   // reorder_copies.cpp; NULL until used
     Reorder reorder;
-    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
+    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows several times
     TidSet* found;       // of the present round, likewise
-    ListScore* lists;    // (lists), of which lists_known are there, ordered as far as list_end
-    uint32 lists_known;
-    float* flat_scores;  // (lists): of those that are not known
+    ListChooser chooser;
+    ListScore* lists;    // the chooser's choice, ordered as far as list_end
     float* distances;    // (segment capacity)
     uint16* survivors;   // (segment capacity)
     ItemPointerData* tids;  // (segment capacity); segments of several pages only

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "am/options.h"
+#include "core/cluster/compact_centroids.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -109,7 +110,8 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || meta->reorder >= kNumReorders || !(meta->eta >= 0) || meta->lists < 1)
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
+        meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
@@ -117,9 +119,9 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     const uint64 directory_pages = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
     const uint64 transform_bytes = meta->transform == 0 ? 0 : (static_cast<uint64>(meta->dims) + 1) * dims * 4;
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
-        !region_fits(&meta->compact, 8 * dims + 4 * lists + lists * dims, blocks) ||
+        !region_fits(&meta->compact, CompactBytes(meta->live_lists, meta->groups, dims), blocks) ||
         !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
-        !region_fits(&meta->transform_matrix, transform_bytes, blocks) || meta->directory.start < 1 ||
+        !region_fits(&meta->transform_matrix, transform_bytes, blocks) || !region_fits(&meta->list_uses, 4 * lists, blocks) || meta->directory.start < 1 ||
         meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
         meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
         return "meta page points outside the index";

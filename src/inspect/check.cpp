@@ -4,6 +4,9 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
+#include <algorithm>
+
+#include "core/cluster/compact_centroids.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -58,6 +61,15 @@ static void check_region(Checker* c, const Region* region, PageKind kind) {
     }
 }
 
+// A row and the list that it was met in, as one number in the order of rows: 32 bits of block, 9 of offset, 21 of list.
+static_assert(MaxHeapTuplesPerPage < 512);
+static int64 pack_entry(BlockNumber block, OffsetNumber offset, uint32 list) {
+    return (static_cast<int64>(block) << 9 | offset) << 21 | (list & 0x1FFFFF);
+}
+static int64 entry_row(int64 entry) { return entry >> 21; }
+static BlockNumber row_block(int64 row) { return static_cast<BlockNumber>(row >> 9); }
+static OffsetNumber row_offset(int64 row) { return static_cast<OffsetNumber>(row & 511); }
+
 static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
 
 static void check_rows(Checker* c, BlockNumber block, char* segment) {
@@ -75,7 +87,8 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tids[slot]);
         if (heap_block >= c->heap_blocks || offset > MaxHeapTuplesPerPage)
             found(c, block, psprintf("row (%u,%u) lies outside the table", heap_block, offset));
-        tuplesort_putdatum(c->tids, Int64GetDatum(static_cast<int64>(heap_block) << 16 | offset), false);
+        else
+            tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
     for (uint32 slot = header->count; slot < header->capacity; slot++)
@@ -204,9 +217,9 @@ static void check_pages(Checker* c) {
 }
 
 // Every row that an index points to has its line pointer in the heap, be it dead: vacuum frees that after the index.
-static void check_heap_row(Checker* c, int64 tid) {
-    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
-    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+static void check_heap_row(Checker* c, int64 row) {
+    const BlockNumber block = row_block(row);
+    const OffsetNumber offset = row_offset(row);
     if (c->heap_page == NULL || block >= c->heap_blocks) return;
     if (block != c->heap_block) {
         CHECK_FOR_INTERRUPTS();
@@ -228,15 +241,46 @@ static void check_duplicates(Checker* c) {
     int64 last = -1;
     uint32 copies = 0;
     while (next_sorted_datum(c->tids, &value, &isnull)) {
-        const int64 tid = DatumGetInt64(value);
-        copies = tid == last ? copies + 1 : 1;
-        if (copies == 1) check_heap_row(c, tid);
-        if (copies == CopiesOfRow(c->meta) + 1)
-            found(c, 0, psprintf("row (%u,%u) is in the index too often", static_cast<uint32>(tid >> 16),
-                                 static_cast<uint32>(tid & 0xFFFF)));
-        last = tid;
+        const int64 entry = DatumGetInt64(value), row = entry_row(entry);
+        copies = last >= 0 && row == entry_row(last) ? copies + 1 : 1;
+        if (copies == 1) check_heap_row(c, row);
+        if (copies == CopiesOfRow(c->meta) + 1 || (copies > 1 && CopiesOfRow(c->meta) > 1 && entry == last))
+            found(c, 0, psprintf("row (%u,%u) is in the index too often", row_block(row), row_offset(row)));
+        last = entry;
     }
     tuplesort_end(c->tids);
+}
+
+// The lists that searches look through: each once.
+static void check_compact(Checker* c) {
+    const MetaPage* meta = &c->meta;
+    uint8* bytes = static_cast<uint8*>(palloc_extended(meta->compact.bytes, MCXT_ALLOC_HUGE));
+    uint8* listed = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    read_region(c->index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, bytes);
+    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
+    if (header->entries != meta->live_lists || header->groups != meta->groups) {
+        found(c, meta->compact.start, "impossible groups of centroids");
+        return;
+    }
+    const CompactFront front = ViewCompactFront(bytes, meta->code_dims);
+    const uint32 all[2] = {0, front.entries};
+    const uint32* start = front.groups > 0 ? front.start : all;
+    for (uint32 g = 0; g < std::max<uint32>(front.groups, 1); g++) {
+        CHECK_FOR_INTERRUPTS();
+        if (start[g] > start[g + 1] || start[g + 1] > front.entries) {
+            found(c, meta->compact.start, "impossible groups of centroids");
+            return;
+        }
+        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]),
+                                                 start[g + 1] - start[g], meta->code_dims);
+        for (uint32 i = 0; i < start[g + 1] - start[g]; i++)
+            if (part.list[i] >= meta->lists || listed[part.list[i]]++)
+                found(c, meta->compact.start, psprintf("list %u is searched twice, or does not exist", part.list[i]));
+    }
+    for (uint32 list = 0; list < meta->lists && meta->live_lists == meta->lists; list++)
+        if (!listed[list]) found(c, meta->compact.start, psprintf("list %u is not searched", list));
+    pfree(listed);
+    pfree(bytes);
 }
 
 static const char* read_raw_meta(Checker* c) {
@@ -264,9 +308,11 @@ static void check_index(Checker* c) {
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
+    check_compact(c);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
+    check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
     if (HasRecords(c->meta)) {

@@ -20,6 +20,19 @@ inline FileLocator file_locator(Relation relation) { return relation->rd_node; }
 inline bool same_file(const FileLocator& a, const FileLocator& b) { return RelFileNodeEquals(a, b); }
 #endif
 
+// ---- buffers: whether a tag names a block of the relation's main fork
+
+inline bool tag_names(const BufferTag& tag, Relation relation, BlockNumber block) {
+    BufferTag other;
+#if PG_VERSION_NUM >= 160000
+    InitBufferTag(&other, &relation->rd_locator, MAIN_FORKNUM, block);
+    return BufferTagsEqual(&tag, &other);
+#else
+    INIT_BUFFERTAG(other, relation->rd_node, MAIN_FORKNUM, block);
+    return BUFFERTAGS_EQUAL(tag, other);
+#endif
+}
+
 // ---- index scans: 18 counts them for EXPLAIN ANALYZE
 
 #if PG_VERSION_NUM >= 180000

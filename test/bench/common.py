@@ -70,13 +70,15 @@ def load(client, cluster, database, table, file, rows=0):
     run(client, "load", "--table", table, "--file", file, *arguments, env={**cluster.env, "PGDATABASE": database})
 
 
-def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1):
+def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1, drop=None):
     """Runs queries by the client. Returns its figures (mean_ms, qps, ...) and the ids, (queries, k), -1 = no row."""
     out = os.path.join(BUILD, "bench", f"ids-{os.getpid()}.bin")
     command = [client, "query", "--file", file, "--sql", sql, "--k", str(k), "--repeats", str(repeats),
                "--warmup", str(warmup), "--connections", str(connections), "--out", out]
     for text in sets:
         command += ["--set", text]
+    if drop:
+        command += ["--drop", drop]
     if queries:
         command += ["--queries", str(queries)]
     figures = json.loads(run(*command, env={**cluster.env, "PGDATABASE": database}))

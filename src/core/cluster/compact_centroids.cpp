@@ -12,18 +12,17 @@
 namespace vectorq {
 
 namespace {
-struct View {
-    float *middle, *scale, *scalar;
-    uint8_t* codes;
-    View(uint8_t* bytes, size_t lists, size_t dims) noexcept
-        : middle(reinterpret_cast<float*>(bytes)), scale(middle + dims), scalar(scale + dims),
-          codes(reinterpret_cast<uint8_t*>(scalar + lists)) {}
-};
-}  // namespace
+// Below so many lists all are scored: 2,000 take 13 us of a query.
+constexpr size_t kGroupedLists = 2048;
+// Groups: so many times the square root of the lists.
+constexpr double kGroupsPerRoot = 5;
+// Lists scored for each that is wanted, with kRootLists lists; with more, more as their power kSpread.
+constexpr double kScoredPerWanted = 12, kRootLists = 4000, kSpread = 0.3;
+constexpr double kLeastScored = 256;
 
-size_t CompactCentroidBytes(size_t lists, size_t dims) noexcept { return 8 * dims + 4 * lists + lists * dims; }
+constexpr size_t Padded(size_t bytes) noexcept { return (bytes + 3) / 4 * 4; }
 
-static void MiddleAndScale(const Matrix& centroids, float* middle, float* scale) noexcept {
+void MiddleAndScale(const Matrix& centroids, float* middle, float* scale) noexcept {
     const size_t dims = centroids.cols();
     for (size_t d = 0; d < dims; d++) {
         float lo = std::numeric_limits<float>::max(), hi = std::numeric_limits<float>::lowest();
@@ -37,34 +36,98 @@ static void MiddleAndScale(const Matrix& centroids, float* middle, float* scale)
     }
 }
 
-void BuildCompactCentroids(const Matrix& centroids, uint8_t* bytes) noexcept {
-    const size_t lists = centroids.rows(), dims = centroids.cols();
-    View view(bytes, lists, dims);
-    MiddleAndScale(centroids, view.middle, view.scale);
-    for (size_t list = 0; list < lists; list++) {
-        const float* c = centroids.row(list);
-        uint8_t* code = view.codes + list * dims;
-        float sq_norm = 0;
-        for (size_t d = 0; d < dims; d++) {
-            const float r = c[d] - view.middle[d];
-            sq_norm += r * r;
-            const float level = view.scale[d] > 0 ? r / view.scale[d] + 127.5f : 0.0f;
-            code[d] = static_cast<uint8_t>(std::clamp(std::nearbyint(level), 0.0f, 255.0f));
+// The scalar, and the code.
+float Encode(const float* c, const float* middle, const float* scale, size_t dims, uint8_t* code) noexcept {
+    float sq_norm = 0;
+    for (size_t d = 0; d < dims; d++) {
+        const float r = c[d] - middle[d];
+        sq_norm += r * r;
+        const float level = scale[d] > 0 ? r / scale[d] + 127.5f : 0.0f;
+        code[d] = static_cast<uint8_t>(std::clamp(std::nearbyint(level), 0.0f, 255.0f));
+    }
+    return sq_norm;
+}
+}  // namespace
+
+size_t SearchGroups(size_t lists) noexcept {
+    return lists < kGroupedLists ? 0 : size_t(std::lround(kGroupsPerRoot * std::sqrt(double(lists))));
+}
+
+size_t ListsToScore(size_t lists, size_t wanted) noexcept {
+    const double each = kScoredPerWanted * std::pow(std::max(double(lists), kRootLists) / kRootLists, kSpread);
+    return size_t(std::max(kLeastScored, each * double(wanted)));
+}
+
+size_t CompactFrontBytes(size_t groups, size_t dims) noexcept {
+    return sizeof(CompactHeader) + 8 * dims + (groups > 0 ? 4 * groups + 4 * (groups + 1) + Padded(groups * dims) : 0);
+}
+
+size_t CompactPartBytes(size_t entries, size_t dims) noexcept { return Padded(entries * (8 + dims)); }
+
+// Each part may need up to 3 bytes of padding: 4 more for each part before it are always enough, and no table is needed.
+size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept {
+    return CompactFrontBytes(groups, dims) + CompactPartBytes(start, dims) + 4 * group;
+}
+
+size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept {
+    return CompactPartOffset(groups, dims, std::max<size_t>(groups, 1), entries);
+}
+
+CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept {
+    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
+    CompactFront front{};
+    front.entries = header->entries;
+    front.groups = header->groups;
+    front.dims = dims;
+    front.middle = reinterpret_cast<const float*>(bytes + sizeof(CompactHeader));
+    front.scale = front.middle + dims;
+    if (front.groups == 0) return front;
+    front.scalar = front.scale + dims;
+    front.start = reinterpret_cast<const uint32_t*>(front.scalar + front.groups);
+    front.code = reinterpret_cast<const uint8_t*>(front.start + front.groups + 1);
+    return front;
+}
+
+CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t) noexcept {
+    const uint32_t* list = reinterpret_cast<const uint32_t*>(bytes);
+    const float* scalar = reinterpret_cast<const float*>(list + entries);
+    return {list, scalar, reinterpret_cast<const uint8_t*>(scalar + entries)};
+}
+
+void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, uint8_t* bytes) noexcept {
+    const size_t n = centroids.rows(), dims = centroids.cols(), centers = groups.centers.rows();
+    std::memset(bytes, 0, CompactBytes(n, centers, dims));
+    CompactHeader* header = reinterpret_cast<CompactHeader*>(bytes);
+    header->entries = uint32_t(n);
+    header->groups = uint32_t(centers);
+    const CompactFront front = ViewCompactFront(bytes, dims);
+    MiddleAndScale(centroids, const_cast<float*>(front.middle), const_cast<float*>(front.scale));
+    for (size_t g = 0; g < centers; g++) {
+        const_cast<float*>(front.scalar)[g] =
+            Encode(groups.centers.row(g), front.middle, front.scale, dims, const_cast<uint8_t*>(front.code) + g * dims);
+    }
+    if (centers > 0) std::memcpy(const_cast<uint32_t*>(front.start), groups.start.data(), 4 * (centers + 1));
+    for (size_t g = 0; g < groups.size(); g++) {
+        const size_t first = groups.start[g], entries = groups.start[g + 1] - first;
+        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(centers, dims, g, first), entries, dims);
+        for (size_t j = 0; j < entries; j++) {
+            const uint32_t i = groups.members[first + j];
+            const_cast<uint32_t*>(part.list)[j] = list == nullptr ? i : list[i];
+            const_cast<float*>(part.scalar)[j] =
+                Encode(centroids.row(i), front.middle, front.scale, dims, const_cast<uint8_t*>(part.code) + j * dims);
         }
-        view.scalar[list] = sq_norm;
     }
 }
 
-void ScoreCompactCentroids(const uint8_t* bytes, size_t lists, size_t dims, Metric metric, const float* query,
-                           float* score, float* scratch) noexcept {
-    const View view(const_cast<uint8_t*>(bytes), lists, dims);
+CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query, float* scratch) noexcept {
     const bool dot = metric == Metric::kInnerProduct || metric == Metric::kCosine;
+    const size_t dims = front.dims;
     float constant = 0, largest = 0;
     for (size_t d = 0; d < dims; d++) {
-        const float q = dot ? query[d] : query[d] - view.middle[d];
-        scratch[d] = q * view.scale[d];
+        const float q = dot ? query[d] : query[d] - front.middle[d];
+        scratch[d] = q * front.scale[d];
         largest = std::max(largest, std::fabs(scratch[d]));
-        constant += dot ? -q * view.middle[d] : q * q;
+        constant += dot ? -q * front.middle[d] : q * q;
     }
     // In steps of `unit`: far finer than the codes themselves.
     const float limit = float(DotU8TableLimit(dims));
@@ -78,9 +141,14 @@ void ScoreCompactCentroids(const uint8_t* bytes, size_t lists, size_t dims, Metr
         sum += table[d];
     }
     const float shift = 127.5f * float(sum);
-    DotU8(table, view.codes, lists, dims, score);
     const float factor = dot ? -unit : -2 * unit;
-    FinishDistances(score, dot ? nullptr : view.scalar, constant - factor * shift, factor, lists);
+    return {table, constant - factor * shift, factor, !dot};
+}
+
+void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t* code, size_t n, size_t dims,
+                  float* score) noexcept {
+    DotU8(query.table, code, n, dims, score);
+    FinishDistances(score, query.has_scalar ? scalar : nullptr, query.bias, query.factor, n);
 }
 
 }  // namespace vectorq

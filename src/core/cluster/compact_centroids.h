@@ -1,28 +1,82 @@
 // Centroids in 8 bits a dimension, for choosing the lists to probe: a quarter of the bytes of f32, scored
-// in integers (simd/dot_u8.h). The best are refined with the exact centroids.
+// in integers (simd/dot_u8.h). The best are refined with the exact centroids. Where there are many lists, near ones
+// stand together in groups (centroid_groups.h), and a search scores the groups' centers first.
 //
 //   c^ = middle + scale * (code - 127.5);  middle, scale per dimension over all centroids
 //   L2:  |q-c|^2 - |q-middle|^2 = |c-middle|^2 - 2 <q-middle, c-middle>   (the list's scalar: exact norm)
 //   dot: -<q,c> + <q,middle>    = -<q, c-middle>
 // The term that is the same for all lists is added, so scores are distances.
+//
+//   front  CompactHeader
+//          f32 middle (dims), scale (dims)
+//          f32 scalar (groups), u32 start (groups + 1)   of centers; only if there are groups
+//          u8 code (groups, dims), padding to 4
+//   parts  one for each group, or one for all:
+//          u32 list (n), f32 scalar (n), u8 code (n, dims), padding to 4
+//
+// A part is in one piece, so that a search reads what it needs and no more.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
-#include "core/base/matrix.h"
 #include "core/base/kinds.h"
+#include "core/base/matrix.h"
+#include "core/cluster/centroid_groups.h"
 
 namespace vectorq {
 
-// Bytes: f32 middle (dims), f32 scale (dims), f32 scalar (lists), u8 code (lists, dims).
-size_t CompactCentroidBytes(size_t lists, size_t dims) noexcept;
+// v2.
+struct CompactHeader {
+    uint32_t entries;      // lists that are searched
+    uint32_t groups;       // 0: one part of all
+    uint32_t reserved[2];  // 0
+};
+static_assert(sizeof(CompactHeader) == 16);
 
-// Writes the compact form of centroids (lists, dims) to `bytes` (CompactCentroidBytes long).
-void BuildCompactCentroids(const Matrix& centroids, uint8_t* bytes) noexcept;
+// Views over bytes that belong to the caller.
+struct CompactFront {
+    uint32_t entries, groups;
+    size_t dims;
+    const float *middle, *scale;  // (dims)
+    const float* scalar;          // (groups), with code: the centers
+    const uint32_t* start;        // (groups + 1): entries before each group's first
+    const uint8_t* code;          // (groups, dims)
+};
+struct CompactPart {
+    const uint32_t* list;  // (n)
+    const float* scalar;   // (n)
+    const uint8_t* code;   // (n, dims)
+};
 
-// score[list] for all lists: squared L2 distance, or negative inner product. L1 ranks by L2 here.
-// Never NaN. scratch: 2 * dims floats.
-void ScoreCompactCentroids(const uint8_t* bytes, size_t lists, size_t dims, Metric metric, const float* query,
-                           float* score, float* scratch) noexcept;
+// Groups that a search among so many lists goes through; 0: none, all lists are scored.
+size_t SearchGroups(size_t lists) noexcept;
+// Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is missed.
+size_t ListsToScore(size_t lists, size_t wanted) noexcept;
+
+size_t CompactFrontBytes(size_t groups, size_t dims) noexcept;
+size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept;
+// Where a group's part begins, entries `start` .. of it; and its bytes.
+size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept;
+size_t CompactPartBytes(size_t entries, size_t dims) noexcept;
+
+// Writes the compact form of centroids (entries, dims) to `bytes` (CompactBytes long, aligned to 4). list[i] is the
+// number of centroid i, i if null.
+void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, uint8_t* bytes) noexcept;
+
+CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept;
+CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t dims) noexcept;
+
+// A query prepared for scoring; `table` is the caller's.
+struct CompactQuery {
+    const int16_t* table;
+    float bias, factor;
+    bool has_scalar;
+};
+// scratch: 2 * dims floats, which the result points into.
+CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query, float* scratch) noexcept;
+
+// score[i], i < n: squared L2 distance, or negative inner product. L1 ranks by L2 here. Never NaN.
+void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t* code, size_t n, size_t dims,
+                  float* score) noexcept;
 
 }  // namespace vectorq

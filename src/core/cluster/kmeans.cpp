@@ -1,4 +1,4 @@
-// Lloyd's k-means (see kmeans.h): seeding, iterations, repair, the two-level form, and balance.
+// Lloyd's k-means (see kmeans.h): seeding, iterations, repair, and the two-level form.
 //
 // Determinism: assignment is per row; sums run over the rows of a list in row order
 // (counting sort), one list per thread; everything random is drawn by the calling thread.
@@ -15,6 +15,7 @@
 
 #include "core/cluster/assign.h"
 #include "core/cluster/panel_assign.h"
+#include "core/cluster/trainer.h"
 #include "core/simd/distance.h"
 
 namespace vectorq {
@@ -28,55 +29,13 @@ constexpr int kSeedRounds = 8;
 constexpr double kMinImprovement = 1e-3;
 // Of the two-level form. Two, so that lists which the first one leaves empty are reused.
 constexpr int kRefinementPasses = 2;
-// Balance: rounds of splitting at most, each an iteration of Lloyd's; the first four do most.
-constexpr int kBalanceRounds = 8;
-// Only lists of at most this part of the mean are given up for the pieces of large ones.
-constexpr double kGivenUpShare = 0.8;
-// A list is split by at most 1/kPartShare of the sample's rows: bounds the memory of the copy.
-constexpr size_t kPartShare = 8;
-
-using Progress = void (*)(int);
-
-class Trainer {
-public:
-    Trainer(const Matrix& rows, const KMeansOptions& options, StopToken& stop)
-        : rows_(rows), options_(options), stop_(stop), random_(options.seed), n_(rows.rows()), dims_(rows.cols()) {}
-
-    Matrix Flat(size_t lists, int iterations, Progress progress);
-    Matrix TwoLevel(Progress progress);
-    void Balance(Matrix& centroids);
-
-private:
-    float Scale(size_t i) const { return options_.spherical ? inverse_norm_[i] : 1.0f; }
-    AssignMetric Metric() const { return options_.spherical ? AssignMetric::kDot : AssignMetric::kL2; }
-    void ComputeInverseNorms();
-    void CopyScaled(size_t i, float* to) const;
-    std::vector<uint32_t> DistinctRows() const;
-    void ToError(float* distance);
-    Matrix Seed(size_t lists, const std::vector<uint32_t>& distinct);
-    std::vector<uint32_t> DrawByError(const AlignedArray<float>& error, size_t count);
-    void SortByList(size_t lists);
-    void Update(Matrix& centroids);
-    void Repair(Matrix& centroids, const AlignedArray<float>& error);
-    double SumErrors(const AlignedArray<float>& error) const;
-    void Assign(const Matrix& centroids, AlignedArray<float>& error);
-    size_t ListRows(size_t list) const { return start_[list + 1] - start_[list]; }
-    std::vector<uint32_t> ListsAbove(double limit) const;
-    std::vector<uint32_t> SmallLists() const;
-    Matrix Split(uint32_t list, size_t pieces, uint64_t seed) const;
-    bool SplitLists(const std::vector<uint32_t>& large, uint64_t seed, Matrix& centroids);
-
-    const Matrix& rows_;
-    const KMeansOptions& options_;
-    StopToken& stop_;
-    std::mt19937_64 random_;
-    size_t n_, dims_;
-    Matrix panel_centers_;                        // of PanelAssigner, from the first assignment on
-    AlignedArray<float> inverse_norm_;            // spherical: 1/|x|, 0 for x = 0
-    AlignedArray<uint32_t> list_;                 // of each row
-    AlignedArray<uint32_t> order_;                // rows, sorted by list
-    std::vector<size_t> start_;                   // lists + 1: ranges of order_
-};
+// Rows a list that see all iterations. A sample of more than twice as many is trained on by a part of it first; all
+// of it then takes kWholePasses: most of what the other rows can tell, at a fifth of the time of all iterations.
+constexpr size_t kFirstRows = 32;
+constexpr int kWholePasses = 3;
+constexpr size_t kFewLists = 256;  // quick enough as they are
+// The first level learns from at most so many rows a group: the groups only say which rows are trained together.
+constexpr size_t kCoarseRowsPerGroup = 256;
 
 uint64_t HashRow(const float* row, size_t dims, float scale) noexcept {
     uint64_t h = 0x9E3779B97F4A7C15ull;
@@ -117,6 +76,18 @@ void DropDuplicates(Matrix& centroids) {
     }
     centroids.TruncateRows(keep.size());
 }
+
+bool TrainsInParts(size_t rows, size_t lists) noexcept { return lists >= kFewLists && rows > 2 * kFirstRows * lists; }
+
+// Every n-th row: a sample is in the order of the table where it is most of it.
+Matrix EveryNth(const Matrix& rows, size_t count) {
+    Matrix part(count, rows.cols());
+    for (size_t i = 0; i < count; i++)
+        std::memcpy(part.row(i), rows.row(i * rows.rows() / count), rows.cols() * sizeof(float));
+    return part;
+}
+
+}  // namespace
 
 void Trainer::ComputeInverseNorms() {
     if (!options_.spherical) return;
@@ -323,12 +294,22 @@ void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
     ToError(error.data());
 }
 
+// Centroids of the first level, from each n-th row.
+Matrix Trainer::Coarse(size_t groups) {
+    const size_t taken = std::min(n_, groups * kCoarseRowsPerGroup);
+    if (taken == n_) return Flat(groups, options_.iterations, nullptr);
+    ComputeInverseNorms();
+    Matrix part(taken, dims_);
+    for (size_t j = 0; j < taken; j++) std::memcpy(part.row(j), rows_.row(j * n_ / taken), dims_ * sizeof(float));
+    return Trainer(part, options_, stop_).Flat(groups, options_.iterations, nullptr);
+}
+
 // Groups first, then each group on its own, then Lloyd steps over all rows, whose
 // assignment looks at the nearest groups only.
 Matrix Trainer::TwoLevel(Progress progress) {
     const size_t lists = options_.lists;
     const size_t groups = size_t(std::lround(std::sqrt(double(lists))));
-    const Matrix coarse = Flat(groups, options_.iterations, nullptr);
+    const Matrix coarse = Coarse(groups);
     if (coarse.rows() < groups) return Flat(lists, options_.iterations, progress);
     list_.Resize(n_);
     order_.Resize(n_);
@@ -353,104 +334,25 @@ Matrix Trainer::TwoLevel(Progress progress) {
     centroids.TruncateRows(have);
     DropDuplicates(centroids);
     panel_centers_ = Matrix();
-    AlignedArray<float> error(n_);
-    for (int pass = 0; pass < kRefinementPasses; pass++) {
-        Assign(centroids, error);
-        SortByList(centroids.rows());
-        Update(centroids);
-        if (pass + 1 < kRefinementPasses) Repair(centroids, error);
-    }
-    DropDuplicates(centroids);
+    Refine(centroids, kRefinementPasses);
     if (progress != nullptr) progress(100);
     return centroids;
 }
 
-// Largest first.
-std::vector<uint32_t> Trainer::ListsAbove(double limit) const {
-    std::vector<uint32_t> large;
-    for (size_t list = 0; list + 1 < start_.size(); list++) {
-        if (double(ListRows(list)) > limit) large.push_back(uint32_t(list));
-    }
-    std::stable_sort(large.begin(), large.end(), [&](uint32_t a, uint32_t b) { return ListRows(a) > ListRows(b); });
-    return large;
-}
-
-// Those that may be given up, smallest first.
-std::vector<uint32_t> Trainer::SmallLists() const {
-    const double mean = double(n_) / double(start_.size() - 1);
-    std::vector<uint32_t> small;
-    for (size_t list = 0; list + 1 < start_.size(); list++) {
-        if (double(ListRows(list)) <= kGivenUpShare * mean) small.push_back(uint32_t(list));
-    }
-    std::stable_sort(small.begin(), small.end(), [&](uint32_t a, uint32_t b) { return ListRows(a) < ListRows(b); });
-    return small;
-}
-
-// Centroids of up to `pieces` pieces of a list; fewer if it has fewer distinct rows.
-Matrix Trainer::Split(uint32_t list, size_t pieces, uint64_t seed) const {
-    const size_t rows = ListRows(list), taken = std::min(rows, std::max(n_ / kPartShare, pieces));
-    Matrix part(taken, dims_);
-    for (size_t j = 0; j < taken; j++) {
-        std::memcpy(part.row(j), rows_.row(order_[start_[list] + j * rows / taken]), dims_ * sizeof(float));
-    }
-    KMeansOptions options = options_;
-    options.lists = pieces;
-    options.balance = 0;
-    options.seed = seed + list;
-    return TrainKMeans(part, options, stop_);
-}
-
-// Gives each of the large lists as many centroids as it has means of rows, and takes them from the
-// smallest lists, whose rows fall to their neighbours. False if no list could be split.
-bool Trainer::SplitLists(const std::vector<uint32_t>& large, uint64_t seed, Matrix& centroids) {
-    const double mean = double(n_) / double(centroids.rows());
-    const std::vector<uint32_t> small = SmallLists();
-    size_t given_up = 0;
-    for (const uint32_t list : large) {
-        const size_t share = std::max<size_t>(2, size_t(std::lround(double(ListRows(list)) / mean)));
-        const size_t pieces = std::min(share, small.size() - given_up + 1);
-        if (pieces < 2) break;
-        const Matrix found = Split(list, pieces, seed);
-        if (found.rows() < 2) continue;  // equal rows
-        std::memcpy(centroids.row(list), found.row(0), dims_ * sizeof(float));
-        for (size_t i = 1; i < found.rows(); i++) {
-            std::memcpy(centroids.row(small[given_up++]), found.row(i), dims_ * sizeof(float));
-        }
-    }
-    return given_up > 0;
-}
-
-// Rounds of a Lloyd step and splits, until no list is above the limit. If one stays above, the
-// centroids of the round with the least work for a query (sum of squared sizes) win.
-void Trainer::Balance(Matrix& centroids) {
-    const size_t lists = centroids.rows();
-    if (!(options_.balance > 0) || lists < 2) return;
-    const double mean = double(n_) / double(lists);
-    const double limit = std::max(options_.balance * mean, mean + 3 * std::sqrt(mean));
+// Lloyd steps over all rows from centroids that are trained already.
+void Trainer::Refine(Matrix& centroids, int passes) {
+    if (inverse_norm_.size() == 0) ComputeInverseNorms();
     list_.Resize(n_);
     order_.Resize(n_);
     AlignedArray<float> error(n_);
-    Matrix best(lists, dims_);
-    double least = std::numeric_limits<double>::infinity();
-    for (int round = 0;; round++) {
+    for (int pass = 0; pass < passes; pass++) {
         Assign(centroids, error);
-        SortByList(lists);
-        const std::vector<uint32_t> large = ListsAbove(limit);
-        if (large.empty()) return;
-        double squares = 0;
-        for (size_t list = 0; list < lists; list++) squares += double(ListRows(list)) * double(ListRows(list));
-        if (squares < least) {
-            least = squares;
-            std::memcpy(best.data(), centroids.data(), lists * dims_ * sizeof(float));
-        }
-        if (round == kBalanceRounds) break;
+        SortByList(centroids.rows());
         Update(centroids);
-        if (!SplitLists(large, options_.seed + lists * size_t(round + 1), centroids)) break;
+        if (pass + 1 < passes) Repair(centroids, error);
     }
-    centroids = std::move(best);
+    DropDuplicates(centroids);
 }
-
-}  // namespace
 
 Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, void (*progress)(int percent)) {
     if (options.lists == 0) throw Error(ErrorKind::kInvalidArgument, "number of lists must be positive");
@@ -460,14 +362,19 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
     }
     stop.ThrowIfStopped();
     Trainer trainer(sample, options, stop);
+    if (TrainsInParts(sample.rows(), options.lists)) {
+        Matrix centroids = TrainKMeans(EveryNth(sample, kFirstRows * options.lists), options, stop, progress);
+        trainer.Refine(centroids, kWholePasses);
+        trainer.Balance(centroids, kWholePasses);
+        DropDuplicates(centroids);
+        return centroids;
+    }
     const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
     Matrix centroids = two_level && sample.rows() > options.lists
                            ? trainer.TwoLevel(progress)
                            : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
-    if (options.balance > 0) {
-        trainer.Balance(centroids);
-        DropDuplicates(centroids);
-    }
+    trainer.Balance(centroids, kBalanceRounds);
+    DropDuplicates(centroids);
     return centroids;
 }
 
@@ -485,6 +392,8 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     if (options.balance > 0) {
         bytes += lists * dims * sizeof(float) + (sample_rows / kPartShare + lists) * (dims * sizeof(float) + per_row);
     }
+    if (TrainsInParts(sample_rows, options.lists))
+        bytes += kFirstRows * options.lists * (dims * sizeof(float) + per_row);
     return bytes + size_t(std::max(options.threads, 1)) * dims * sizeof(double);
 }
 

@@ -28,6 +28,7 @@ enum class PageKind : uint16_t {
     kPosting = 6,
     kReorder = 8,           // records of the rows' vectors, see reorder_page.h
     kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
+    kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
 };
 
 // v1. At the end of every page.

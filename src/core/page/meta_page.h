@@ -20,7 +20,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v1. The crc covers everything before it; it is renewed by whoever changes a field.
+// v2. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -56,21 +56,33 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    uint32_t reserved1;        // 0
+    float closure_epsilon;     // of replicas = closure, else 0
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
-    uint32_t reserved2;        // 0
+    float entries_per_row;     // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
+    uint32_t groups;           // of compact centroids; 0 = none
+    Region list_uses;          // u32 (lists)
+    uint32_t live_lists;       // lists that are searched
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
-// Lists that hold each row.
+// Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
 inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
-    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
+    if (meta.lists <= 1 || meta.replicas == static_cast<uint8_t>(Replicas::kNone)) return 1;
+    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) ? 2 : kMaxCopies;
+}
+// Some rows have more entries than others.
+inline bool CopiesVary(const MetaPage& meta) noexcept {
+    return meta.replicas == static_cast<uint8_t>(Replicas::kClosure) && meta.lists > 1;
+}
+// On average.
+inline double EntriesPerRow(const MetaPage& meta) noexcept {
+    return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 200);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 196);
+static_assert(sizeof(MetaPage) == 224);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 220);
 
 }  // namespace vectorq

@@ -1,0 +1,48 @@
+-- Many lists: a search goes through groups of centroids. Every list is searched once in the end.
+SELECT setseed(0.3);
+CREATE TABLE many (id int PRIMARY KEY, v vector(4));
+INSERT INTO many SELECT i, ARRAY[random() * 100, random() * 100, random() * 100, random() * 100]::vector(4) FROM generate_series(1, 9000) i;
+CREATE INDEX many_v ON many USING ivf (v) WITH (lists = 3000);
+SELECT lists BETWEEN 2800 AND 3000 AS many_lists FROM vectorq_index_info('many_v');
+SELECT * FROM vectorq_check('many_v');
+ANALYZE many;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
+SET enable_sort = off;
+-- window after window, from one list on
+SET vectorq.max_scan_rows = 0;
+SET vectorq.nprobe = 1;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
+SELECT rows_scored >= 9000 AS all_rows, lists_probed > 2800 AS all_lists FROM vectorq_stats();
+SET vectorq.nprobe = 100;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[1,99,1,99]' LIMIT 1000000) s;
+-- all at once
+SET vectorq.nprobe = 3000;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
+RESET vectorq.max_scan_rows;
+-- few lists, found through groups, have nearly all of the nearest rows
+RESET vectorq.nprobe;
+CREATE TEMP TABLE queries AS SELECT i AS q, ARRAY[random() * 100, random() * 100, random() * 100, random() * 100]::vector(4) AS v FROM generate_series(1, 100) i;
+CREATE FUNCTION nearest(vector) RETURNS int[] LANGUAGE sql AS 'SELECT array_agg(id) FROM (SELECT id FROM many ORDER BY v <-> $1 LIMIT 10) s';
+CREATE TEMP TABLE found AS SELECT q, unnest(nearest(v)) AS id FROM queries;
+SELECT max(lists_probed) < 100 AS few_lists FROM vectorq_stats();
+SET enable_indexscan = off;
+SET enable_sort = on;
+CREATE TEMP TABLE exact AS SELECT q, unnest(nearest(v)) AS id FROM queries;
+SET enable_indexscan = on;
+SET enable_sort = off;
+SELECT count(*) >= 980 AS recall FROM found JOIN exact USING (q, id);
+-- new rows get to their list
+INSERT INTO many SELECT 10000 + i, ARRAY[random() * 100, random() * 100, random() * 100, random() * 100]::vector(4) FROM generate_series(1, 300) i;
+SET vectorq.nprobe = 3;
+SELECT count(*) >= 297 AS find_themselves FROM many m, LATERAL (SELECT id FROM many ORDER BY v <-> m.v LIMIT 1) n WHERE m.id > 10000 AND n.id = m.id;
+RESET vectorq.nprobe;
+SELECT * FROM vectorq_check('many_v');
+-- other metrics, with copies in second lists
+CREATE INDEX many_ah ON many USING ah (v vector_ip_ops) WITH (lists = 2500, replicas = soar);
+DROP INDEX many_v;
+SET vectorq.max_scan_rows = 0;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <#> '[1,2,3,4]' LIMIT 1000000) s;
+SELECT * FROM vectorq_check('many_ah');
+DROP TABLE many;
+DROP FUNCTION nearest(vector);

@@ -1,0 +1,250 @@
+// See list_chooser.h.
+#include "am/list_chooser.h"
+
+#include <algorithm>
+
+#include "core/cluster/replicas.h"
+#include "core/simd/topk_filter.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// How many lists a wish for `count` looks at exactly: eight bits misplace neighbours in the ranking,
+// hardly more, so a quarter and eight more.
+static uint32 refined_lists(uint32 lists, uint32 from, uint32 count) {
+    return std::min(lists, from + count + count / 4 + 8);
+}
+
+static bool nearer(const ListScore& a, const ListScore& b) {
+    return a.score < b.score || (a.score == b.score && a.list < b.list);
+}
+
+// ---- scoring
+
+template <class T>
+static void make_room(MemoryContext context, T** array, uint32 keep, uint32 wanted) {
+    T* larger = static_cast<T*>(MemoryContextAllocHuge(context, sizeof(T) * wanted));
+    if (*array != NULL) {
+        memcpy(larger, *array, sizeof(T) * keep);
+        pfree(*array);
+    }
+    *array = larger;
+}
+
+static void score_part(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
+    const CompactFront* front = &cache->compact;
+    const uint32 start = front->groups > 0 ? front->start[group] : 0;
+    const uint32 entries = (front->groups > 0 ? front->start[group + 1] : front->entries) - start;
+    if (c->scored + entries > c->room) {
+        const uint32 room = std::min(front->entries, std::max(2 * c->room, c->scored + entries));
+        make_room(c->context, &c->flat, c->scored, room);
+        make_room(c->context, &c->flat_list, c->scored, room);
+        c->room = room;
+    }
+    const uint8* bytes = compact_part(index, cache, group, &c->part, &c->part_bytes, c->context);
+    const CompactPart part = ViewCompactPart(bytes, entries, front->dims);
+    ScoreCompact(c->compact, part.scalar, part.code, entries, front->dims, c->flat + c->scored);
+    memcpy(c->flat_list + c->scored, part.list, sizeof(uint32) * entries);
+    c->scored += entries;
+}
+
+// Groups that are put in order at a time.
+static constexpr uint32 kSortGroups = 64;
+
+static uint32 next_group(ListChooser* c, uint32 groups) {
+    if (c->groups_taken == c->groups_sorted) {
+        const uint32 end = std::min(groups, std::max(c->groups_sorted + kSortGroups, 2 * c->groups_sorted));
+        ListScore* all = c->groups;
+        if (end < groups) std::nth_element(all + c->groups_sorted, all + end, all + groups, nearer);
+        std::sort(all + c->groups_sorted, all + end, nearer);
+        c->groups_sorted = end;
+    }
+    return c->groups[c->groups_taken++].list;
+}
+
+// Scores lists until there are so many, or no more.
+static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 wanted) {
+    const uint32 groups = std::max<uint32>(cache->compact.groups, 1);
+    while (c->scored < wanted && c->groups_taken < groups) {
+        if (cache->compact.groups == 0) {
+            c->groups_taken = 1;
+            score_part(index, cache, c, 0);
+        } else {
+            score_part(index, cache, c, next_group(c, groups));
+        }
+    }
+}
+
+static void score_groups(const IndexCache* cache, ListChooser* c) {
+    const CompactFront* front = &cache->compact;
+    if (front->groups == 0) return;
+    if (c->groups == NULL) {
+        c->groups = static_cast<ListScore*>(MemoryContextAllocHuge(c->context, sizeof(ListScore) * front->groups));
+        c->group_scores = static_cast<float*>(MemoryContextAllocHuge(c->context, sizeof(float) * front->groups));
+    }
+    ScoreCompact(c->compact, front->scalar, front->code, front->groups, front->dims, c->group_scores);
+    for (uint32 g = 0; g < front->groups; g++) c->groups[g] = {c->group_scores[g], g};
+}
+
+// ---- choosing
+
+// The want-th smallest of values[0 .. n), through a buffer of 2 * want: nearly all values are skipped
+// by SIMD, where nth_element over all lists took a fifth of a small query. *ties: how many of the `want` equal it.
+static float select_threshold(const float* values, uint32 n, uint32 want, float* buffer, uint32* ties) {
+    constexpr uint32 kBlock = 256;
+    uint16 below[kBlock + 64];
+    float threshold = get_float4_infinity();
+    uint32 count = 0;
+    for (uint32 begin = 0; begin < n; begin += kBlock) {
+        const size_t found = CompressBelow(values + begin, std::min(kBlock, n - begin), threshold, below);
+        for (size_t i = 0; i < found; i++) {
+            buffer[count++] = values[begin + below[i]];
+            if (count < 2 * want) continue;
+            std::nth_element(buffer, buffer + want - 1, buffer + count);
+            count = want;
+            threshold = buffer[want - 1];
+        }
+    }
+    std::nth_element(buffer, buffer + want - 1, buffer + count);
+    threshold = buffer[want - 1];
+    *ties = static_cast<uint32>(std::count(buffer, buffer + want, threshold));
+    return threshold;
+}
+
+// Lists at a time that are compared with the threshold.
+static constexpr uint32 kSelectBlock = 256;
+
+// Puts the `want` nearest of the scored lists into scores, in no order. Of those that tie with the farthest, the ones
+// that were scored first.
+static void select_lists(ListChooser* c, uint32 want) {
+    float threshold = get_float4_infinity();
+    uint32 ties = c->scored;
+    if (want < c->scored) {
+        float* buffer = static_cast<float*>(palloc_extended(sizeof(float) * 2 * want, MCXT_ALLOC_HUGE));
+        threshold = select_threshold(c->flat, c->scored, want, buffer, &ties);
+        pfree(buffer);
+    }
+    uint16 below[kSelectBlock + 64];
+    for (uint32 begin = 0; begin < c->scored; begin += kSelectBlock) {
+        const size_t found = CompressBelow(c->flat + begin, std::min(kSelectBlock, c->scored - begin), threshold, below);
+        for (size_t i = 0; i < found; i++) {
+            float* score = &c->flat[begin + below[i]];
+            if (*score == threshold && ties-- == 0) {
+                ties = 0;
+                continue;
+            }
+            c->scores[c->known++] = {*score, c->flat_list[begin + below[i]]};
+            *score = get_float4_nan();
+        }
+    }
+}
+
+static void check_list(Relation index, const IndexCache* cache, uint32 list) {
+    if (unlikely(list >= cache->meta.lists)) report_corruption(index, cache->meta.compact.start, "a list that does not exist");
+}
+
+// Puts the `count` nearest of scores[from .. known) in order at scores[from ..), after refining the best with exact
+// centroids.
+static void order_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 from, uint32 count) {
+    const uint32 refined = refined_lists(c->known, from, count);
+    if (from > 0 && refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, nearer);
+    for (uint32 i = from; i < refined; i++) {
+        check_list(index, cache, c->scores[i].list);
+        c->scores[i].score = metric_distance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
+                                             cache->meta.code_dims);
+    }
+    std::sort(c->scores + from, c->scores + refined, nearer);
+}
+
+static void begin_choice(IndexCache* cache, ListChooser* c, const float* query) {
+    const uint32 dims = cache->meta.code_dims;
+    if (c->context == NULL) c->context = CurrentMemoryContext;
+    if (c->scratch == NULL) {
+        c->scratch = static_cast<float*>(MemoryContextAlloc(c->context, sizeof(float) * 3 * dims));
+        c->centroid = c->scratch + 2 * dims;
+    }
+    c->query = query;
+    c->compact = PrepareCompactQuery(cache->compact, c->metric, query, c->scratch);
+    c->scored = c->known = c->groups_sorted = c->groups_taken = 0;
+    score_groups(cache, c);
+}
+
+void choose_lists(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 count) {
+    begin_choice(cache, c, query);
+    const uint32 want = refined_lists(cache->compact.entries, 0, count);
+    score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(cache->compact.entries, want), cache->compact.entries)));
+    if (c->scores_room < want) {
+        make_room(c->context, &c->scores, 0, want);
+        c->scores_room = want;
+    }
+    select_lists(c, want);
+    order_lists(index, cache, c, 0, count);
+}
+
+// Scored lists that were not chosen.
+static void add_other_lists(ListChooser* c) {
+    for (uint32 i = 0; i < c->scored; i++)
+        if (c->flat[i] == c->flat[i]) c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
+    c->scored = 0;
+}
+
+void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 from, uint32 count) {
+    const uint32 lists = cache->compact.entries;
+    const Size wanted = from + ListsToScore(lists, refined_lists(lists, from, count) - from);
+    if (c->scores_room < lists) {
+        make_room(c->context, &c->scores, c->known, lists);
+        c->scores_room = lists;
+    }
+    // Those of the first choice, and then what is missing.
+    add_other_lists(c);
+    if (c->known < std::min<Size>(wanted, lists)) {
+        score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(wanted, lists)) - c->known);
+        add_other_lists(c);
+    }
+    order_lists(index, cache, c, from, count);
+}
+
+// ---- rows
+
+// The further lists of a row are looked for among so many nearest ones: as good as the table of neighbours that
+// builds use (cluster/replicas.h).
+static constexpr uint32 kCopyCandidates = 64;
+
+// Of scores[1 .. n), the lists that hold the row beside scores[0]: to row_lists[1 ..). Returns how many hold it.
+static uint32 further_lists(Relation index, IndexCache* cache, const float* row, const ListScore* scores, uint32 n,
+                            uint32* row_lists) {
+    const uint32 dims = cache->meta.code_dims;
+    const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
+    float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
+    float* scratch = static_cast<float*>(palloc(sizeof(float) * (2 * n + dims)));
+    for (uint32 i = 0; i < n; i++) {
+        const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
+        if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
+    }
+    uint32 chosen[kMaxCopies] = {0}, copies = 2;
+    if (CopiesVary(cache->meta))
+        copies = static_cast<uint32>(ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
+    else
+        chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    for (uint32 copy = 1; copy < copies; copy++) row_lists[copy] = scores[chosen[copy]].list;
+    pfree(near);
+    pfree(scratch);
+    return copies;
+}
+
+uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32* row_lists) {
+    const uint32 lists = cache->compact.entries;
+    row_lists[0] = 0;
+    if (cache->meta.lists == 1) return 1;
+    const uint32 copies = CopiesOfRow(cache->meta);
+    const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
+    ListChooser chooser;
+    memset(&chooser, 0, sizeof(chooser));
+    // Rows belong to the list that is nearest by L2 under L1 too, as at build.
+    chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
+    choose_lists(index, cache, &chooser, row, wanted);
+    row_lists[0] = chooser.scores[0].list;
+    return copies > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;
+}
+
+}  // namespace vectorq

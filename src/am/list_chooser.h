@@ -1,0 +1,52 @@
+// Which lists a query probes, and which lists a new row belongs to, nearest first.
+//
+// Compact centroids are scored (all, or where there are groups of them those of the nearest groups until there are
+// several times as many as are wanted), the best are refined with exact centroids. A scan that goes on wants more: what was
+// scored and not chosen comes next, then the lists of further groups. So every list is chosen once in the end, in whatever
+// windows; a list of a group that was taken late may be nearer than one of an earlier window.
+#pragma once
+#include "am/index_cache.h"
+#include "core/cluster/compact_centroids.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+// A list and how far the query is from its centroid (squared L2, negative inner product, or L1).
+struct ListScore {
+    float score;
+    uint32 list;
+};
+
+// Plain data in a memory context. All zero at first; memory is kept from one query to the next.
+struct ListChooser {
+    // — set by choose_lists —
+    MemoryContext context;
+    const float* query;    // (code dims), the caller's
+    Metric metric;
+    CompactQuery compact;
+    float* scratch;        // (2 * code dims)
+    float* centroid;       // (code dims): buffer
+    // — scored lists: those that were chosen have NaN —
+    float* flat;           // (room)
+    uint32* flat_list;     // (room)
+    uint32 scored, room;
+    // — groups, in order of distance as far as sorted —
+    ListScore* groups;     // (groups)
+    float* group_scores;   // (groups)
+    uint32 groups_sorted, groups_taken;
+    uint8* part;           // buffer of a group that the cache does not keep
+    Size part_bytes;
+    // — the choice —
+    ListScore* scores;     // (scores_room), of which `known` are there
+    uint32 known, scores_room;
+};
+
+// Begins anew: scores[0 .. count) are the lists to probe, nearest first. count <= live lists.
+void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 count);
+// Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
+void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);
+
+// The lists that a new row belongs to, the nearest first: lists (CopiesOfRow). Returns how many.
+uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32* lists);
+
+}  // namespace vectorq
