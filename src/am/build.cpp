@@ -115,9 +115,18 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
 }
 
+// The stack grows as it is used; where a limit leaves the process no memory for that, it is a crash and no error. So a
+// build takes its stack before it takes memory.
+static __attribute__((noinline)) void reserve_stack() {
+    constexpr int kBytes = 256 * 1024;
+    [[maybe_unused]] volatile char stack[kBytes];
+    for (int at = kBytes - 1; at >= 0; at -= 1024) stack[at] = 0;
+}
+
 IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+    reserve_stack();
     Build* b = static_cast<Build*>(palloc(sizeof(Build)));
     start_build(b, heap, index, info);
     MemoryContext before = MemoryContextSwitchTo(b->context);
