@@ -19,6 +19,8 @@ help:
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-cold               cold caches, beside pgvector hnsw; bench-prune: pages that vectorq.prune_epsilon saves'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
+	@echo 'make bench-gene               gene search: species by nearest neighbour, novel genes; BENCH_ARGS=--quick is a quick look'
+	@echo 'make bench-scale              10,000 to 10,000,000 rows; make bench-profile: where the time goes (perf)'
 	@echo 'make bench-churn              recall at equal pages read after half of the rows were replaced by others, beside a fresh index'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make bench-lists              many lists in the core: build seconds, cost and loss of choosing probes; LISTS=4000 is a quick look'
