@@ -34,7 +34,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq8 ON t USING ivf ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 6, quantizer = pq, subvectors = 8);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 6, replicas = soar);
     CREATE INDEX t_copies ON t USING ah ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, reorder = f16);
-    CREATE INDEX t_k ON t USING ivf ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 6, replicas = closure, closure_epsilon = 1);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE TABLE c (id int PRIMARY KEY, v vector(1024));
     INSERT INTO c SELECT i, rv(1024, i) FROM generate_series(1, 280) i;
@@ -75,7 +75,7 @@ my %query = (
     t_ah => 'FROM t ORDER BY v::halfvec(32) <-> array_fill(0.5, ARRAY[32])::halfvec(32)',
     t_copies => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)',
     c_copies => 'FROM c ORDER BY v <#> array_fill(0.5, ARRAY[1024])::vector(1024)',
-    t_k => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
+    t_k => 'FROM t ORDER BY v <+> array_fill(0.5, ARRAY[32])::vector(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my @names = sort keys %query;
 my %pages = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_size('$_') / 8192") } @names;
 my $settings = "SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET statement_timeout = '20s';\n";
