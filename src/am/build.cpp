@@ -115,19 +115,18 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
 }
 
-// The stack grows as it is used; where a limit leaves the process no memory for that, it is a crash and no error. So a
-// build takes its stack before it takes memory.
-static __attribute__((noinline)) void reserve_stack() {
-    constexpr int kBytes = 256 * 1024;
-    [[maybe_unused]] volatile char stack[kBytes];
-    for (int at = kBytes - 1; at >= 0; at -= 1024) stack[at] = 0;
+// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken while there
+// is some.
+static void touch_stack() {
+    volatile char frame[256 * 1024];
+    for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;
 }
 
 IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-    reserve_stack();
     Build* b = static_cast<Build*>(palloc(sizeof(Build)));
+    touch_stack();
     start_build(b, heap, index, info);
     MemoryContext before = MemoryContextSwitchTo(b->context);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);

@@ -119,7 +119,9 @@ is($node->safe_psql('postgres', q{
     WHERE s.what ~ 'scan' AND s.state = '' AND s.rows <> s.different AND c.state = '' AND c.rows = 0 LIMIT 10}), '', 'a row given twice is a problem that the check reports');
 is($node->safe_psql('postgres', q{
     SELECT s.index, s.what, s.rows, s.different FROM trials s JOIN trials c ON c.index = s.index AND c.what = replace(s.what, 'scan', 'check')
-    WHERE s.what ~ 'scan' AND s.state = '' AND s.different < CASE WHEN s.index ~ '^w' THEN 70 WHEN s.index ~ '^c' THEN 300 ELSE 600 END AND c.state = '' AND c.rows = 0 LIMIT 10}), '', 'and so is a row lost');
+    WHERE s.what ~ 'scan' AND s.state = '' AND s.different < CASE WHEN s.index ~ '^w' THEN 70 WHEN s.index ~ '^c' THEN 300 ELSE 600 END AND c.state = '' AND c.rows = 0
+    -- a closure has as many entries of a row as it likes: a tid that became another row's tells nothing
+    AND s.index <> 't_k' LIMIT 10}), '', 'and so is a row lost');
 
 # A row count that is too small would lose rows without a sign; every scan and the check notice it.
 my ($smaller, @silent) = (0);
