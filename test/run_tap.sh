@@ -28,7 +28,7 @@ cd "$work" || exit 1
 tests=${*:-$(echo t/*.pl)}
 run() { if [ "$(id -un)" = "$owner" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
 TZ=UTC LC_ALL=C.UTF-8 PATH="$build/pgroot$($pg_config --bindir):$PATH" PERL5LIB="$pgxs/src/test/perl" \
-    PG_REGRESS="$pgxs/src/test/regress/pg_regress" top_builddir="$work" TESTDIR="$work" HOME="$work" \
+    PG_REGRESS="$pgxs/src/test/regress/pg_regress" top_builddir="$work" TESTDIR="$work" TESTDATADIR="$work/tmp_check" TESTLOGDIR="$work/tmp_check/log" HOME="$work" \
     run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests > "$log" 2>&1
 status=$?
 grep -E '^(t/|not ok|# |All tests|Result|Files)|\.\.\. *$' "$log" | grep -vE '^# (Running|Checking|Postmaster|Data|Name|Backup|Archive|Connection|Log|Taking|Stopping|No postmaster|Initializing|Enabling|Waiting|done|issuing|Could not|pid file)|^###' || true

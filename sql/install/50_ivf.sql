@@ -73,7 +73,7 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 
 CREATE FUNCTION vectorq_index_info(index regclass,
     OUT access_method text, OUT metric text, OUT code text, OUT subvectors integer, OUT bits integer,
-    OUT anisotropic_threshold real, OUT replicas text, OUT transform text,
+    OUT anisotropic_threshold real, OUT replicas text, OUT closure_epsilon real, OUT entries_per_row double precision, OUT transform text,
     OUT reorder text, OUT trained boolean, OUT dims integer, OUT rows bigint,
     OUT lists integer, OUT lists_option integer, OUT nprobe integer, OUT training_rows bigint, OUT seed integer,
     OUT list_rows_min bigint, OUT list_rows_median bigint, OUT list_rows_max bigint, OUT imbalance double precision,
@@ -115,3 +115,9 @@ CREATE FUNCTION vectorq_stats(
     AS 'MODULE_PATHNAME', 'vectorq_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vectorq_stats() IS 'what the last vectorq index scan of this session did';
+
+CREATE FUNCTION vectorq_prewarm(index regclass, bytes bigint DEFAULT 0) RETURNS bigint
+    AS 'MODULE_PATHNAME', 'vectorq_prewarm' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_prewarm(regclass, bigint) IS
+    'reads centroids and the most used lists of a vectorq index into the buffers, so many bytes at most (0: what they hold); returns bytes';

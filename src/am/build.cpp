@@ -107,7 +107,8 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->threads = maintenance_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
     choose_codec(b);
-    b->copies = b->options.replicas == static_cast<int>(Replicas::kSoar) ? 2 : 1;
+    b->replicas = static_cast<Replicas>(b->options.replicas);
+    b->copies = b->replicas == Replicas::kClosure ? kMaxCopies : b->replicas == Replicas::kSoar ? 2 : 1;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);
@@ -115,10 +116,18 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
 }
 
+// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken while there
+// is some.
+static void touch_stack() {
+    volatile char frame[256 * 1024];
+    for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;
+}
+
 IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     Build* b = static_cast<Build*>(palloc(sizeof(Build)));
+    touch_stack();
     start_build(b, heap, index, info);
     MemoryContext before = MemoryContextSwitchTo(b->context);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);

@@ -39,10 +39,15 @@ struct BuildObjects {
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
     AlignedArray<float> scratch;    // of each thread, for encoding
-    AlignedArray<uint32_t> block_list;  // (copies, block_rows)
-    AlignedArray<uint8_t> payload;      // (copies, block_rows, payload_bytes)
     AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
-    AlignedArray<uint8_t> row_fits; // (block_rows)
+    AlignedArray<ItemPointerData> tids; // (block_rows)
+    AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
+    AlignedArray<uint32_t> row_lists;   // (block_rows, copies) that list and further ones; empty without copies
+    AlignedArray<uint8_t> row_copies;   // (block_rows) how many; likewise
+    AlignedArray<uint32_t> entry_row;   // (max_entries) of the block
+    AlignedArray<uint32_t> entry_list;  // (max_entries)
+    AlignedArray<uint8_t> payload;      // (max_entries, payload_bytes)
+    AlignedArray<uint8_t> entry_fits;   // (max_entries)
     AlignedArray<float> copy_params;    // sq8 copies: offset (dims), scale (dims)
     AlignedArray<float> zeros;          // likewise: (dims)
     AlignedArray<uint8_t> records;      // (block_rows, record_payload_bytes); empty without copies
@@ -75,15 +80,17 @@ struct Build {
     TransformKind transform_kind;
     uint32 opq_m;
     Reorder reorder;
-    uint32 copies;  // lists that hold each row
+    Replicas replicas;
+    uint32 copies;  // lists that hold a row, at most
     PostingGeometry geometry;
     VectorCopies copies_of_rows;  // if IsCopy(reorder)
     // — changed while rows are assigned —
     Size block_rows, block_fill;
+    Size max_entries, entries;  // of rows of the block, at a time
     Size payload_bytes, record_payload_bytes;
     Tuplesortstate* sort;
     TupleTableSlot* slot;
-    int64 indexed_rows;
+    int64 indexed_rows, indexed_entries;
     double heap_rows;
 };
 

@@ -140,7 +140,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     if (enough) {
         calibration->source = source;
         core_call([&] {
-            BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesOfRow(cache->meta), calibration);
+            BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
         });
     }
     seal_calibration(calibration);

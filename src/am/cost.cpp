@@ -37,7 +37,7 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
-    shape.rows = std::max(1.0, info->tuples) * CopiesOfRow(meta);
+    shape.rows = std::max(1.0, info->tuples) * EntriesPerRow(meta);
     return shape;
 }
 

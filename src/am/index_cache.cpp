@@ -35,6 +35,7 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.entries_per_row = entry->meta.entries_per_row;
     now.crc = entry->meta.crc;
     return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -187,6 +188,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (HasRecords(*meta)) load_copies(index, entry, context);
     read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
+    entry->cold = entry->records_cold = entry->heap_cold = true;
     if (HasEtaOrigin(entry->codec)) {
         if (entry->centroids != NULL) {
             float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
@@ -257,8 +259,7 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
 }
 
 static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
-    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
+    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {

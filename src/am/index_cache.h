@@ -58,6 +58,7 @@ struct IndexCache {
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
     FileLocator heap_file;
+    bool cold, records_cold, heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
     // — changed by inserts —
     BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
 };
@@ -71,6 +72,11 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // Pins a block, mostly without a look-up in the buffer table. *recent: the buffer that last held it, if known; kept
 // up to date. recent NULL: the ordinary way.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn);
+
+// Where the cache notes which buffer last held a block of the index; NULL: nowhere.
+inline Buffer* recent_buffer(IndexCache* cache, BlockNumber block) {
+    return block < cache->recent_blocks ? &cache->recent[block] : NULL;
+}
 
 // Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
 // buffer table.

@@ -56,14 +56,14 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     float* row = static_cast<float*>(palloc(sizeof(float) * dims));
     if (!load_vector(state->opclass, value, static_cast<int>(dims), row)) return;
     const float* x = to_code_space(cache, row, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
-    uint32 lists[2];
+    uint32 lists[kMaxCopies], own_centroid[kMaxCopies];
     const uint32 copies = lists_of_row(index, cache, x, lists), code_dims = cache->meta.code_dims;
     const Size code_bytes = cache->geometry.code_bytes, stride = MAXALIGN(code_bytes + sizeof(float));
     // All copies in one call: score-aware codes are made a tile of rows at a time.
     float* rows = static_cast<float*>(palloc(sizeof(float) * code_dims * copies));
     float* centroids = static_cast<float*>(palloc(sizeof(float) * code_dims * copies));
-    const uint32 own_centroid[2] = {0, 1};
     for (uint32 copy = 0; copy < copies; copy++) {
+        own_centroid[copy] = copy;
         float* centroid = centroids + copy * code_dims;
         const float* cached = cached_centroid(index, cache, lists[copy], centroid);
         if (cached != centroid) memcpy(centroid, cached, sizeof(float) * code_dims);
@@ -72,7 +72,8 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
     float* scratch = static_cast<float*>(
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, copies), MCXT_ALLOC_HUGE));
     uint8* codes = static_cast<uint8*>(palloc(stride * copies));
-    uint8 fits[2] = {1, 1};
+    uint8 fits[kMaxCopies];
+    memset(fits, 1, sizeof(fits));
     char* record = encode_record(index, cache, row, heap_tid);
     ItemPointerData record_place;
     const RowSink sink = {codes, stride, 0, code_bytes, fits};
@@ -81,7 +82,7 @@ static void insert_row(Relation index, const InsertState* state, Datum value, It
         float scalar = 0;
         if (!fits[copy]) report_unfit_row(index);
         memcpy(&scalar, codes + copy * stride + code_bytes, sizeof(scalar));
-        // The record first, so that every posting entry has one; both entries of a row have the same.
+        // The record first, so that every posting entry has one; all entries of a row have the same.
         if (record != NULL && copy == 0) record_place = record_append(index, cache, record);
         VQ_FAULT("insert.append");
         posting_append(index, cache, lists[copy], heap_tid, record != NULL ? &record_place : NULL, codes + copy * stride, scalar);

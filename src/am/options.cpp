@@ -29,7 +29,7 @@ struct OptionRow {
     double def, lo, hi;
     const struct config_enum_entry* choices;  // kEnum
     size_t offset;                            // in IndexOptions
-    void* setting;                            // in settings
+    void* setting;                            // in settings: int or double
     const char* help;
 };
 
@@ -47,6 +47,7 @@ const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
                                               {NULL, 0, false}};
 const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas::kNone), false},
                                               {"soar", static_cast<int>(Replicas::kSoar), false},
+                                              {"closure", static_cast<int>(Replicas::kClosure), false},
                                               {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
@@ -73,10 +74,12 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
      "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product codes"},
     {Scope::kIndex, kIvf, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
+     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
     {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
+     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
+    {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
+     "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of that distance"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
@@ -100,6 +103,8 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
+    {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
+     "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the nearest; 0 = none"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -147,14 +152,15 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
-    if (row.kind == Kind::kReal)
-        DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi, PGC_USERSET, 0,
-                                 NULL, NULL, NULL);
-    else if (row.kind == Kind::kInt)
-        DefineCustomIntVariable(name, row.help, NULL, static_cast<int*>(row.setting), static_cast<int>(row.def), static_cast<int>(row.lo),
+    int* number = static_cast<int*>(row.setting);
+    if (row.kind == Kind::kInt)
+        DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
                                 static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
+    else if (row.kind == Kind::kReal)
+        DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
+                                 PGC_USERSET, 0, NULL, NULL, NULL);
     else
-        DefineCustomEnumVariable(name, row.help, NULL, static_cast<int*>(row.setting), static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+        DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
                                  NULL, NULL, NULL);
 }
 

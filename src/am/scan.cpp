@@ -10,14 +10,16 @@
 //     last one collected, with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched (vectorq.iterative_scan), until max_scan_rows.
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in
-// two, the scan remembers the rows that it has met once it goes on to a second round.
+// several, the scan remembers the rows that it has met once it goes on to a second round.
 #include <algorithm>
 #include <cmath>
 
 #include "am/am.h"
 #include "am/asked_rows.h"
+#include "am/list_uses.h"
 #include "am/reorder.h"
 #include "am/scan_state.h"
+#include "core/simd/distance.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
 
@@ -141,6 +143,25 @@ void begin_query(ScanState* state) {
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
+// How far the query is from a list's centroid. Scores are squared for L2; for inner product and cosine, whose centroids
+// are of length 1, the distance is that between the query's direction and the centroid.
+static float centroid_distance(const ScanState* state, float score, float query_norm) {
+    switch (state->codec.metric) {
+        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
+        case Metric::kL1: return score;
+        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
+    }
+}
+
+// Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
+// easy queries read few. They come first in the next window if the executor asks for more rows.
+static void prune_window(ScanState* state) {
+    const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
+    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state, state->lists[0].score, norm);
+    while (state->list_end > 1 && centroid_distance(state, state->lists[state->list_end - 1].score, norm) > limit)
+        state->list_end--;
+}
+
 static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
 
 // Lists [from, to) become known and ordered.
@@ -150,7 +171,6 @@ static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32
     else
         choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
     state->lists = state->chooser.scores;
-    state->stats.lists_probed += to - from;
     // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     state->done_after_split = kNothingDone;
     if (strict_order() && !reorders(state) && state->stats.rows_returned > 0)
@@ -162,6 +182,8 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
     open_lists(scan, state, begin, end);
     state->list_begin = state->split = begin;
     state->list_end = end;
+    if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
+    state->stats.lists_probed += state->list_end - begin;
 }
 
 // Rows of this round that need no second look: put in order, or returned. The others are collected again if there is another round.
@@ -171,11 +193,12 @@ static size_t rows_done(const ScanState* state) { return reorders(state) ? state
 static void widen_window(IndexScanDesc scan, ScanState* state, uint32 end) {
     if (rows_done(state) < state->collected) state->done_before_split = state->collector->Take(rows_done(state) - 1);
     open_lists(scan, state, state->list_end, end);
+    state->stats.lists_probed += end - state->list_end;
     state->split = state->list_end;
     state->list_end = end;
 }
 
-// Lists that hold rows twice: each row once, in this round and over all.
+// Lists that hold rows several times: each row once, in this round and over all.
 static void drop_copies(ScanState* state) {
     core_call([&] { state->collected = state->collector->DropCopies(state->found, *state->met); });
 }
@@ -339,6 +362,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
+    if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);
     search_window(scan, state);
 }
 

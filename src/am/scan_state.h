@@ -47,7 +47,7 @@ struct ScanState {
     void* heap_reader;   // reorder.cpp; NULL until used
     float* copy_table;   // reorder_copies.cpp; NULL until used
     Reorder reorder;
-    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
+    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows several times
     TidSet* found;       // of the present round, likewise
     ListChooser chooser;
     ListScore* lists;    // the chooser's choice, ordered as far as list_end

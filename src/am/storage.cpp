@@ -110,7 +110,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || meta->reorder >= kNumReorders || !(meta->eta >= 0) || meta->lists < 1 ||
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
@@ -122,7 +122,8 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         !region_fits(&meta->compact, CompactBytes(meta->live_lists, meta->groups, dims), blocks) ||
         !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
         !region_fits(&meta->transform_matrix, transform_bytes, blocks) ||
-        !region_fits(&meta->calibration, sizeof(Calibration), blocks) || meta->directory.start < 1 ||
+        !region_fits(&meta->calibration, sizeof(Calibration), blocks) ||
+        !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 || meta->list_uses.bytes > 4 * lists || meta->directory.start < 1 ||
         meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
         meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
         return "meta page points outside the index";

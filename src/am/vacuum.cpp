@@ -1,13 +1,16 @@
 // ambulkdelete: takes dead rows out of the lists. Pages stay in their chain; their room is used
 // again by inserts, which start at the first segment with room (the insert hint).
 #include <algorithm>
+#include <cmath>
 
 #include "am/am.h"
-#include "am/index_cache.h"
+#include "am/list_uses.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
+#include "core/search/row_counter.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
@@ -23,6 +26,8 @@ struct VacuumState {
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
+    RowCounter* counter;          // NULL unless rows have different numbers of entries
+    double live, removed;         // entries
 };
 }  // namespace
 
@@ -72,6 +77,11 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
     header->dead = marked;
 }
 
+static void count_entry(const VacuumState* v, const ItemPointerData* tid) {
+    const uint64 row = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+    core_call([&] { v->counter->Add(row); });
+}
+
 // Asks which rows of a segment are dead. Slots that are already free count as dead, too, so that
 // remove_rows sees one picture; returns how many rows go.
 static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32* live) {
@@ -87,6 +97,7 @@ static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32*
             removed++;
         } else {
             (*live)++;
+            if (v->counter != NULL) count_entry(v, tid);
         }
     }
     return removed;
@@ -96,7 +107,7 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
     const SegmentHeader* header = segment_header(page, at.offset);
     uint32 live = 0;
     *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
-    v->stats->num_index_tuples += live;
+    v->live += live;
     v->rows[header->list] += live;
     if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
 }
@@ -158,13 +169,18 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         VQ_FAULT("vacuum.release");
     }
     UnlockReleaseBuffer(buffer);
-    v->stats->tuples_removed += static_cast<double>(removed) / CopiesOfRow(v->meta);
+    v->removed += removed;
 }
 
 namespace {
 struct ListUpdate {
     SegmentRef hint;
     uint32 rows;
+};
+
+struct RowCount {
+    uint64 rows;
+    float entries_per_row;
 };
 }  // namespace
 
@@ -185,9 +201,15 @@ static void update_lists(VacuumState* v) {
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay();
     }
-    v->stats->num_index_tuples /= CopiesOfRow(v->meta);
-    uint64 rows = static_cast<uint64>(v->stats->num_index_tuples);
-    update_meta(v->index, [](MetaPage* meta, void* arg) { meta->rows = *static_cast<uint64*>(arg); }, &rows);
+    const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
+    v->stats->tuples_removed += std::rint(v->removed / entries);
+    v->stats->num_index_tuples = std::rint(v->live / entries);
+    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries)};
+    update_meta(v->index, [](MetaPage* meta, void* arg) {
+        const RowCount* found = static_cast<RowCount*>(arg);
+        meta->rows = found->rows;
+        meta->entries_per_row = found->entries_per_row;
+    }, &count);
 }
 
 IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
@@ -208,7 +230,8 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
-    stats->num_index_tuples = 0;  // of this pass: a vacuum may need several
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
+    if (CopiesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -221,11 +244,13 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     if (HasRecords(v.meta)) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
+    age_list_uses(v.index, &v.meta);
     FreeAccessStrategy(strategy);
     pfree(v.first_with_room);
     pfree(v.rows);
     pfree(v.extents);
     pfree(dead);
+    MemoryContextDelete(context);
     return stats;
 }
 

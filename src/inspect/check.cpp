@@ -72,6 +72,15 @@ static void check_calibration(Checker* c) {
     if (problem != NULL) found(c, c->meta.calibration.start, problem);
 }
 
+// A row and the list that it was met in, as one number in the order of rows: 32 bits of block, 9 of offset, 21 of list.
+static_assert(MaxHeapTuplesPerPage < 512);
+static int64 pack_entry(BlockNumber block, OffsetNumber offset, uint32 list) {
+    return (static_cast<int64>(block) << 9 | offset) << 21 | (list & 0x1FFFFF);
+}
+static int64 entry_row(int64 entry) { return entry >> 21; }
+static BlockNumber row_block(int64 row) { return static_cast<BlockNumber>(row >> 9); }
+static OffsetNumber row_offset(int64 row) { return static_cast<OffsetNumber>(row & 511); }
+
 static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
 
 static void check_rows(Checker* c, BlockNumber block, char* segment) {
@@ -89,7 +98,8 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tids[slot]);
         if (heap_block >= c->heap_blocks || offset > MaxHeapTuplesPerPage)
             found(c, block, psprintf("row (%u,%u) lies outside the table", heap_block, offset));
-        tuplesort_putdatum(c->tids, Int64GetDatum(static_cast<int64>(heap_block) << 16 | offset), false);
+        else
+            tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
     for (uint32 slot = header->count; slot < header->capacity; slot++)
@@ -218,9 +228,9 @@ static void check_pages(Checker* c) {
 }
 
 // Every row that an index points to has its line pointer in the heap, be it dead: vacuum frees that after the index.
-static void check_heap_row(Checker* c, int64 tid) {
-    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
-    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+static void check_heap_row(Checker* c, int64 row) {
+    const BlockNumber block = row_block(row);
+    const OffsetNumber offset = row_offset(row);
     if (c->heap_page == NULL || block >= c->heap_blocks) return;
     if (block != c->heap_block) {
         CHECK_FOR_INTERRUPTS();
@@ -242,13 +252,12 @@ static void check_duplicates(Checker* c) {
     int64 last = -1;
     uint32 copies = 0;
     while (next_sorted_datum(c->tids, &value, &isnull)) {
-        const int64 tid = DatumGetInt64(value);
-        copies = tid == last ? copies + 1 : 1;
-        if (copies == 1) check_heap_row(c, tid);
-        if (copies == CopiesOfRow(c->meta) + 1)
-            found(c, 0, psprintf("row (%u,%u) is in the index too often", static_cast<uint32>(tid >> 16),
-                                 static_cast<uint32>(tid & 0xFFFF)));
-        last = tid;
+        const int64 entry = DatumGetInt64(value), row = entry_row(entry);
+        copies = last >= 0 && row == entry_row(last) ? copies + 1 : 1;
+        if (copies == 1) check_heap_row(c, row);
+        if (copies == CopiesOfRow(c->meta) + 1 || (copies > 1 && CopiesOfRow(c->meta) > 1 && entry == last))
+            found(c, 0, psprintf("row (%u,%u) is in the index too often", row_block(row), row_offset(row)));
+        last = entry;
     }
     tuplesort_end(c->tids);
 }
@@ -316,6 +325,7 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
     check_region(c, &c->meta.calibration, PageKind::kCalibration);
     check_calibration(c);
+    check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
     if (HasRecords(c->meta)) {

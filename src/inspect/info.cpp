@@ -1,29 +1,36 @@
 // vectorq_index_info(regclass): what an index is, as built and as it stands. vectorq_stats(): counters of
 // the session's last scan.
 #include <algorithm>
+#include <cmath>
 
 #include "am/calibration_store.h"
 #include "am/index_cache.h"
 #include "am/scan_state.h"
 #include "am/settings_choice.h"
+#include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
 // Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
-static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32* rows) {
+// counter: NULL unless rows have different numbers of entries.
+static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32* rows, RowCounter* counter) {
     if (page_problem(page, PageKind::kPosting, 0, 0) != NULL) return;
     for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
         if (segment_problem(g, page, at) != NULL) return;
         const SegmentHeader* header = segment_header(page, at);
         if (header->list < lists) rows[header->list] += header->count - header->dead;
+        const ItemPointerData* tids = segment_tids(segment_at(page, at));
+        for (uint32 slot = 0; counter != NULL && slot < header->count; slot++)
+            if (ItemPointerIsValid(&tids[slot])) core_call([&] { counter->Add(pack_tid(&tids[slot]) >> 16); });
     }
 }
 
 // Returns the pages of records beside those as built, too.
-static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows) {
+static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows, RowCounter* counter) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BlockNumber record_pages = 0;
@@ -33,7 +40,7 @@ static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const Page page = BufferGetPage(buffer);
-        count_page(&g, page, meta->lists, rows);
+        count_page(&g, page, meta->lists, rows, counter);
         record_pages += !PageIsNew(page) && page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder);
         UnlockReleaseBuffer(buffer);
     }
@@ -55,7 +62,8 @@ VQ_FUNCTION(vectorq_index_info) {
     read_calibration(opened.index, &meta, &calibration);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, rows);
+    RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
+    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, rows, counter);
     std::sort(rows, rows + meta.lists);
     uint64 total = 0;
     double squares = 0;
@@ -66,11 +74,11 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.calibration.blocks + meta.directory.blocks;
+                                meta.calibration.blocks + meta.directory.blocks + meta.list_uses.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
-    Datum values[28];
-    bool nulls[28] = {};
+    Datum values[30];
+    bool nulls[30] = {};
     int n = 0;
     values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
@@ -82,14 +90,18 @@ VQ_FUNCTION(vectorq_index_info) {
     TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
     nulls[n] = !(meta.flags & kMetaTrained) || meta.access_method != static_cast<uint8>(AmKind::kAh);
     values[n++] = Float4GetDatum(meta.anisotropic_threshold);
-    values[n++] = CStringGetTextDatum(meta.replicas == static_cast<uint8>(Replicas::kSoar) ? "soar" : "none");
+    values[n++] = CStringGetTextDatum(replicas_name(meta.replicas));
+    nulls[n] = meta.replicas != static_cast<uint8>(Replicas::kClosure);
+    values[n++] = Float4GetDatum(meta.closure_epsilon);
+    const double entries_per_row = counter != NULL ? counter->EntriesPerRow() : CopiesOfRow(meta);
+    values[n++] = Float8GetDatum(entries_per_row);
     char transform[32];
     core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
     values[n++] = CStringGetTextDatum(transform);
     values[n++] = CStringGetTextDatum(reorder_name(meta.reorder));
     values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
-    const double table_rows = static_cast<double>(total) / CopiesOfRow(meta);
+    const double table_rows = std::rint(static_cast<double>(total) / entries_per_row);
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));

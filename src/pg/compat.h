@@ -6,6 +6,12 @@
 #error "vectorq needs PostgreSQL 14 or later"
 #endif
 
+#if PG_VERSION_NUM >= 150000
+extern "C" {
+#include "common/pg_prng.h"
+}
+#endif
+
 namespace vectorq {
 
 // ---- the files of a relation: renamed in 16
@@ -19,6 +25,19 @@ using FileLocator = RelFileNode;
 inline FileLocator file_locator(Relation relation) { return relation->rd_node; }
 inline bool same_file(const FileLocator& a, const FileLocator& b) { return RelFileNodeEquals(a, b); }
 #endif
+
+// ---- buffers: whether a tag names a block of the relation's main fork
+
+inline bool tag_names(const BufferTag& tag, Relation relation, BlockNumber block) {
+    BufferTag other;
+#if PG_VERSION_NUM >= 160000
+    InitBufferTag(&other, &relation->rd_locator, MAIN_FORKNUM, block);
+    return BufferTagsEqual(&tag, &other);
+#else
+    INIT_BUFFERTAG(other, relation->rd_node, MAIN_FORKNUM, block);
+    return BUFFERTAGS_EQUAL(tag, other);
+#endif
+}
 
 // ---- index scans: 18 counts them for EXPLAIN ANALYZE
 
@@ -56,6 +75,15 @@ inline bool walk_plan_states(PlanState* node, bool (*visit)(PlanState*, void*), 
 #else
     // Declared without parameters there.
     return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit)), arg);
+#endif
+}
+
+// Bits that nothing important depends on.
+inline uint32 random_bits() {
+#if PG_VERSION_NUM >= 150000
+    return pg_prng_uint32(&pg_global_prng_state);
+#else
+    return static_cast<uint32>(random());
 #endif
 }
 

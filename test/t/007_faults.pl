@@ -33,6 +33,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8);
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
+    CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
@@ -44,7 +45,7 @@ $node->safe_psql('postgres', q{
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
     t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
-    e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
+    t_k => [ 't', 'v <+>', 'vector(16)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
 # Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.

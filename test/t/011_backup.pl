@@ -67,7 +67,10 @@ my $at_point = $node->safe_psql('postgres', 'SELECT count(*), sum(id), (SELECT c
 $node->safe_psql('postgres', "SELECT pg_create_restore_point('here')");
 $node->safe_psql('postgres', 'DELETE FROM t WHERE id % 2 = 0; DELETE FROM w WHERE id % 2 = 0');
 $node->safe_psql('postgres', $_) for 'VACUUM t', 'VACUUM w', 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 700) i';
-$node->safe_psql('postgres', 'DROP INDEX t_pq; CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (subvectors = 3); SELECT pg_switch_wal()');
+$node->safe_psql('postgres', 'DROP INDEX t_pq; CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (subvectors = 3)');
+# A recovery that meets the archive's end before its target fails.
+my $last = $node->safe_psql('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
+$node->poll_query_until('postgres', "SELECT last_archived_wal >= '$last' FROM pg_stat_archiver") or die 'archiving';
 
 for my $target ("recovery_target_name = 'here'", 'end of the archive')
 {

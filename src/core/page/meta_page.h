@@ -11,7 +11,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -21,7 +21,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v3. The crc covers everything before it; it is renewed by whoever changes a field.
+// v4. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -57,10 +57,13 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    uint32_t groups;           // of compact centroids; 0 = none
+    float closure_epsilon;     // of replicas = closure, else 0
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
+    float entries_per_row;     // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
+    uint32_t groups;           // of compact centroids; 0 = none
+    Region list_uses;          // u32 (lists)
     uint32_t live_lists;       // lists that are searched
     uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
     Region calibration;        // one page, changed in place; always there
@@ -69,12 +72,21 @@ struct MetaPage {
 };
 // True if the index keeps copies of the vectors for reordering.
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
-// Lists that hold each row.
+// Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
 inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
-    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
+    if (meta.lists <= 1 || meta.replicas == static_cast<uint8_t>(Replicas::kNone)) return 1;
+    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) ? 2 : kMaxCopies;
+}
+// Some rows have more entries than others.
+inline bool CopiesVary(const MetaPage& meta) noexcept {
+    return meta.replicas == static_cast<uint8_t>(Replicas::kClosure) && meta.lists > 1;
+}
+// On average.
+inline double EntriesPerRow(const MetaPage& meta) noexcept {
+    return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 224);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 220);
+static_assert(sizeof(MetaPage) == 248);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 244);
 
 }  // namespace vectorq
