@@ -33,6 +33,12 @@ bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_faiss.py $(BENCH_ARGS)
 .PHONY: bench-faiss
 
+# Does vectorq.target_recall keep its word? make bench-recall BENCH_ARGS='--sets sift-photo:100000'
+bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py $(BENCH_ARGS)
+.PHONY: bench-recall
+
 # Species by nearest neighbour. make bench-gene BENCH_ARGS=--quick     run_gene.py --help tells the arguments
 $(VQ_DATA)/gene-250000.json:
 	scripts/bootstrap.sh bench

@@ -30,12 +30,19 @@ static bool find_limit(PlanState* node, void* arg) {
     return walk_plan_states(node, find_limit, search);
 }
 
+// Rows that a filter between the two takes one of, as the planner reckoned.
+static double rows_for_one(const LimitState* limit, IndexScanDesc scan) {
+    const PlanState* child = outerPlanState(limit);
+    const double kept = child->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
+    return child->qual == NULL || !(kept >= 1 && all > kept) ? 1 : all / kept;
+}
+
 uint64 rows_asked(IndexScanDesc scan) {
     if (ActivePortal == NULL || ActivePortal->queryDesc == NULL || ActivePortal->queryDesc->planstate == NULL) return 0;
     LimitSearch search = {scan, NULL};
     find_limit(ActivePortal->queryDesc->planstate, &search);
-    if (search.limit == NULL || search.limit->noCount || outerPlanState(search.limit)->qual != NULL) return 0;
-    return static_cast<uint64>(search.limit->count + search.limit->offset);
+    if (search.limit == NULL || search.limit->noCount) return 0;
+    return static_cast<uint64>(static_cast<double>(search.limit->count + search.limit->offset) * rows_for_one(search.limit, scan));
 }
 
 }  // namespace vectorq

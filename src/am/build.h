@@ -8,6 +8,7 @@
 #include "am/opclass.h"
 #include "am/options.h"
 #include "core/base/matrix.h"
+#include "core/calibrate/neighbours.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
@@ -18,7 +19,7 @@
 
 namespace vectorq {
 
-enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, kPhaseWrite = 5 };
+enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, kPhaseWrite = 5, kPhaseCalibrate = 6 };
 
 // Below so many rows an index stays one list of exact rows: too few to learn anything from.
 inline constexpr double kMinTrainingRows = 256;
@@ -26,6 +27,8 @@ inline constexpr double kMinTrainingRows = 256;
 // C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
 struct BuildObjects {
     Matrix sample;
+    AlignedArray<uint64_t> sample_tids;  // as Candidate::tid
+    NeighbourFinder* finder = nullptr;   // of the queries that calibrate; none for a small table
     Matrix centroids;
     CentroidGroups groups;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
@@ -36,6 +39,7 @@ struct BuildObjects {
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
     AlignedArray<float> scratch;    // of each thread, for encoding
+    AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
     AlignedArray<ItemPointerData> tids; // (block_rows)
     AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
     AlignedArray<uint32_t> row_lists;   // (block_rows, copies) that list and further ones; empty without copies
@@ -53,6 +57,7 @@ struct BuildObjects {
     ~BuildObjects() {
         delete assigner;
         delete replicas;
+        delete finder;
     }
 };
 
@@ -89,10 +94,19 @@ struct Build {
     double heap_rows;
 };
 
+// Threads that a build or the like may use: max_parallel_maintenance_workers + 1 within the machine.
+int maintenance_threads();
+
 void build_sample(Build* b);  // fills objects->sample
+void build_hold_out(Build* b);  // takes the queries that will calibrate the index out of the sample
 void build_train(Build* b);   // lists, centroids, quantizer, codec, geometry
 void build_assign(Build* b);  // heap scan into the sort
 void build_write(Build* b);   // the index's pages
+// Measures the index just written, if queries were held out. meta: of the index; sealed and written anew.
+void build_calibrate(Build* b, MetaPage* meta);
+
+// Writes the meta page of an index that is being built.
+void write_meta(Relation index, ForkNumber fork, MetaPage* meta);
 
 // A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
 void begin_row_sort(Build* b, int columns, Size bytes);

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "am/build.h"
+#include "am/scan_state.h"
 #include "am/posting_builder.h"
 #include "core/base/parallel.h"
 #include "pg/entry.h"
@@ -80,6 +81,7 @@ static void assign_block(Build* b) {
     else
         std::fill_n(o->block_list.data(), rows, 0u);
     if (b->copies > 1) assign_copies(b);
+    if (o->finder != nullptr) o->finder->Add(o->block.data(), o->block_tids.data(), rows, o->stop);
 }
 
 // Lists the entries of rows of the block from `row` on, as many as there is room for; returns the first row that is not
@@ -203,6 +205,7 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
     MemoryContextReset(b->row_context);
     if (!kept) return;
     o->tids[b->block_fill] = *tid;
+    if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(tid);
     if (IsCopy(b->reorder)) memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
     if (++b->block_fill == b->block_rows) flush_block(b);
 }
@@ -241,6 +244,7 @@ void build_assign(Build* b) {
         o->entry_fits.Resize(b->max_entries);
         o->payload.Resize(b->max_entries * b->payload_bytes);
         o->payload.Fill(0);
+        if (o->finder != nullptr) o->block_tids.Resize(b->block_rows);
         o->copy_fits.Resize(b->block_rows);
         o->records.Resize(b->block_rows * b->record_payload_bytes);
         o->records.Fill(0);
@@ -263,6 +267,8 @@ void build_assign(Build* b) {
         o->payload.Resize(0);
         o->records.Resize(0);
         o->made.Resize(0);
+        o->block_tids.Resize(0);
+        if (o->finder != nullptr) o->finder->Finish();
         o->scratch.Resize(0);
         delete o->assigner;
         o->assigner = nullptr;

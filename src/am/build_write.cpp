@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "am/build.h"
+#include "am/calibration_store.h"
 #include "am/posting_builder.h"
 #include "core/cluster/compact_centroids.h"
 #include "pg/fault.h"
@@ -42,7 +43,7 @@ static Region write_directory(const PostingBuilder* w, uint32 lists) {
     return region;
 }
 
-static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
+void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
     PGAlignedBlock image;
     seal_meta(meta);
     init_page(image.data, PageKind::kMeta, 0, 0);
@@ -68,6 +69,7 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
                                          sizeof(float) * o->copy_params.size());
     meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
                                            sizeof(float) * o->transform.size());
+    meta->calibration = append_calibration(b->index, fork);
     pfree(compact);
     uint32* uses = static_cast<uint32*>(
         MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -136,6 +138,7 @@ static void write_index(Build* b, ForkNumber fork) {
     meta.directory = write_directory(&w, b->lists);
     VQ_FAULT("write.meta");
     write_meta(b->index, fork, &meta);
+    if (b->objects->finder != nullptr) build_calibrate(b, &meta);
     finish_build_wal(b->index, fork);
 }
 

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/calibration_store.h"
 #include "am/index_cache.h"
+#include "am/settings_choice.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -22,14 +24,16 @@ struct IndexShape {
 };
 }  // namespace
 
-static IndexShape shape_of(const IndexOptInfo* info) {
+static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     Relation index = index_open(info->indexoid, NoLock);
     MetaPage meta;
     read_meta(index, &meta);
+    Calibration calibration;
+    read_calibration(index, &meta, &calibration);
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.live_lists;
-    shape.probes = effective_nprobe(&meta);
+    shape.probes = choose_settings(&meta, &calibration, rows).nprobe;
     shape.dims = meta.dims;
     shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
@@ -47,7 +51,9 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
         *pages = 0;
         return;
     }
-    const IndexShape shape = shape_of(path->indexinfo);
+    // As many as the LIMIT says, if there is one; a filter makes the scan go on from there.
+    const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
+    const IndexShape shape = shape_of(path->indexinfo, rows);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
     const double part = shape.probes / shape.lists;

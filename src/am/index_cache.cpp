@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "am/calibration_store.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
 #include "core/transform/transform.h"
@@ -185,6 +186,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
+    read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
     entry->cold = entry->records_cold = entry->heap_cold = true;
     if (HasEtaOrigin(entry->codec)) {
@@ -344,24 +346,6 @@ float metric_distance(Metric metric, const float* query, const float* centroid, 
         case Metric::kL1: return L1F32(query, centroid, dims);
         default: return -DotF32(query, centroid, dims);
     }
-}
-
-// Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
-// a rule of thumb through both, a little generous, until an index calibrates itself.
-static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
-
-// Two lists to find a row in: 24 probes instead of 55 for recall@10 of 0.95 on a million SIFT rows, 15 instead of 46 on
-// sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
-static constexpr double kSoarProbes = 0.6;
-
-// A fifth fewer lists for any recall (src/core/README.md).
-static constexpr double kClosureProbes = 0.8;
-
-uint32 effective_nprobe(const MetaPage* meta) {
-    const double share = CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1;
-    const double automatic = automatic_nprobe(meta->live_lists) * share;
-    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
-    return std::max<uint32>(1, std::min(wanted, meta->live_lists));
 }
 
 }  // namespace vectorq

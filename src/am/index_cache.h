@@ -5,6 +5,7 @@
 #include "am/options.h"
 #include "am/storage.h"
 #include "core/cluster/compact_centroids.h"
+#include "core/page/calibration_page.h"
 #include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
@@ -38,6 +39,7 @@ struct IndexCache {
     PostingGeometry geometry;
     Codec codec;
     VectorCopies copies;  // if HasRecords(meta)
+    Calibration calibration;
     const uint8* compact_bytes;  // of the front and, unless they are too many, of the parts: see compact_part()
     CompactFront compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
@@ -104,8 +106,5 @@ void attach_quantizer(Codec* codec, const float* quantizer);
 
 // The same for sq8 copies: offset (dims) and scale (dims) as trained, and zeros (dims).
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
-
-// The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
-uint32 effective_nprobe(const MetaPage* meta);
 
 }  // namespace vectorq

@@ -42,6 +42,7 @@ struct Settings {
     int max_scan_rows;   // 0 = no limit
     int reorder_rows;    // 0 = automatic
     int distance;        // Distance
+    double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
 };
 extern Settings settings;

@@ -20,7 +20,7 @@ static Size rows_per_answer(const IndexCache* cache) {
 }
 
 Size rows_to_collect(const ScanState* state) {
-    if (settings.reorder_rows > 0) return settings.reorder_rows;
+    if (state->choice.reorder_rows > 0) return state->choice.reorder_rows;
     return 16 + state->asked * rows_per_answer(state->cache);
 }
 

@@ -121,7 +121,9 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
         !region_fits(&meta->compact, CompactBytes(meta->live_lists, meta->groups, dims), blocks) ||
         !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
-        !region_fits(&meta->transform_matrix, transform_bytes, blocks) || !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 || meta->list_uses.bytes > 4 * lists || meta->directory.start < 1 ||
+        !region_fits(&meta->transform_matrix, transform_bytes, blocks) ||
+        !region_fits(&meta->calibration, sizeof(Calibration), blocks) ||
+        !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 || meta->list_uses.bytes > 4 * lists || meta->directory.start < 1 ||
         meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
         meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
         return "meta page points outside the index";

@@ -6,6 +6,7 @@
 // looked at again.
 #include <algorithm>
 
+#include "am/calibration_store.h"
 #include "core/cluster/compact_centroids.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
@@ -59,6 +60,16 @@ static void check_region(Checker* c, const Region* region, PageKind kind) {
         if (problem != NULL) found(c, block, problem);
         if (!mark_seen(c, block)) found(c, block, "block belongs to two regions");
     }
+}
+
+static void check_calibration(Checker* c) {
+    Calibration calibration;
+    Buffer buffer = ReadBuffer(c->index, c->meta.calibration.start);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    memcpy(&calibration, page_payload(BufferGetPage(buffer)), sizeof(calibration));
+    UnlockReleaseBuffer(buffer);
+    const char* problem = calibration_problem(&calibration, &c->meta);
+    if (problem != NULL) found(c, c->meta.calibration.start, problem);
 }
 
 // A row and the list that it was met in, as one number in the order of rows: 32 bits of block, 9 of offset, 21 of list.
@@ -312,6 +323,8 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
+    check_region(c, &c->meta.calibration, PageKind::kCalibration);
+    check_calibration(c);
     check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);

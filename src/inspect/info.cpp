@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "am/calibration_store.h"
 #include "am/index_cache.h"
 #include "am/scan_state.h"
+#include "am/settings_choice.h"
 #include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/open.h"
@@ -56,6 +58,8 @@ VQ_FUNCTION(vectorq_index_info) {
     OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
     MetaPage meta;
     read_meta(opened.index, &meta);
+    Calibration calibration;
+    read_calibration(opened.index, &meta, &calibration);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
@@ -70,7 +74,7 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.directory.blocks + meta.list_uses.blocks;
+                                meta.calibration.blocks + meta.directory.blocks + meta.list_uses.blocks;
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[30];
@@ -101,7 +105,7 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(&meta)));
+    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
@@ -125,8 +129,8 @@ VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
     const ScanStats* s = &last_scan_stats;
-    Datum values[8];
-    bool nulls[8] = {};
+    Datum values[9];
+    bool nulls[9] = {};
     int n = 0;
     nulls[n] = !OidIsValid(s->index);
     values[n++] = ObjectIdGetDatum(s->index);
@@ -137,6 +141,8 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
+    nulls[n] = s->target == 0;
+    values[n++] = Float4GetDatum(s->target);
     if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

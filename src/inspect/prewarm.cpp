@@ -88,7 +88,7 @@ static void prewarm(Prewarm* p) {
     const MetaPage* meta = &p->meta;
     if (!load_page(p, 0) || !load_region(p, &meta->compact) || !load_region(p, &meta->centroids) ||
         !load_region(p, &meta->quantizer) || !load_region(p, &meta->transform_matrix) ||
-        !load_region(p, &meta->reorder_params) || !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
+        !load_region(p, &meta->reorder_params) || !load_region(p, &meta->calibration) || !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
         return;
     const ListUse* lists = lists_by_use(p);
     for (uint32 i = 0; i < meta->lists; i++)

@@ -158,4 +158,13 @@ inline void reserve_settings(const char* prefix) {
 #endif
 }
 
+// Whether the role may change the relation.
+inline bool owns_relation(Oid relation, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(RelationRelationId, relation, role);
+#else
+    return pg_class_ownercheck(relation, role);
+#endif
+}
+
 }  // namespace vectorq

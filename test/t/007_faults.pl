@@ -78,6 +78,7 @@ my %work = (
     vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i; UPDATE c SET v = rv(1536, id::int) WHERE id IN (SELECT id FROM c ORDER BY random() LIMIT 12);', "VACUUM t;\nVACUUM w;\nVACUUM c;", '' ],
     refill => [ 'VACUUM t; VACUUM c; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0; UPDATE c SET v = rv(1536, 1) WHERE id % 30 = 0;', '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
+    calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
     reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],
     reindex_copies => [ '', 'REINDEX INDEX CONCURRENTLY t_copies;', 'DROP INDEX IF EXISTS t_copies_ccnew; DROP INDEX IF EXISTS t_copies_ccold;' ],

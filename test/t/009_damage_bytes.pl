@@ -45,6 +45,7 @@ $node->safe_psql('postgres', q{
     VACUUM ANALYZE t;
     VACUUM ANALYZE w;
     VACUUM ANALYZE c;
+    DO $$ BEGIN PERFORM vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t)); PERFORM vectorq_calibrate('t_ah', (SELECT array_agg(v::halfvec(32)) FROM t)); END $$;
     CREATE TABLE trials (index text, what text, state text, hint bool, message text, rows int, different int);
     -- The page is restored whatever happens; a statement_timeout or a crash is not caught, and ends the test.
     CREATE FUNCTION attempt(index text, what text, sql text) RETURNS void LANGUAGE plpgsql AS $$

@@ -29,6 +29,7 @@ enum class PageKind : uint16_t {
     kReorder = 8,           // records of the rows' vectors, see reorder_page.h
     kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
     kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
+    kCalibration = 11,      // see calibration_page.h
 };
 
 // v1. At the end of every page.

@@ -5,12 +5,13 @@
 #include <type_traits>
 
 #include "core/base/kinds.h"
+#include "core/page/calibration_page.h"
 #include "core/page/layout.h"
 
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 3;
+inline constexpr uint32_t kFormatVersion = 4;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -20,7 +21,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v3. The crc covers everything before it; it is renewed by whoever changes a field.
+// v4. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -64,6 +65,9 @@ struct MetaPage {
     uint32_t groups;           // of compact centroids; 0 = none
     Region list_uses;          // u32 (lists)
     uint32_t live_lists;       // lists that are searched
+    uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
+    Region calibration;        // one page, changed in place; always there
+    uint32_t reserved1;        // 0
     uint32_t crc;
 };
 // True if the index keeps copies of the vectors for reordering.
@@ -82,7 +86,7 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 224);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 220);
+static_assert(sizeof(MetaPage) == 248);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 244);
 
 }  // namespace vectorq
