@@ -24,7 +24,8 @@ ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration,
     if (calibration->source != kNotCalibrated) {
         const ScanSettings chosen = SettingsFor(*calibration, settings.target_recall, rows, meta->live_lists);
         choice.nprobe = chosen.nprobe;
-        if (choice.reorder_rows == 0) choice.reorder_rows = chosen.rows;
+        // Lists by hand may be many more than the target needs: the rows that it needs would then bound the recall.
+        if (choice.reorder_rows == 0 && settings.nprobe == 0) choice.reorder_rows = chosen.rows;
         choice.target = settings.nprobe > 0 ? 0 : static_cast<float>(settings.target_recall);
     } else {
         choice.nprobe =
