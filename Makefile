@@ -25,7 +25,9 @@ DATA_built = sql/vectorq--$(EXTVERSION).sql
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) src/core/*/*.o src/core/*/*.d src/*/*.o src/*/*.d
 
 # -fno-math-errno lets sqrt be one instruction; no -march, no -ffast-math (STYLE section 4).
-CORE_FLAGS := -O3 -fno-math-errno -ffp-contract=fast
+# On ARM the kernels use NEON: vectors without a size (SVE) can be neither members nor captured by lambdas.
+KERNEL_TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
+CORE_FLAGS := -O3 -fno-math-errno -ffp-contract=fast $(KERNEL_TARGETS)
 PG_CPPFLAGS := -Isrc -MMD -MP
 PG_CXXFLAGS := -std=c++20 -fopenmp -fvisibility=hidden -fvisibility-inlines-hidden -Wno-register $(SANITIZE)
 SHLIB_LINK := -lhwy -fopenmp -lstdc++ -lm $(SANITIZE)

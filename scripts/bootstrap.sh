@@ -1,16 +1,20 @@
 #!/bin/bash
 # Installs the Debian packages that a step needs, if any is missing. Usage: bootstrap.sh STEP...
 # Steps: build (compiler, server headers, libraries), check (server and test tools), demo, bench,
-# format, sift (makes the benchmark's descriptors).
+# format, sift (makes the benchmark's descriptors), gene (the aligner), profile (perf), arm (compiler and emulator), sqlsmith.
 set -eu
 packages_of() {
     case $1 in
         build) echo g++ make postgresql-server-dev-all libhwy-dev libeigen3-dev ;;
-        check) echo postgresql python3 libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
+        check) echo postgresql python3 python3-numpy libgtest-dev libipc-run-perl libfile-fcntllock-perl ;;
         demo) echo postgresql python3 python3-venv libpq-dev ;;
         bench) echo postgresql python3 python3-venv python3-dev libpq-dev dpkg-dev debian-archive-keyring ;;
         format) echo clang-format ;;
+        arm) echo qemu-user g++-aarch64-linux-gnu file ;;
+        sqlsmith) echo sqlsmith ;;
         sift) echo python3-opencv python3-numpy ;;
+        gene) echo mmseqs2 ;;
+        profile) echo linux-perf ;;
         *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;
     esac
 }

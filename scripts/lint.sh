@@ -32,6 +32,10 @@ breach "src/core must not include PostgreSQL, pg/, am/, types/ or inspect/" < <(
 breach "src/types must not include am/ or inspect/" < <(search '^ *# *include +"(am|inspect)/' "${types[@]}")
 breach "OpenMP belongs in src/core/base/parallel.cpp only" < <(search '# *pragma +omp|<omp\.h>' "${not_parallel[@]}")
 breach "PG_TRY and sigsetjmp belong in src/pg only" < <(search '^[^/"]*\<(PG_TRY|sigsetjmp)\>' "${not_pg[@]}")
+mapfile -t not_compat < <(printf '%s\n' "${sources[@]}" | grep -v '^src/pg/compat.h$')
+breach "server versions are told apart in src/pg/compat.h only" < <(search 'PG_VERSION_NUM' "${not_compat[@]}")
+breach "this differs between server versions: use what src/pg/compat.h has for it" < <(
+    search '\<(rd_node|rd_locator|RelFileNode|RelFileLocator|vacuum_delay_point|TUPLESORT_NONE|tuplesort_getdatum|index_beginscan|SetSingleFuncCall|InitMaterializedSRF|MarkGUCPrefixReserved)\>' "${not_compat[@]}")
 breach "TODO wants an issue: TODO(#n)" < <(
     mapfile -t all < <(tree_files src sql test scripts Makefile ':!scripts/lint.sh' | grep -v '^scripts/lint.sh$')
     search 'TODO' "${all[@]}" 2>/dev/null | grep -vE 'TODO\(#[0-9]+\)')

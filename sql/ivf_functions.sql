@@ -16,6 +16,11 @@ SELECT recall < 0.9 AS lower, low <= recall AND recall <= high AS interval FROM 
 RESET vectorq.nprobe;
 SELECT recall > 0.8 AS automatic FROM vectorq_recall('f_v', :'queries'::vector[]);
 SELECT * FROM vectorq_check('f_v');
+SELECT vectorq_prewarm('f_v') = pg_relation_size('f_v') AS all_of_it, vectorq_prewarm('f_v', 100000), vectorq_prewarm('f_v', 8191);
+CREATE TEMP TABLE ft AS SELECT * FROM f LIMIT 1000;
+CREATE INDEX ft_v ON ft USING ah (v) WITH (lists = 10, subvectors = 2, reorder = f16);
+SELECT vectorq_prewarm('ft_v') = pg_relation_size('ft_v') AS all_of_a_temporary_one;
+DROP TABLE ft;
 \set VERBOSITY sqlstate
 SELECT vectorq_recall('f_v', ARRAY[]::vector[], 10);
 SELECT vectorq_recall('f_v', ARRAY[NULL]::vector[], 10);
@@ -28,6 +33,9 @@ SELECT vectorq_check('f_id');
 SELECT vectorq_recall('f_id', ARRAY['[1,2]']::vector[], 10);
 SELECT vectorq_check(0);
 SELECT vectorq_check(NULL);
+SELECT vectorq_prewarm('f_id');
+SELECT vectorq_prewarm('f');
+SELECT vectorq_prewarm('f_v', -1);
 -- rights
 CREATE ROLE vq_nobody;
 GRANT USAGE ON SCHEMA public TO vq_nobody;
@@ -35,12 +43,14 @@ SET ROLE vq_nobody;
 SELECT vectorq_index_info('f_v');
 SELECT vectorq_check('f_v');
 SELECT vectorq_recall('f_v', ARRAY['[1,2,3,4]']::vector[], 10);
+SELECT vectorq_prewarm('f_v');
 RESET ROLE;
 GRANT SELECT ON f TO vq_nobody;
 SET ROLE vq_nobody;
 SELECT rows FROM vectorq_index_info('f_v');
 SELECT * FROM vectorq_check('f_v');
 SELECT queries_measured FROM vectorq_recall('f_v', ARRAY['[1,2,3,4]']::vector[], 10);
+SELECT vectorq_prewarm('f_v', 8192);
 RESET ROLE;
 -- row-level security: recall would tell of rows that the caller may not see; an index scan shows what a
 -- sequential scan does

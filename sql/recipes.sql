@@ -40,7 +40,7 @@ SELECT scann, found(scann, method, 'vector_ip_ops', options, settings::text[], e
     ('score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)', 'ah', 'lists = 1', '{reorder_rows=100}', 0.9),
     ('tree(num_leaves=50, num_leaves_to_search=10, training_sample_size=2000).score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)',
         'ah', 'lists = 50, replicas = none, training_rows = 2000', '{nprobe=10,reorder_rows=100}', 0.9),
-    ('tree(50, 10).score_ah(2, anisotropic_quantization_threshold=0.2)', 'ah', 'lists = 50, replicas = none, reorder = off', '{nprobe=10}', 0.5),
+    ('tree(50, 10).score_ah(2, anisotropic_quantization_threshold=0.2)', 'ah', 'lists = 50, replicas = none, reorder = off', '{nprobe=10}', 0.45),
     ('tree(50, 5, soar_lambda=1.5).score_ah(2, anisotropic_quantization_threshold=0.2).reorder(100)', 'ah', 'lists = 50',
         '{nprobe=5,reorder_rows=200}', 0.9),
     ('tree(50, 10).score_brute_force()', 'ivf', 'lists = 50', '{nprobe=10}', 0.9),

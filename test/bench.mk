@@ -33,8 +33,47 @@ bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_faiss.py $(BENCH_ARGS)
 .PHONY: bench-faiss
 
+# Does vectorq.target_recall keep its word? make bench-recall BENCH_ARGS='--sets sift-photo:100000'
+bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py $(BENCH_ARGS)
+.PHONY: bench-recall
+
+# Species by nearest neighbour. make bench-gene BENCH_ARGS=--quick     run_gene.py --help tells the arguments
+$(VQ_DATA)/gene-250000.json:
+	scripts/bootstrap.sh bench
+	VQ_DATA=$(VQ_DATA) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/make_gene.py --rows 250000
+
+bench-gene: server-tree $(VQ_DATA)/gene-250000.json
+	scripts/bootstrap.sh bench gene
+	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_gene.py $(BENCH_ARGS)
+.PHONY: bench-gene
+
+# Growth with the rows. Ten million are made only if they are asked for: make bench-scale BENCH_ARGS='--sizes 10000 100000 1000000'
+$(VQ_DATA)/sift-photo-10000000.json:
+	scripts/bootstrap.sh sift
+	VQ_DATA=$(VQ_DATA) /usr/bin/python3 test/bench/make_sift.py --rows 10000000
+
+SCALE_DATA = $(if $(filter --sizes,$(BENCH_ARGS)),$(if $(filter 10000000,$(BENCH_ARGS)),10000000,1000000),10000000)
+bench-scale: server-tree $(VQ_DATA)/sift-photo-$(SCALE_DATA).json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_scale.py $(BENCH_ARGS)
+.PHONY: bench-scale
+
+# Where the time goes, by perf: root, or kernel.perf_event_paranoid at most 1.
+bench-profile: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench profile
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_profile.py $(BENCH_ARGS)
+.PHONY: bench-profile
+
 # Rows replaced by others of another distribution. make bench-churn BENCH_ARGS='--method ah --options "lists = 1000"'
 bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
 .PHONY: bench-churn
+# make bench-cold BENCH_ARGS='--rows 200000'     run_cold.py --help tells the arguments
+# make bench-prune: pages of easy and hard queries with vectorq.prune_epsilon
+bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_$(@:bench-%=%).py $(BENCH_ARGS)
+.PHONY: bench-cold bench-prune

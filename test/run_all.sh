@@ -34,7 +34,13 @@ add python $status $((ran - bad)) "$bad"
 echo "== regression (SQL)"
 test/run_regress.sh > "$build/regress.log" 2>&1; status=$?
 cat "$build/regress.log"
-add regression $status "$(count '^test .* ok ' "$build/regress.log")" "$(count '^test .*FAILED' "$build/regress.log")"
+# PostgreSQL 15 prints `test x ... ok`, later ones `ok 1 - x`.
+add regression $status "$(count '^(test .* ok |ok [0-9])' "$build/regress.log")" "$(count '^(test .*FAILED|not ok [0-9])' "$build/regress.log")"
+
+echo "== isolation"
+test/run_isolation.sh > "$build/isolation.log" 2>&1; status=$?
+cat "$build/isolation.log"
+add isolation $status "$(count '^(test .* ok |ok [0-9])' "$build/isolation.log")" "$(count '^(test .*FAILED|not ok [0-9])' "$build/isolation.log")"
 
 echo "== TAP"
 test/run_tap.sh; status=$?

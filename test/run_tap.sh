@@ -3,6 +3,7 @@
 set -u
 cd "$(dirname "$0")/.."
 build=$(realpath "${BUILD:-build}")
+log=$(realpath -m "${VQ_TAP_LOG:-$build/tap.log}")
 pg_config=${PG_CONFIG:-pg_config}
 pgxs=$(realpath "$(dirname "$($pg_config --pgxs)")/../..")
 owner=$(id -un)
@@ -20,14 +21,17 @@ if [ "$(id -un)" = root ] && mkdir "$work/small" && mount -t tmpfs -o size=3m,mo
 fi
 trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
+cp -r test/data/format "$work/format"
+[ -z "${VQ_MAKE_FORMAT:-}" ] || { mkdir "$work/made"; made=$(realpath "$VQ_MAKE_FORMAT"); export VQ_MAKE_FORMAT=$work/made; }
 chown -R "$owner" "$work" 2>/dev/null || true
 cd "$work" || exit 1
 tests=${*:-$(echo t/*.pl)}
 run() { if [ "$(id -un)" = "$owner" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
 TZ=UTC LC_ALL=C.UTF-8 PATH="$build/pgroot$($pg_config --bindir):$PATH" PERL5LIB="$pgxs/src/test/perl" \
-    PG_REGRESS="$pgxs/src/test/regress/pg_regress" top_builddir="$work" TESTDIR="$work" HOME="$work" \
-    run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests > "$build/tap.log" 2>&1
+    PG_REGRESS="$pgxs/src/test/regress/pg_regress" top_builddir="$work" TESTDIR="$work" TESTDATADIR="$work/tmp_check" TESTLOGDIR="$work/tmp_check/log" HOME="$work" \
+    run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests > "$log" 2>&1
 status=$?
-grep -E '^(t/|not ok|# |All tests|Result|Files)|\.\.\. *$' "$build/tap.log" | grep -vE '^# (Running|Checking|Postmaster|Data|Name|Backup|Archive|Connection|Log|Taking|Stopping|No postmaster|Initializing|Enabling|Waiting|done|issuing|Could not|pid file)|^###' || true
+grep -E '^(t/|not ok|# |All tests|Result|Files)|\.\.\. *$' "$log" | grep -vE '^# (Running|Checking|Postmaster|Data|Name|Backup|Archive|Connection|Log|Taking|Stopping|No postmaster|Initializing|Enabling|Waiting|done|issuing|Could not|pid file)|^###' || true
+[ -z "${VQ_MAKE_FORMAT:-}" ] || cp -r --no-preserve=all "$work"/made/* "$made/"
 [ "$status" = 0 ] || cp -r "$work/tmp_check/log" "$build/tap_log" 2>/dev/null || true
 exit "$status"

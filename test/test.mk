@@ -51,7 +51,33 @@ asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
 	@test/fuzz/run.sh $(or $(FUZZ),100000)
 
-.PHONY: server-tree fault-tree check check-regress check-tap asan crash-long faults-long sessions-long damage-long
+# Stores index files of the format that this build writes, for t/012_format.pl; once for each kFormatVersion.
+format-sample: fault-tree
+	@mkdir -p test/data/format
+	@$(PRIVATE) VQ_MAKE_FORMAT=test/data/format test/run_tap.sh t/012_format.pl
+
+# Random SQL for so many seconds: make fuzz-sql TIME=60 SEED=1
+fuzz-sql: server-tree
+	@scripts/bootstrap.sh sqlsmith
+	@$(PRIVATE) test/fuzz/sqlsmith.sh $(or $(TIME),300) $(SEED)
+
+# make check-isolation TESTS=locks
+check-isolation: server-tree
+	@$(PRIVATE) test/run_isolation.sh $(TESTS)
+
+# Other PostgreSQL versions: make check-versions VERSIONS='trixie /opt/pg16/bin/pg_config' (scripts/versions.sh says more)
+check-versions:
+	@$(PRIVATE) scripts/versions.sh $(VERSIONS)
+
+# pg_upgrade to the server at hand: make check-upgrade OLD=/usr/lib/postgresql/15/bin/pg_config
+check-upgrade: server-tree
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(OLD)
+
+# Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
+check-trust: fault-tree
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_trust.sh $(TRUST)
+
+.PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-upgrade check-trust asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/bench.mk

@@ -4,8 +4,6 @@
 
 extern "C" {
 #include "executor/execdesc.h"
-#include "nodes/execnodes.h"
-#include "nodes/nodeFuncs.h"
 #include "tcop/pquery.h"
 #include "utils/portal.h"
 }
@@ -19,17 +17,6 @@ struct LimitSearch {
 };
 }  // namespace
 
-static bool find_limit(PlanState* node, void* arg);
-
-static bool walk(PlanState* node, LimitSearch* search) {
-#if PG_VERSION_NUM >= 160000
-    return planstate_tree_walker(node, find_limit, search);
-#else
-    // Declared without parameters there.
-    return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(find_limit)), search);
-#endif
-}
-
 static bool find_limit(PlanState* node, void* arg) {
     LimitSearch* search = static_cast<LimitSearch*>(arg);
     if (IsA(node, LimitState)) {
@@ -40,15 +27,22 @@ static bool find_limit(PlanState* node, void* arg) {
             return true;
         }
     }
-    return walk(node, search);
+    return walk_plan_states(node, find_limit, search);
+}
+
+// Rows that a filter between the two takes one of, as the planner reckoned.
+static double rows_for_one(const LimitState* limit, IndexScanDesc scan) {
+    const PlanState* child = outerPlanState(limit);
+    const double kept = child->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
+    return child->qual == NULL || !(kept >= 1 && all > kept) ? 1 : all / kept;
 }
 
 uint64 rows_asked(IndexScanDesc scan) {
     if (ActivePortal == NULL || ActivePortal->queryDesc == NULL || ActivePortal->queryDesc->planstate == NULL) return 0;
     LimitSearch search = {scan, NULL};
     find_limit(ActivePortal->queryDesc->planstate, &search);
-    if (search.limit == NULL || search.limit->noCount || outerPlanState(search.limit)->qual != NULL) return 0;
-    return static_cast<uint64>(search.limit->count + search.limit->offset);
+    if (search.limit == NULL || search.limit->noCount) return 0;
+    return static_cast<uint64>(static_cast<double>(search.limit->count + search.limit->offset) * rows_for_one(search.limit, scan));
 }
 
 }  // namespace vectorq

@@ -3,6 +3,7 @@
 //   train    k-means over the sample, ranges of the 8-bit codes (threads)
 //   assign   the heap scan; blocks of rows get their list and code (threads) and go to a sort
 //   write    the sorted rows become posting pages in list order; WAL as full page images
+//   calibrate  queries that were held out search the index (build_calibrate.cpp)
 // The leader alone talks to PostgreSQL; threads only compute on blocks of rows. Memory: the sample and
 // what k-means adds to it stay within maintenance_work_mem; later the sort has it to itself.
 #include "am/build.h"
@@ -21,7 +22,7 @@ namespace vectorq {
 
 BuildObjects::BuildObjects() : stop(&interrupt_is_pending) {}
 
-static int build_threads() {
+int maintenance_threads() {
     cpu_set_t cpus;
     int available = 1;
     if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) available = std::max(1, CPU_COUNT(&cpus));
@@ -103,10 +104,11 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     // The relcache entry may be rebuilt while we work.
     b->options.transform_text = pstrdup(b->options.transform_text);
     b->dims = vector_column_dims(index);
-    b->threads = build_threads();
+    b->threads = maintenance_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
     choose_codec(b);
-    b->copies = b->options.replicas == static_cast<int>(Replicas::kSoar) ? 2 : 1;
+    b->replicas = static_cast<Replicas>(b->options.replicas);
+    b->copies = b->replicas == Replicas::kClosure ? kMaxCopies : b->replicas == Replicas::kSoar ? 2 : 1;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);
@@ -114,10 +116,18 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
 }
 
+// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken while there
+// is some.
+static void touch_stack() {
+    volatile char frame[256 * 1024];
+    for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;
+}
+
 IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
     Build* b = static_cast<Build*>(palloc(sizeof(Build)));
+    touch_stack();
     start_build(b, heap, index, info);
     MemoryContext before = MemoryContextSwitchTo(b->context);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);
@@ -125,6 +135,7 @@ IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     build_sample(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseTrain);
     VQ_FAULT("build.train");
+    build_hold_out(b);
     build_train(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);
     VQ_FAULT("build.assign");
@@ -153,6 +164,7 @@ char* vq_buildphasename(int64 phase) {
         case kPhaseTrain: return pstrdup("training lists");
         case kPhaseAssign: return pstrdup("assigning rows to lists");
         case kPhaseWrite: return pstrdup("writing lists");
+        case kPhaseCalibrate: return pstrdup("measuring recall");
         default: return NULL;
     }
 }

@@ -8,6 +8,7 @@
 #include "am/opclass.h"
 #include "am/options.h"
 #include "core/base/matrix.h"
+#include "core/calibrate/neighbours.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
@@ -18,7 +19,7 @@
 
 namespace vectorq {
 
-enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, kPhaseWrite = 5 };
+enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, kPhaseWrite = 5, kPhaseCalibrate = 6 };
 
 // Below so many rows an index stays one list of exact rows: too few to learn anything from.
 inline constexpr double kMinTrainingRows = 256;
@@ -26,6 +27,8 @@ inline constexpr double kMinTrainingRows = 256;
 // C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
 struct BuildObjects {
     Matrix sample;
+    AlignedArray<uint64_t> sample_tids;  // as Candidate::tid
+    NeighbourFinder* finder = nullptr;   // of the queries that calibrate; none for a small table
     Matrix centroids;
     CentroidGroups groups;
     AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
@@ -36,9 +39,15 @@ struct BuildObjects {
     AlignedArray<float> block;      // (block_rows, dims)
     AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
     AlignedArray<float> scratch;    // of each thread, for encoding
-    AlignedArray<uint32_t> block_list;  // (copies, block_rows)
-    AlignedArray<uint8_t> payload;      // (copies, block_rows, payload_bytes)
-    AlignedArray<uint8_t> row_fits; // (block_rows)
+    AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
+    AlignedArray<ItemPointerData> tids; // (block_rows)
+    AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
+    AlignedArray<uint32_t> row_lists;   // (block_rows, copies) that list and further ones; empty without copies
+    AlignedArray<uint8_t> row_copies;   // (block_rows) how many; likewise
+    AlignedArray<uint32_t> entry_row;   // (max_entries) of the block
+    AlignedArray<uint32_t> entry_list;  // (max_entries)
+    AlignedArray<uint8_t> payload;      // (max_entries, payload_bytes)
+    AlignedArray<uint8_t> entry_fits;   // (max_entries)
     AlignedArray<float> copy_params;    // sq8 copies: offset (dims), scale (dims)
     AlignedArray<float> zeros;          // likewise: (dims)
     AlignedArray<uint8_t> records;      // (block_rows, record_payload_bytes); empty without copies
@@ -48,6 +57,7 @@ struct BuildObjects {
     ~BuildObjects() {
         delete assigner;
         delete replicas;
+        delete finder;
     }
 };
 
@@ -70,22 +80,33 @@ struct Build {
     TransformKind transform_kind;
     uint32 opq_m;
     Reorder reorder;
-    uint32 copies;  // lists that hold each row
+    Replicas replicas;
+    uint32 copies;  // lists that hold a row, at most
     PostingGeometry geometry;
     VectorCopies copies_of_rows;  // if IsCopy(reorder)
     // — changed while rows are assigned —
     Size block_rows, block_fill;
+    Size max_entries, entries;  // of rows of the block, at a time
     Size payload_bytes, record_payload_bytes;
     Tuplesortstate* sort;
     TupleTableSlot* slot;
-    int64 indexed_rows;
+    int64 indexed_rows, indexed_entries;
     double heap_rows;
 };
 
+// Threads that a build or the like may use: max_parallel_maintenance_workers + 1 within the machine.
+int maintenance_threads();
+
 void build_sample(Build* b);  // fills objects->sample
+void build_hold_out(Build* b);  // takes the queries that will calibrate the index out of the sample
 void build_train(Build* b);   // lists, centroids, quantizer, codec, geometry
 void build_assign(Build* b);  // heap scan into the sort
 void build_write(Build* b);   // the index's pages
+// Measures the index just written, if queries were held out. meta: of the index; sealed and written anew.
+void build_calibrate(Build* b, MetaPage* meta);
+
+// Writes the meta page of an index that is being built.
+void write_meta(Relation index, ForkNumber fork, MetaPage* meta);
 
 // A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
 void begin_row_sort(Build* b, int columns, Size bytes);

@@ -46,14 +46,14 @@ static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
     return at;
 }
 
-static void sort_posting(RecordBuilder* w, Datum key, const bytea* row, const ItemPointerData* record) {
+static void sort_posting(RecordBuilder* w, int64 key, const char* row, const ItemPointerData* record) {
     Build* b = w->build;
-    const Size bytes = VARSIZE_ANY_EXHDR(row);
-    memcpy(w->row + VARHDRSZ, VARDATA_ANY(row), bytes);
+    const Size bytes = kRowCodeAt + b->geometry.code_bytes;
+    memcpy(w->row + VARHDRSZ, row, bytes);
     memcpy(w->row + VARHDRSZ + kRowPointerAt, record, kPointerBytes);
     SET_VARSIZE(w->row, VARHDRSZ + bytes);
     ExecClearTuple(b->slot);
-    b->slot->tts_values[0] = key;
+    b->slot->tts_values[0] = Int64GetDatum(key);
     b->slot->tts_values[1] = PointerGetDatum(w->row);
     b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
     ExecStoreVirtualTuple(b->slot);
@@ -66,8 +66,18 @@ static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* sl
         slot_getallattrs(slot);
         const auto bytes = [&](int column) { return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column])); };
         const ItemPointerData at = add_record(w, bytes(2));
-        sort_posting(w, slot->tts_values[0], bytes(1), &at);
-        if (!slot->tts_isnull[3]) sort_posting(w, slot->tts_values[3], bytes(4), &at);
+        // Each entry but the first has its list in the bytes before it, where the first one's length stood.
+        const Size entries = (VARSIZE_ANY_EXHDR(bytes(1)) + VARHDRSZ) / w->build->payload_bytes;
+        int64 key = DatumGetInt64(slot->tts_values[0]);
+        for (Size i = 0; i < entries; i++) {
+            const char* row = VARDATA_ANY(bytes(1)) + i * w->build->payload_bytes;
+            uint32 list;
+            if (i > 0) {
+                memcpy(&list, row - VARHDRSZ, sizeof(list));
+                key = static_cast<int64>(list) << 32 | static_cast<uint32>(key);
+            }
+            sort_posting(w, key, row, &at);
+        }
     }
 }
 

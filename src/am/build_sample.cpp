@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "am/build.h"
+#include "am/scan_state.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -30,7 +31,7 @@ struct Sampler {
 };
 }  // namespace
 
-static void keep_row(Sampler* s, Datum value) {
+static void keep_row(Sampler* s, ItemPointer tid, Datum value) {
     VQ_FAULT("sample.row");
     const Size capacity = s->sample->rows();
     Size slot = s->kept;
@@ -42,21 +43,22 @@ static void keep_row(Sampler* s, Datum value) {
             return;
         }
         s->skip = -1;
-        slot = std::min(capacity - 1, static_cast<Size>(capacity * sampler_random_fract(&s->reservoir.randstate)));
+        slot = std::min(capacity - 1, static_cast<Size>(capacity * random_fraction(&s->reservoir)));
     }
     const Size row_bytes = sizeof(float) * s->build->dims;
     float* row = static_cast<float*>(palloc(row_bytes));
     if (!load_vector(s->build->opclass, value, s->build->dims, row)) return;
     memcpy(s->sample->row(slot), row, row_bytes);
+    s->build->objects->sample_tids[slot] = pack_tid(tid);
     if (slot == s->kept) s->kept++;
 }
 
-static void sample_row(Relation, ItemPointer, Datum* values, bool* isnull, bool, void* arg) {
+static void sample_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
     Sampler* s = static_cast<Sampler*>(arg);
     if (isnull[0]) return;
     if (s->sample != NULL) {
         MemoryContext before = MemoryContextSwitchTo(s->build->row_context);
-        keep_row(s, values[0]);
+        keep_row(s, tid, values[0]);
         MemoryContextSwitchTo(before);
         MemoryContextReset(s->build->row_context);
     }
@@ -133,15 +135,18 @@ void build_sample(Build* b) {
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
     wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});
     const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
-    core_call([&] { b->objects->sample = Matrix(capacity, b->dims); });
+    core_call([&] {
+        b->objects->sample = Matrix(capacity, b->dims);
+        b->objects->sample_tids.Resize(capacity);
+    });
     Sampler s = {};
     s.build = b;
     s.sample = &b->objects->sample;
     s.skip = -1;
     reservoir_init_selection_state(&s.reservoir, static_cast<int>(capacity));
     // PostgreSQL seeds this at random; ours must repeat.
-    sampler_random_init_state(seed, &s.reservoir.randstate);
-    s.reservoir.W = std::exp(-std::log(sampler_random_fract(&s.reservoir.randstate)) / static_cast<double>(capacity));
+    init_random(&s.reservoir, seed);
+    s.reservoir.W = std::exp(-std::log(random_fraction(&s.reservoir)) / static_cast<double>(capacity));
     const double blocks_wanted = density > 0 ? std::ceil(1.2 * wanted / density) + 16 : blocks;
     scan_random_blocks(&s, blocks, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed);
     b->objects->sample.TruncateRows(s.kept);

@@ -173,7 +173,10 @@ void build_train(Build* b) {
                              errdetail("The rows that training saw allow no more distinct lists."),
                              errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
-    if (b->objects->replicas == nullptr) b->copies = 1;
+    if (b->objects->replicas == nullptr) {
+        b->replicas = Replicas::kNone;
+        b->copies = 1;
+    }
     if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
     b->geometry = codec_geometry(&b->codec, b->reorder);
     if (IsCopy(b->reorder)) {

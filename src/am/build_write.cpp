@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "am/build.h"
+#include "am/calibration_store.h"
 #include "am/posting_builder.h"
 #include "core/cluster/compact_centroids.h"
 #include "pg/fault.h"
@@ -42,7 +43,7 @@ static Region write_directory(const PostingBuilder* w, uint32 lists) {
     return region;
 }
 
-static void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
+void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
     PGAlignedBlock image;
     seal_meta(meta);
     init_page(image.data, PageKind::kMeta, 0, 0);
@@ -69,7 +70,12 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
                                          sizeof(float) * o->copy_params.size());
     meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
                                            sizeof(float) * o->transform.size());
+    meta->calibration = append_calibration(b->index, fork);
     pfree(compact);
+    uint32* uses = static_cast<uint32*>(
+        MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    meta->list_uses = append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
+    pfree(uses);
     pg_crc32c crc;
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
@@ -97,7 +103,9 @@ static MetaPage describe(const Build* b) {
     meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->opq_m) : 0;
     meta.bits = static_cast<uint8>(b->codec.pq.bits);
     meta.reorder = static_cast<uint8>(b->reorder);
-    meta.replicas = static_cast<uint8>(b->copies > 1 ? Replicas::kSoar : Replicas::kNone);
+    meta.replicas = static_cast<uint8>(b->replicas);
+    meta.closure_epsilon = b->replicas == Replicas::kClosure ? static_cast<float>(b->options.closure_epsilon) : 0;
+    meta.entries_per_row = b->indexed_rows > 0 ? static_cast<float>(static_cast<double>(b->indexed_entries) / b->indexed_rows) : 1;
     meta.eta = b->codec.eta;
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
@@ -132,6 +140,7 @@ static void write_index(Build* b, ForkNumber fork) {
     meta.directory = write_directory(&w, b->lists);
     VQ_FAULT("write.meta");
     write_meta(b->index, fork, &meta);
+    if (b->objects->finder != nullptr) build_calibrate(b, &meta);
     finish_build_wal(b->index, fork);
 }
 

@@ -7,7 +7,9 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/calibration_store.h"
 #include "am/index_cache.h"
+#include "am/settings_choice.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -22,18 +24,22 @@ struct IndexShape {
 };
 }  // namespace
 
-static IndexShape shape_of(const IndexOptInfo* info) {
+static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     Relation index = index_open(info->indexoid, NoLock);
     MetaPage meta;
     read_meta(index, &meta);
+    Calibration calibration;
+    read_calibration(index, &meta, &calibration);
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.live_lists;
-    shape.probes = effective_nprobe(&meta);
+    shape.probes = choose_settings(&meta, &calibration, rows).nprobe;
     shape.dims = meta.dims;
-    shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
+    // Rebalancing puts centroids and parts of the directory behind the postings.
+    shape.other_pages = static_cast<double>(meta.postings_start) + static_cast<double>(DirectoryPages(meta)) +
+                        (meta.generation > 0 ? meta.centroid_run.blocks : 0);
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
-    shape.rows = std::max(1.0, info->tuples) * CopiesOfRow(meta);
+    shape.rows = std::max(1.0, info->tuples) * EntriesPerRow(meta);
     return shape;
 }
 
@@ -41,12 +47,15 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
                      Selectivity* selectivity, double* correlation, double* pages) {
     if (path->indexorderbys == NIL) {  // the scan cannot run without an order
         *startup = *total = get_float8_infinity();
+        disable_path(path);
         *selectivity = 0;
         *correlation = 0;
         *pages = 0;
         return;
     }
-    const IndexShape shape = shape_of(path->indexinfo);
+    // As many as the LIMIT says, if there is one; a filter makes the scan go on from there.
+    const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
+    const IndexShape shape = shape_of(path->indexinfo, rows);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
     const double part = shape.probes / shape.lists;

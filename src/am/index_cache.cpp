@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "am/calibration_store.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
 #include "core/transform/transform.h"
@@ -34,10 +35,13 @@ static IndexCache* entries;  // most recently used first
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
+    now.entries_per_row = entry->meta.entries_per_row;
+    now.oldest_generation = entry->meta.oldest_generation;
     now.next_list = entry->meta.next_list;
     now.free_head = entry->meta.free_head;
+    now.replacing = entry->meta.replacing;
     now.crc = entry->meta.crc;
-    return RelFileNodeEquals(entry->node, index->rd_node) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
+    return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
 
 static void free_entry(IndexCache* entry) {
@@ -68,20 +72,26 @@ static void forget_dropped(Datum, Oid index_oid) {
     }
 }
 
-// On the primary a page is used anew only when no snapshot is left that knew its list. A standby's snapshots are not asked.
-void check_recovery_conflict(Relation index) {
-    if (!RecoveryInProgress()) return;
-    MetaPage now;
+// On the primary lists are dropped only when no snapshot is left that knew them. A standby's snapshots are not asked.
+static uint32 oldest_generation(Relation index) {
     Buffer buffer = ReadBuffer(index, 0);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    memcpy(&now, page_payload(BufferGetPage(buffer)), sizeof(now));
+    const uint32 oldest = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(buffer)))->oldest_generation;
     UnlockReleaseBuffer(buffer);
+    return oldest;
+}
+
+void check_recovery_conflict(Relation index, const IndexCache* cache) {
+    if (likely(!RecoveryInProgress()) || cache->meta.generation >= oldest_generation(index)) return;
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
+                    errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
+                    errhint("Try again; hot_standby_feedback prevents it.")));
+}
+
+void check_recovery_conflict(Relation index) {
+    if (!RecoveryInProgress()) return;
     for (const IndexCache* entry = entries; entry != NULL; entry = entry->next)
-        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0 && entry->meta.generation != now.generation)
-            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                            errmsg("canceling statement due to conflict with recovery"),
-                            errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
-                            errhint("Try again; hot_standby_feedback prevents it.")));
+        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0) check_recovery_conflict(index, entry);
 }
 
 static void make_room(Size wanted) {
@@ -192,7 +202,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
     IndexCache* entry = static_cast<IndexCache*>(MemoryContextAllocZero(context, sizeof(IndexCache)));
     entry->index_oid = RelationGetRelid(index);
-    entry->node = index->rd_node;
+    entry->file = file_locator(index);
     entry->context = context;
     entry->bytes = bytes;
     entry->meta = *meta;
@@ -202,7 +212,9 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (meta->quantizer.bytes > 0)
         attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
+    read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
+    entry->cold = entry->records_cold = entry->heap_cold = true;
     if (HasEtaOrigin(entry->codec)) {
         if (entry->centroids != NULL) {
             float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
@@ -262,7 +274,7 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // page, so each sixteenth read takes the ordinary way: hot pages stay hot for the clock sweep.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn) {
     if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 15) != 0 &&
-        ReadRecentBuffer(relation->rd_node, MAIN_FORKNUM, block, *recent)) {
+        ReadRecentBuffer(file_locator(relation), MAIN_FORKNUM, block, *recent)) {
         pgstat_count_buffer_read(relation);
         pgstat_count_buffer_hit(relation);
         return *recent;
@@ -273,8 +285,7 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
 }
 
 static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
-    Buffer* recent = block < cache->recent_blocks ? &cache->recent[block] : NULL;
-    const Buffer buffer = pin_recent(index, block, recent, &cache->recent_turn);
+    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
     if (unlikely(problem != NULL)) {
@@ -294,9 +305,9 @@ void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* e
 }
 
 void index_cache_track_heap(IndexCache* cache, Relation heap) {
-    if (likely(cache->heap_recent != NULL && RelFileNodeEquals(cache->heap_node, heap->rd_node))) return;
+    if (likely(cache->heap_recent != NULL && same_file(cache->heap_file, file_locator(heap)))) return;
     if (cache->heap_recent != NULL) pfree(cache->heap_recent);
-    cache->heap_node = heap->rd_node;
+    cache->heap_file = file_locator(heap);
     cache->heap_recent_blocks = 0;
     const BlockNumber blocks = std::min(RelationGetNumberOfBlocks(heap), kMaxRecentBlocks);
     cache->heap_recent = static_cast<Buffer*>(
@@ -362,20 +373,6 @@ float metric_distance(Metric metric, const float* query, const float* centroid, 
         case Metric::kL1: return L1F32(query, centroid, dims);
         default: return -DotF32(query, centroid, dims);
     }
-}
-
-// Recall@10 of 0.95 took 36 of 565 lists (20,000 SIFT rows, make demo) and 45 to 55 of 4,000 (a million):
-// a rule of thumb through both, a little generous, until an index calibrates itself.
-static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast<double>(lists), 0.27); }
-
-// Two lists to find a row in: 24 probes instead of 55 for recall@10 of 0.95 on a million SIFT rows, 15 instead of 46 on
-// sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
-static constexpr double kSoarProbes = 0.6;
-
-uint32 effective_nprobe(const MetaPage* meta) {
-    const double automatic = automatic_nprobe(meta->live_lists) * (CopiesOfRow(*meta) > 1 ? kSoarProbes : 1);
-    const uint32 wanted = settings.nprobe > 0 ? static_cast<uint32>(settings.nprobe) : static_cast<uint32>(std::ceil(automatic));
-    return std::max<uint32>(1, std::min(wanted, meta->live_lists));
 }
 
 }  // namespace vectorq

@@ -5,6 +5,7 @@
 #include "am/options.h"
 #include "am/storage.h"
 #include "core/cluster/compact_centroids.h"
+#include "core/page/calibration_page.h"
 #include "core/quantize/codec.h"
 #include "pg/pg_headers.h"
 
@@ -31,13 +32,14 @@ struct KnownList {
 struct IndexCache {
     // — set when loaded, then constant —
     Oid index_oid;
-    RelFileNode node;
+    FileLocator file;
     MemoryContext context;
     Size bytes;
     MetaPage meta;  // rows may be out of date
     PostingGeometry geometry;
     Codec codec;
     VectorCopies copies;  // if HasRecords(meta)
+    Calibration calibration;
     const uint8* compact_bytes;  // of the front and, unless they are too many, of the parts: see compact_part()
     CompactFront compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
@@ -55,13 +57,19 @@ struct IndexCache {
     uint32 recent_turn;     // counts reads, see pin_recent()
     Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
-    RelFileNode heap_node;
+    FileLocator heap_file;
+    bool cold, records_cold, heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
     // — changed by inserts —
     BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
 IndexCache* index_cache_pin(Relation index, MemoryContext owner);
+
+// Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only: what a
+// scan has read is not to be trusted before it has asked. The record that says so comes before the first change to
+// those lists' pages.
+void check_recovery_conflict(Relation index, const IndexCache* cache);
 
 // A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out);
@@ -70,11 +78,16 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
 // up to date. recent NULL: the ordinary way.
 Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn);
 
+// Where the cache notes which buffer last held a block of the index; NULL: nowhere.
+inline Buffer* recent_buffer(IndexCache* cache, BlockNumber block) {
+    return block < cache->recent_blocks ? &cache->recent[block] : NULL;
+}
+
 // Pins and locks in share mode a page of a list, as read_page() does, mostly without a look-up in the
 // buffer table.
 Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part);
 
-// Where a list begins. Once a list has a first segment, that stays the first until a REINDEX.
+// Where a list begins. Once a list has a first segment, that stays the first as long as the entry knows the list.
 void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry);
 
 // Remembers from now on which buffers held the table's blocks. A table that was rewritten is found out here.
@@ -98,8 +111,5 @@ void attach_quantizer(Codec* codec, const float* quantizer);
 
 // The same for sq8 copies: offset (dims) and scale (dims) as trained, and zeros (dims).
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
-
-// The number of lists to search when vectorq.nprobe is 0, and otherwise that setting within bounds.
-uint32 effective_nprobe(const MetaPage* meta);
 
 }  // namespace vectorq

@@ -60,10 +60,11 @@ struct NewRow {
     const float* x;       // (code dims)
     ItemPointer tid;
     uint32 copies;
-    uint32 lists[2];
+    uint32 lists[kMaxCopies];
     uint8* codes;         // (copies, stride)
     Size stride;
     ItemPointerData record;
+    bool replaced;        // lists, since the row's first entry
 };
 }  // namespace
 
@@ -73,8 +74,9 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
     const uint32 dims = cache->meta.code_dims;
     float* rows = static_cast<float*>(palloc(sizeof(float) * dims * count));
     float* centroids = static_cast<float*>(palloc(sizeof(float) * dims * count));
-    const uint32 own_centroid[2] = {0, 1};
+    uint32 own_centroid[kMaxCopies];
     for (uint32 copy = 0; copy < count; copy++) {
+        own_centroid[copy] = copy;
         float* centroid = centroids + copy * dims;
         const float* cached = cached_centroid(index, cache, row->lists[first + copy], centroid);
         if (cached != centroid) memcpy(centroid, cached, sizeof(float) * dims);
@@ -82,7 +84,8 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
     }
     float* scratch = static_cast<float*>(
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, count), MCXT_ALLOC_HUGE));
-    uint8 fits[2] = {1, 1};
+    uint8 fits[kMaxCopies];
+    memset(fits, 1, sizeof(fits));
     const RowSink sink = {row->codes + first * row->stride, row->stride, 0, cache->geometry.code_bytes, fits};
     EncodeRows(cache->codec, rows, count, centroids, own_centroid, sink, scratch);
     for (uint32 copy = 0; copy < count; copy++)
@@ -97,13 +100,25 @@ static bool append_copy(Relation index, IndexCache* cache, NewRow* row, uint32 c
     return posting_append(index, cache, row->lists[copy], row->tid, HasRecords(cache->meta) ? &row->record : NULL, code, scalar);
 }
 
-// Vacuum is replacing the list, or has replaced it: the nearest that takes rows, be it not the very nearest.
-static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+// The lists as they are now, if they were replaced since: true.
+static bool know_new_lists(Relation index, InsertState* state) {
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (meta.generation == state->cache->meta.generation) return false;
     MemoryContext before = MemoryContextSwitchTo(state->context);
     state->cache = index_cache_pin(index, state->context);
     MemoryContextSwitchTo(before);
+    return true;
+}
+
+static bool has_entry(const NewRow* row, uint32 list) {
+    return std::find(row->lists, row->lists + row->copies, list) != row->lists + row->copies;
+}
+
+// Puts the copy into the nearest list that takes it and that has none of the row yet. False if there is none.
+static bool append_to_another(Relation index, InsertState* state, NewRow* row, uint32 copy) {
     IndexCache* cache = state->cache;
-    const uint32 lists = cache->compact.entries, other = row->copies > 1 ? row->lists[1 - copy] : kNoList;
+    const uint32 lists = cache->compact.entries;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
     chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
@@ -111,13 +126,25 @@ static void append_elsewhere(Relation index, InsertState* state, NewRow* row, ui
         choose_lists(index, cache, &chooser, row->x, std::min(wanted, lists));
         for (; tried < std::min(wanted, lists); tried++) {
             CHECK_FOR_INTERRUPTS();
-            row->lists[copy] = chooser.scores[tried].list;
-            if (row->lists[copy] == other) continue;
+            const uint32 list = chooser.scores[tried].list;
+            if (has_entry(row, list) || (row->replaced && row->copies > 1 && list_has_row(index, cache, list, row->tid))) continue;
+            row->lists[copy] = list;
             encode_row(index, cache, row, copy, 1);
-            if (append_copy(index, cache, row, copy)) return;
+            if (append_copy(index, cache, row, copy)) return true;
         }
     }
-    elog(ERROR, "no list of index \"%s\" takes rows", RelationGetRelationName(index));
+    return false;
+}
+
+// Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is under
+// way, since it may know the old ones; and never all of them at a time.
+static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+    // The first is enough where further ones are as they come.
+    if (copy > 0 && CopiesVary(state->cache->meta)) return;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        if (know_new_lists(index, state)) row->replaced = true;
+    } while (!append_to_another(index, state, row, copy));
 }
 
 static void insert_row(Relation index, InsertState* state, Datum value, ItemPointer heap_tid) {

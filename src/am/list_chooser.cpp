@@ -206,12 +206,13 @@ void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32
 
 // ---- rows
 
-// The second list of a row is looked for among so many nearest ones: as good as the table of neighbours that
+// The further lists of a row are looked for among so many nearest ones: as good as the table of neighbours that
 // builds use (cluster/replicas.h).
-static constexpr uint32 kSecondCandidates = 64;
+static constexpr uint32 kCopyCandidates = 64;
 
-// Of scores[1 .. n), the list with the least SOAR loss beside scores[0].
-static uint32 second_list(Relation index, IndexCache* cache, const float* row, const ListScore* scores, uint32 n) {
+// Of scores[1 .. n), the lists that hold the row beside scores[0]: to row_lists[1 ..). Returns how many hold it.
+static uint32 further_lists(Relation index, IndexCache* cache, const float* row, const ListScore* scores, uint32 n,
+                            uint32* row_lists) {
     const uint32 dims = cache->meta.code_dims;
     const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
     float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
@@ -220,10 +221,15 @@ static uint32 second_list(Relation index, IndexCache* cache, const float* row, c
         const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
         if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
     }
-    const uint32 second = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    uint32 chosen[kMaxCopies] = {0}, copies = 2;
+    if (CopiesVary(cache->meta))
+        copies = static_cast<uint32>(ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
+    else
+        chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+    for (uint32 copy = 1; copy < copies; copy++) row_lists[copy] = scores[chosen[copy]].list;
     pfree(near);
     pfree(scratch);
-    return scores[second].list;
+    return copies;
 }
 
 uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32* row_lists) {
@@ -231,15 +237,14 @@ uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32*
     row_lists[0] = 0;
     if (cache->meta.lists == 1) return 1;
     const uint32 copies = CopiesOfRow(cache->meta);
-    const uint32 wanted = copies > 1 ? std::min(kSecondCandidates, lists) : 1;
+    const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
     // Rows belong to the list that is nearest by L2 under L1 too, as at build.
     chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
     choose_lists(index, cache, &chooser, row, wanted);
     row_lists[0] = chooser.scores[0].list;
-    if (copies > 1) row_lists[1] = second_list(index, cache, row, chooser.scores, wanted);
-    return copies;
+    return copies > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;
 }
 
 }  // namespace vectorq

@@ -60,9 +60,9 @@ void free_list_table(AllLists* table) {
 }
 
 static bool change_state(DirectoryEntry* entry, void* arg) {
-    entry->state = static_cast<uint16>(*static_cast<ListState*>(arg));
-    if (*static_cast<ListState*>(arg) == ListState::kDropped)
-        *entry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, entry->state, 0};
+    const ListState state = *static_cast<ListState*>(arg);
+    if (state >= ListState::kDropped) *entry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0};
+    entry->state = static_cast<uint16>(state);
     return true;
 }
 
@@ -110,25 +110,40 @@ void unseal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 l
     set_list_state(index, meta, table, list, ListState::kLive);
 }
 
-bool retired_lists_are_gone(Relation heap, const MetaPage* meta) {
-    return meta->retire_xid == 0 || GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(meta->retire_xid));
+bool may_drop_lists(Relation heap, const MetaPage* meta) {
+    return meta->oldest_generation < meta->generation &&
+           GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(meta->retire_xid));
 }
 
-void settle_lists(Relation index, const MetaPage* meta, AllLists* table) {
-    Relation heap = table_open(IndexGetRelation(RelationGetRelid(index), false), NoLock);
-    const bool gone = retired_lists_are_gone(heap, meta);
-    table_close(heap, NoLock);
+static void note_settled(Relation index, MetaPage* known, uint32 oldest_generation) {
+    if (known->oldest_generation == oldest_generation && known->replacing == 0) return;
+    known->oldest_generation = oldest_generation;
+    known->replacing = 0;
+    VQ_FAULT("settle.meta");
+    update_meta(index, [](MetaPage* meta, void* arg) {
+        meta->oldest_generation = static_cast<MetaPage*>(arg)->oldest_generation;
+        meta->replacing = 0;
+    }, known);
+}
+
+void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table) {
+    // Scans on a standby must know before the first page changes.
+    if (may_drop_lists(heap, meta)) note_settled(index, meta, meta->generation);
+    const bool gone = meta->oldest_generation == meta->generation;
     for (uint32 list = 0; list < table->lists; list++) {
         const ListState state = static_cast<ListState>(table->entries[list].state);
-        if (table->searched[list]) {
-            if (state == ListState::kSealed) unseal_list(index, meta, table, list);
-        } else if (state == ListState::kLive || state == ListState::kSealed) {
-            set_list_state(index, meta, table, list, ListState::kRetired);
-        } else if (state == ListState::kRetired && gone) {
-            set_list_state(index, meta, table, list, ListState::kDropped);
-        }
-        if ((list & 255) == 0) vacuum_delay_point();
+        if (table->searched[list] && state == ListState::kSealed) unseal_list(index, meta, table, list);
+        // Replaced, or written by a vacuum that did not come to its end.
+        if (!table->searched[list] && state < ListState::kDropped && gone) set_list_state(index, meta, table, list, ListState::kDropped);
+        if ((list & 255) == 0) vacuum_delay();
     }
+    note_settled(index, meta, meta->oldest_generation);
+}
+
+void release_numbers(Relation index, const MetaPage* meta, AllLists* table) {
+    for (uint32 list = 0; list < table->lists; list++)
+        if (table->entries[list].state == static_cast<uint16>(ListState::kDropped))
+            set_list_state(index, meta, table, list, ListState::kUnused);
 }
 
 }  // namespace vectorq

@@ -29,7 +29,7 @@ struct OptionRow {
     double def, lo, hi;
     const struct config_enum_entry* choices;  // kEnum
     size_t offset;                            // in IndexOptions
-    int* setting;                             // in settings
+    void* setting;                            // in settings: int or double
     const char* help;
 };
 
@@ -47,6 +47,7 @@ const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
                                               {NULL, 0, false}};
 const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas::kNone), false},
                                               {"soar", static_cast<int>(Replicas::kSoar), false},
+                                              {"closure", static_cast<int>(Replicas::kClosure), false},
                                               {NULL, 0, false}};
 const struct config_enum_entry kSwitch[] = {{"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
@@ -74,12 +75,14 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
      "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product codes"},
     {Scope::kIndex, kIvf, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
+     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
     {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether each row lies in a second list, too: none or soar"},
+     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
+    {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
+     "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of that distance"},
     {Scope::kIndex, kIvf | kAh, Kind::kEnum, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
-     "Whether vacuum splits lists that have outgrown the others and merges those that have shrunk: on or off"},
+     "Whether vacuum splits lists that have outgrown the others and dissolves those that have shrunk: on or off"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
@@ -89,7 +92,9 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAll, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index"},
     {Scope::kSession, 0, Kind::kInt, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
-     "Number of lists to search; 0 chooses by the number of lists"},
+     "Number of lists to search; 0 chooses by target_recall"},
+    {Scope::kSession, 0, Kind::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
+     "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
     {Scope::kSession, 0, Kind::kEnum, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
@@ -97,10 +102,12 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, Kind::kInt, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
      "Rows after which an iterative scan stops going on to further lists; 0 = no limit"},
     {Scope::kSession, 0, Kind::kInt, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
-     "Rows to put in order by exact distance at a time; 0 chooses by the rows asked for so far and the code"},
+     "Rows to put in order by exact distance at a time; 0 chooses by target_recall and the rows asked for so far"},
     {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
+    {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
+     "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the nearest; 0 = none"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -148,16 +155,21 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
+    int* number = static_cast<int*>(row.setting);
     if (row.kind == Kind::kInt)
-        DefineCustomIntVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), static_cast<int>(row.lo),
+        DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
                                 static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
+    else if (row.kind == Kind::kReal)
+        DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
+                                 PGC_USERSET, 0, NULL, NULL, NULL);
     else
-        DefineCustomEnumVariable(name, row.help, NULL, row.setting, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+        DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
                                  NULL, NULL, NULL);
 }
 
 bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
     relopt_parse_elt elements[lengthof(kOptions)];
+    memset(elements, 0, sizeof(elements));
     int count = 0;
     for (const OptionRow& row : kOptions) {
         if (row.scope != Scope::kIndex || !(row.ams & (1 << static_cast<int>(am)))) continue;
@@ -183,7 +195,7 @@ void register_options_and_settings() {
     }
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kSession) register_setting(row);
-    MarkGUCPrefixReserved("vectorq");
+    reserve_settings("vectorq");
 }
 
 bytea* parse_ivf_options(Datum reloptions, bool validate) { return parse_options(AmKind::kIvf, reloptions, validate); }

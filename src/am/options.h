@@ -25,6 +25,7 @@ struct IndexOptions {
     int seed;
     int replicas;       // Replicas
     int rebalance;      // whether vacuum splits and merges lists
+    double closure_epsilon;  // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
     double balance;     // largest list that training leaves, in means; 0 = plain k-means
     int transform;      // offset of the text, as reloptions keep strings; 0 = none
@@ -42,6 +43,8 @@ struct Settings {
     int max_scan_rows;   // 0 = no limit
     int reorder_rows;    // 0 = automatic
     int distance;        // Distance
+    double target_recall;  // 0 .. 1
+    double prune_epsilon;  // 0 = off
 };
 extern Settings settings;
 

@@ -9,16 +9,18 @@
 
 namespace vectorq {
 
+static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ? w->numbers[w->list] : w->list; }
+
 static void begin_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? w->list : 0, static_cast<uint16>(part));
+        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0, static_cast<uint16>(part));
     w->room = w->geometry->capacity;
 }
 
 // A page, or an extent, for what comes: its first block.
 static BlockNumber allocate(PostingBuilder* w) {
-    if (w->live) {
-        Buffer buffer = take_free_page(w->index);
+    if (w->numbers != NULL) {
+        Buffer buffer = take_free_page(w->index, w->geometry);
         if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
         const BlockNumber block = BufferGetBlockNumber(buffer);
         UnlockReleaseBuffer(buffer);
@@ -47,7 +49,7 @@ static void write_live_page(Relation index, BlockNumber block, Page image) {
 static void flush_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++) {
         char* image = w->images + part * BLCKSZ;
-        if (w->live) {
+        if (w->numbers != NULL) {
             write_live_page(w->index, w->block + part, image);
         } else {
             const BlockNumber block = append_built_page(w->index, w->fork, image);
@@ -91,7 +93,7 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     char* segment = segment_at(w->images, offset);
     if (w->block == InvalidBlockNumber) w->block = allocate(w);
     if (more) w->following = allocate(w);
-    *segment_header(w->images, offset) = {w->list, static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
+    *segment_header(w->images, offset) = {list_number(w), static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
                                           more ? w->following : kInvalidBlock};
     for (uint32 slot = 0; slot < rows; slot++) {
         const char* row = w->staged + slot * w->row_bytes;
@@ -100,7 +102,7 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
         if (g->scalar_bytes > 0) memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
         put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
     }
-    DirectoryEntry* entry = &w->directory[w->list - w->first_list];
+    DirectoryEntry* entry = &w->directory[w->list];
     if (entry->head == kInvalidBlock) {
         entry->head = w->block;
         entry->head_offset = static_cast<uint16>(offset);
@@ -153,10 +155,9 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
 }
 
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, DirectoryEntry* directory,
-                                uint32 first_list, uint32 lists) {
+                                const uint32* numbers, uint32 lists) {
     posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
-    w->live = true;
-    w->first_list = w->list = first_list;
+    w->numbers = numbers;
     begin_page(w);
 }
 

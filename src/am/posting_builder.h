@@ -11,8 +11,8 @@ struct PostingBuilder {
     Relation index;
     ForkNumber fork;
     const PostingGeometry* geometry;
-    uint32 first_list, lists;
-    bool live;       // the index is in use
+    uint32 lists;
+    const uint32* numbers;  // (lists) of lists of an index in use; NULL: 0, 1, … of a new one
     Size row_bytes;  // of a staged row
     // — changed by each row —
     DirectoryEntry* directory;  // (lists)
@@ -32,11 +32,11 @@ inline constexpr Size kRowTidAt = 0, kRowPointerAt = 6, kRowScalarAt = 12, kRowC
 // `directory` (lists) is filled in; memory comes from the current context.
 void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
                            DirectoryEntry* directory, uint32 lists);
-// The same for lists of a live index, numbers first_list .. (directory[0] is of first_list): pages are taken from the free
-// ones, else new, and WAL-logged one by one. Nobody is led to them yet.
+// The same for lists of an index in use, which have these numbers: pages are taken from the free ones, else new, and
+// WAL-logged one by one. Nobody is led to them yet.
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, DirectoryEntry* directory,
-                                uint32 first_list, uint32 lists);
-// Rows come list after list.
+                                const uint32* numbers, uint32 lists);
+// Rows come list after list; list < lists.
 void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
 void posting_builder_end(PostingBuilder* w);
 

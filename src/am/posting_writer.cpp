@@ -106,7 +106,7 @@ struct Place {
 // unused pages, never a broken chain.
 static Place place_extent(Relation index, const PostingGeometry* g, uint32 list, const Row* row) {
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
-    Buffer free_head = take_free_page(index);
+    Buffer free_head = take_free_page(index, g);
     const BlockNumber head = BufferIsValid(free_head) ? BufferGetBlockNumber(free_head) : extend_index(index, g->pages);
     for (uint32 part = 1; part < g->pages; part++) {
         VQ_FAULT("extent_part.read");
@@ -161,7 +161,7 @@ static Place place_in_shared_page(Relation index, const PostingGeometry* g, uint
         }
         ReleaseBuffer(buffer);
     }
-    Buffer buffer = take_free_page(index);
+    Buffer buffer = take_free_page(index, g);
     if (BufferIsValid(buffer)) {
         RelationSetTargetBlock(index, BufferGetBlockNumber(buffer));
         return {buffer, 0, true};
@@ -300,6 +300,25 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
         UnlockReleaseBuffer(buffer);
         at = next;
     }
+}
+
+bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid) {
+    DirectoryEntry entry;
+    read_directory(index, &cache->meta, list, &entry);
+    uint64 steps = 0;
+    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
+        CHECK_FOR_INTERRUPTS();
+        if ((++steps & 1023) == 0 && steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
+        Buffer buffer = read_segment(index, &cache->geometry, at, list, BUFFER_LOCK_SHARE);
+        const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
+        const ItemPointerData* tids = segment_tids(segment_at(BufferGetPage(buffer), at.offset));
+        bool has = false;
+        for (uint32 slot = 0; slot < header->count && !has; slot++) has = ItemPointerEquals(const_cast<ItemPointer>(&tids[slot]), heap_tid);
+        at = next_segment(header);
+        UnlockReleaseBuffer(buffer);
+        if (has) return true;
+    }
+    return false;
 }
 
 bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,

@@ -11,5 +11,7 @@ namespace vectorq {
 // False if the list takes no rows any more: another must be chosen.
 bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
                     const uint8* code, float scalar);
+// Whether some entry of the list is the row's. Walks the chain, one share lock at a time.
+bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid);
 
 }  // namespace vectorq

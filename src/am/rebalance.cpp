@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "am/list_chooser.h"
+#include "am/list_uses.h"
 #include "am/options.h"
 #include "am/rebalance_state.h"
 #include "core/cluster/compact_centroids.h"
@@ -16,7 +17,6 @@
 extern "C" {
 #include "access/transam.h"
 #include "access/xact.h"
-#include "postmaster/autovacuum.h"
 }
 
 namespace vectorq {
@@ -38,15 +38,16 @@ bool rebalances(Relation index, const MetaPage* meta) {
 // ---- which
 
 static Size memory_for_rows(const Rebalance* r) {
-    const Size bytes = static_cast<Size>(IsAutoVacuumWorkerProcess() && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem) * 1024;
+    const Size bytes = static_cast<Size>(vacuum_memory()) * 1024;
     const Size row = 3 * sizeof(float) * r->cache->meta.code_dims + 64;
     return bytes / row;
 }
 
 static bool add_victim(Rebalance* r, uint8* chosen, uint32 list, uint32 pieces, Size* rows) {
     if (chosen[list]) return true;
-    // Half of the lists at most: inserts need others to go to.
-    if (*rows + r->table.entries[list].rows > r->room / 2 || r->num_victims >= r->meta.live_lists / 2) return false;
+    // Inserts need others to go to: half of the lists, and as many as a row is sure to need.
+    const uint32 most = std::min(r->meta.live_lists / 2, r->meta.live_lists - std::min<uint32>(r->meta.live_lists, 2));
+    if (*rows + r->table.entries[list].rows > r->room / 2 || r->num_victims >= most) return false;
     chosen[list] = 1;
     *rows += r->table.entries[list].rows;
     r->victims[r->num_victims++] = {list, r->table.entries[list].rows, pieces};
@@ -99,11 +100,11 @@ static void choose_victims(Rebalance* r) {
     pfree(chosen);
 }
 
-// True if some victim keeps its centroid or is split: the rows of the others need a list.
-static bool has_new_lists(const Rebalance* r) {
-    for (uint32 i = 0; i < r->num_victims; i++)
-        if (r->victims[i].pieces > 0) return true;
-    return false;
+// At most so many; 0 if all victims are to be dissolved: their rows need a list.
+static uint64 most_new_lists(const Rebalance* r) {
+    uint64 lists = 0;
+    for (uint32 i = 0; i < r->num_victims; i++) lists += r->victims[i].pieces;
+    return lists;
 }
 
 // ---- room on disk
@@ -131,10 +132,22 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     return true;
 }
 
-// Numbers that no segment carries, not even one that a crash has left.
+static void note_replacing(Rebalance* r, bool replacing) {
+    r->meta.replacing = replacing ? 1 : 0;
+    VQ_FAULT("rebalance.replacing");
+    update_meta(r->index, [](MetaPage* meta, void* arg) { meta->replacing = static_cast<MetaPage*>(arg)->replacing; }, &r->meta);
+}
+
+// Numbers that no segment carries, not even one that a crash has left: of dropped lists, then ones never given out.
 static void take_numbers(Rebalance* r) {
-    r->first_list = r->meta.next_list;
-    r->meta.next_list += r->num_lists;
+    r->numbers = static_cast<uint32*>(palloc_extended(sizeof(uint32) * r->num_lists, MCXT_ALLOC_HUGE));
+    uint32 taken = 0;
+    for (uint32 list = 0; list < r->table.lists && taken < r->num_lists; list++) {
+        if (r->table.entries[list].state != static_cast<uint16>(ListState::kUnused)) continue;
+        set_list_state(r->index, &r->meta, &r->table, list, ListState::kDropped);
+        r->numbers[taken++] = list;
+    }
+    while (taken < r->num_lists) r->numbers[taken++] = r->meta.next_list++;
     VQ_FAULT("rebalance.numbers");
     update_meta(r->index, [](MetaPage* meta, void* arg) { meta->next_list = static_cast<MetaPage*>(arg)->next_list; }, &r->meta);
 }
@@ -144,13 +157,13 @@ static bool put_entry(DirectoryEntry* entry, void* arg) {
     return true;
 }
 
-// Entries of the new lists; of numbers that a crash has wasted, none.
+// Entries of the new lists. Numbers that a crash has wasted have none; they come back with the next vacuum.
 static void write_entries(Rebalance* r) {
     DirectoryEntry none = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, static_cast<uint16>(ListState::kDropped), 0};
-    for (uint32 list = r->meta.lists; list < r->meta.next_list; list++) {
-        DirectoryEntry* entry = list < r->first_list ? &none : &r->entries[list - r->first_list];
+    for (uint32 list = r->meta.lists; list < r->meta.next_list; list++) update_directory(r->index, &r->meta, list, put_entry, &none);
+    for (uint32 i = 0; i < r->num_lists; i++) {
         VQ_FAULT("rebalance.entry");
-        update_directory(r->index, &r->meta, list, put_entry, entry);
+        update_directory(r->index, &r->meta, r->numbers[i], put_entry, &r->entries[i]);
     }
 }
 
@@ -163,58 +176,83 @@ static void load_all_centroids(Rebalance* r) {
     read_region(r->index, &meta->centroids, PageKind::kCentroids, meta->generation, 0, meta->centroids.bytes, o->all.data());
 }
 
-// Centroids by number, wasted numbers and all, and those that will be searched.
+// Lists to be searched, and centroids by number; those of other numbers are the mean, so that the mean of all stays that.
 static void combine_centroids(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    const size_t dims = r->meta.code_dims, bytes = dims * sizeof(float);
-    std::vector<uint8_t> is_victim(r->meta.lists, 0);
-    for (uint32 i = 0; i < r->num_victims; i++) is_victim[r->victims[i].list] = 1;
-    Matrix all(r->meta.next_list, dims);
-    std::fill_n(all.data(), all.rows() * dims, 0.0f);
-    std::memcpy(all.data(), o->all.data(), r->meta.lists * bytes);
-    std::memcpy(all.row(r->first_list), o->centroids.data(), r->num_lists * bytes);
-    o->all = std::move(all);
+    const size_t dims = r->meta.code_dims;
+    std::vector<const float*> centroid(r->meta.next_list, nullptr);
     for (uint32 list = 0; list < r->meta.lists; list++)
-        if (r->table.searched[list] && !is_victim[list]) o->live_list.push_back(list);
-    for (uint32 list = r->first_list; list < r->meta.next_list; list++) o->live_list.push_back(list);
+        if (r->table.searched[list]) centroid[list] = o->all.row(list);
+    for (uint32 i = 0; i < r->num_victims; i++) centroid[r->victims[i].list] = nullptr;
+    for (uint32 i = 0; i < r->num_lists; i++) centroid[r->numbers[i]] = o->centroids.row(i);
+    for (uint32 list = 0; list < r->meta.next_list; list++)
+        if (centroid[list] != nullptr) o->live_list.push_back(list);
     o->live = Matrix(o->live_list.size(), dims);
-    for (size_t i = 0; i < o->live_list.size(); i++) std::memcpy(o->live.row(i), o->all.row(o->live_list[i]), bytes);
+    for (size_t i = 0; i < o->live_list.size(); i++) std::copy_n(centroid[o->live_list[i]], dims, o->live.row(i));
+    std::vector<float> mean(dims);
+    MeanOfCentroids(o->live.data(), o->live.rows(), dims, mean.data());
+    Matrix all(r->meta.next_list, dims);
+    for (uint32 list = 0; list < r->meta.next_list; list++)
+        std::copy_n(centroid[list] != nullptr ? centroid[list] : mean.data(), dims, all.row(list));
+    o->all = std::move(all);
     const bool dot = r->cache->codec.metric == Metric::kInnerProduct || r->cache->codec.metric == Metric::kCosine;
     o->groups = GroupCentroids(o->live, SearchGroups(o->live.rows()), dot, r->meta.seed, 1, o->stop);
 }
 
+// How often each list was searched: of a new list what it was for the one that it was made of, shared among the pieces.
+static void inherit_uses(const Rebalance* r, uint32* uses) {
+    memset(uses, 0, sizeof(uint32) * r->meta.next_list);
+    read_list_uses(r->index, &r->meta, uses);
+    const std::vector<uint32_t>& first_of = r->objects->first_of;
+    for (uint32 i = 0; i < r->num_victims; i++) {
+        const uint32 pieces = first_of[i + 1] - first_of[i], before = uses[r->victims[i].list];
+        uses[r->victims[i].list] = 0;
+        for (uint32 piece = first_of[i]; piece < first_of[i + 1]; piece++) uses[r->numbers[piece]] = before / pieces;
+    }
+}
+
 static uint32 region_pages(uint64 bytes) { return static_cast<uint32>((bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ)); }
 
-// Writes the centroids of the next generation where no reader is: over those of the one before the present, which nobody
-// knows any more, or behind the end. next: the meta page as it will be.
-static void write_centroids(Rebalance* r, MetaPage* next) {
-    RebalanceObjects* o = r->objects;
-    core_call([&] { combine_centroids(r); });
-    const uint32 dims = r->meta.code_dims, groups = static_cast<uint32>(o->groups.centers.rows());
-    const uint32 live = static_cast<uint32>(o->live_list.size());
-    next->centroids.bytes = sizeof(float) * static_cast<uint64>(r->meta.next_list) * dims;
-    next->compact.bytes = CompactBytes(live, groups, dims);
-    next->centroids.blocks = region_pages(next->centroids.bytes);
-    next->compact.blocks = region_pages(next->compact.bytes);
+// Where the centroids of the next generation go: over those of the one before the present, which nobody knows any more,
+// or behind the end. next: the meta page as it will be.
+static void place_centroids(Rebalance* r, MetaPage* next) {
+    const uint32 dims = r->meta.code_dims, groups = static_cast<uint32>(r->objects->groups.centers.rows());
+    next->lists = r->meta.next_list;
+    next->live_lists = static_cast<uint32>(r->objects->live_list.size());
+    next->groups = groups;
+    next->generation = r->meta.generation + 1;
+    next->centroids.bytes = sizeof(float) * static_cast<uint64>(next->lists) * dims;
+    next->compact.bytes = CompactBytes(next->live_lists, groups, dims);
+    next->list_uses.bytes = sizeof(uint32) * static_cast<uint64>(next->lists);
+    uint32 blocks = 0;
+    for (Region* region : {&next->centroids, &next->compact, &next->list_uses}) {
+        region->start = blocks;
+        region->blocks = region_pages(region->bytes);
+        blocks += region->blocks;
+    }
     PageRun run = r->meta.old_run;
-    const uint32 blocks = next->centroids.blocks + next->compact.blocks;
     if (run.blocks < blocks) {
         run.blocks = blocks + blocks / 4;
         run.start = extend_index(r->index, run.blocks);
     }
+    for (Region* region : {&next->centroids, &next->compact, &next->list_uses}) region->start += run.start;
     next->old_run = r->meta.centroid_run;
     next->centroid_run = run;
-    next->centroids.start = run.start;
-    next->compact.start = run.start + next->centroids.blocks;
-    next->generation = r->meta.generation + 1;
-    next->lists = r->meta.next_list;
-    next->live_lists = live;
-    next->groups = groups;
+}
+
+static void write_centroids(Rebalance* r, MetaPage* next) {
+    RebalanceObjects* o = r->objects;
+    core_call([&] { combine_centroids(r); });
+    place_centroids(r, next);
     uint8* compact = static_cast<uint8*>(palloc_extended(next->compact.bytes, MCXT_ALLOC_HUGE));
     core_call([&] { BuildCompactCentroids(o->live, o->live_list.data(), o->groups, compact); });
+    uint32* uses = static_cast<uint32*>(palloc_extended(next->list_uses.bytes, MCXT_ALLOC_HUGE));
+    inherit_uses(r, uses);
     write_region(r->index, &next->centroids, PageKind::kCentroids, next->generation, o->all.data());
     write_region(r->index, &next->compact, PageKind::kCompactCentroids, next->generation, compact);
+    write_region(r->index, &next->list_uses, PageKind::kListUses, 0, uses);
     pfree(compact);
+    pfree(uses);
 }
 
 // One record: before it searches go to the old lists, after it to the new ones.
@@ -228,32 +266,42 @@ static void switch_lists(Rebalance* r, MetaPage* next) {
         meta->generation = next->generation;
         meta->centroids = next->centroids;
         meta->compact = next->compact;
+        meta->list_uses = next->list_uses;
         meta->centroid_run = next->centroid_run;
         meta->old_run = next->old_run;
         // Scans that know the old lists have taken their snapshots: their xmin is no later.
+        meta->replacing = 0;
         meta->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
     }, next);
     // Horizons pass that number only once somebody uses it: we do, where we may.
     if (!IsInParallelMode()) (void) GetCurrentTransactionId();
-    VQ_FAULT("rebalance.retire");
-    for (uint32 i = 0; i < r->num_victims; i++)
-        set_list_state(r->index, next, &r->table, r->victims[i].list, ListState::kRetired);
+    VQ_FAULT("rebalance.switched");
 }
 
 // ---- the whole
 
-static void replace_victims(Rebalance* r) {
+static void seal_victims(Rebalance* r) {
+    note_replacing(r, true);
     for (uint32 i = 0; i < r->num_victims; i++) {
-        vacuum_delay_point();
+        vacuum_delay();
         seal_list(r->index, &r->meta, &r->table, r->victims[i].list);
     }
     VQ_FAULT("rebalance.sealed");
-    read_victims(r);
-    core_call([&] { train_new_lists(r); });
-    if (!grow_directory(r, static_cast<uint64>(r->meta.next_list) + r->num_lists)) {
-        for (uint32 i = 0; i < r->num_victims; i++) unseal_list(r->index, &r->meta, &r->table, r->victims[i].list);
+}
+
+static void give_up(Rebalance* r) {
+    for (uint32 i = 0; i < r->num_victims; i++) unseal_list(r->index, &r->meta, &r->table, r->victims[i].list);
+    note_replacing(r, false);
+}
+
+static void replace_victims(Rebalance* r) {
+    seal_victims(r);
+    // Inserts came between counting and sealing, and more than there is room for: next time.
+    if (!read_victims(r)) {
+        give_up(r);
         return;
     }
+    core_call([&] { train_new_lists(r); });
     take_numbers(r);
     write_new_lists(r);
     write_entries(r);
@@ -269,7 +317,8 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
     r->context = context;
     r->opclass = opclass_of_index(index);
     read_meta(index, &r->meta);
-    if (!retired_lists_are_gone(heap, &r->meta)) return;
+    // Some scan may know the lists replaced last time: their numbers and the place of their centroids are not free yet.
+    if (r->meta.oldest_generation != r->meta.generation) return;
     r->cache = index_cache_pin(index, context);
     r->table = read_list_table(index, &r->meta);
     r->objects = make_owned<RebalanceObjects>(context);
@@ -277,7 +326,8 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
     r->room = memory_for_rows(r);
     load_all_centroids(r);
     choose_victims(r);
-    if (r->num_victims == 0 || !has_new_lists(r)) return;
+    const uint64 most = most_new_lists(r);
+    if (most == 0 || !grow_directory(r, r->meta.next_list + most)) return;
     // Rows that inserts add before the lists are sealed need some room, too.
     Size rows = 0;
     for (uint32 i = 0; i < r->num_victims; i++) rows += r->victims[i].rows;
@@ -285,17 +335,15 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
     replace_victims(r);
 }
 
-void rebalance(Relation index) {
+void rebalance(Relation index, Relation heap) {
     MetaPage meta;
     read_meta(index, &meta);
     if (!rebalances(index, &meta)) return;
-    Relation heap = table_open(IndexGetRelation(RelationGetRelid(index), false), NoLock);
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     rebalance_in_context(index, heap, context);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
-    table_close(heap, NoLock);
 }
 
 }  // namespace vectorq

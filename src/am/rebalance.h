@@ -9,6 +9,6 @@ namespace vectorq {
 bool rebalances(Relation index, const MetaPage* meta);
 
 // Replaces lists that are out of balance by others, after the rows of all lists were counted. README.md, Rebalancing.
-void rebalance(Relation index);
+void rebalance(Relation index, Relation heap);
 
 }  // namespace vectorq

@@ -60,7 +60,7 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
     read_directory(r->index, &r->meta, list, &entry);
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
-        vacuum_delay_point();
+        vacuum_delay();
         if ((++steps & 1023) == 0 && steps > most_segments(r->index)) report_corruption(r->index, at.block, "list runs in a circle");
         Buffer buffer = read_segment(r->index, g, at, list, BUFFER_LOCK_SHARE);
         memcpy(first_page, BufferGetPage(buffer), BLCKSZ);
@@ -91,13 +91,9 @@ struct TableReader {
 };
 }  // namespace
 
-// The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. HOT chains share the indexed
-// value, so any of its versions will do.
-static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, float* x) {
-    bool call_again = false, all_dead = false, isnull[INDEX_MAX_KEYS];
+static bool vector_of_slot(Rebalance* r, TableReader* t, float* x) {
+    bool isnull[INDEX_MAX_KEYS];
     Datum values[INDEX_MAX_KEYS];
-    ItemPointerData at = *tid;
-    if (!table_index_fetch_tuple(t->fetch, &at, &t->snapshot, t->slot, &call_again, &all_dead)) return false;
     ExprContext* econtext = GetPerTupleExprContext(t->estate);
     ResetExprContext(econtext);
     econtext->ecxt_scantuple = t->slot;
@@ -110,6 +106,18 @@ static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, float* x) {
         if (made != x) memcpy(x, made, sizeof(float) * cache->meta.code_dims);
     }
     MemoryContextSwitchTo(before);
+    return kept;
+}
+
+// The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. The versions of a HOT chain that were
+// made since the index was built share the indexed value, so the last one has it; the first may be older than the index.
+static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, float* x) {
+    bool call_again = false, all_dead = false, kept = false;
+    ItemPointerData at = *tid;
+    do {
+        if (!table_index_fetch_tuple(t->fetch, &at, &t->snapshot, t->slot, &call_again, &all_dead)) break;
+        kept = vector_of_slot(r, t, x);
+    } while (call_again);
     ExecClearTuple(t->slot);
     return kept;
 }
@@ -125,7 +133,7 @@ static void read_from_table(Rebalance* r) {
     t.fetch = table_index_fetch_begin(r->heap);
     Size kept = 0;
     for (Size i = 0; i < r->num_rows; i++) {
-        vacuum_delay_point();
+        vacuum_delay();
         if (!read_row(r, &t, &r->tids[i], r->objects->rows.row(kept))) continue;
         r->tids[kept] = r->tids[i];
         r->pointers[kept] = r->pointers[i];
@@ -138,7 +146,7 @@ static void read_from_table(Rebalance* r) {
     FreeExecutorState(t.estate);
 }
 
-void read_victims(Rebalance* r) {
+bool read_victims(Rebalance* r) {
     const PostingGeometry* g = &r->cache->geometry;
     r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * r->room, MCXT_ALLOC_HUGE));
     r->pointers = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * r->room, MCXT_ALLOC_HUGE));
@@ -147,11 +155,11 @@ void read_victims(Rebalance* r) {
     char* page = static_cast<char*>(palloc(BLCKSZ));
     uint8* codes = static_cast<uint8*>(palloc(static_cast<Size>(g->capacity) * g->code_bytes));
     for (uint32 victim = 0; victim < r->num_victims; victim++) read_chain(r, victim, page, codes);
-    // Inserts came between counting and sealing, and more than there is room for.
-    if (r->num_rows == r->room) elog(ERROR, "lists of index \"%s\" grew while they were replaced", RelationGetRelationName(r->index));
-    if (!codes_are_rows(r)) read_from_table(r);
     pfree(page);
     pfree(codes);
+    if (r->num_rows == r->room) return false;
+    if (!codes_are_rows(r)) read_from_table(r);
+    return true;
 }
 
 // ---- new lists
@@ -249,7 +257,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     uint8* fits = static_cast<uint8*>(palloc(kEncodeRows));
     float* scratch = static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
     for (Size begin = 0; begin < r->num_rows; begin += kEncodeRows) {
-        vacuum_delay_point();
+        vacuum_delay();
         const Size count = std::min(kEncodeRows, r->num_rows - begin);
         for (Size i = 0; i < count; i++) {
             const uint32 row = order[begin + i];
@@ -260,7 +268,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
         }
         const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kRowCodeAt, kRowScalarAt, fits};
         EncodeRows(cache->codec, rows, count, o->centroids.data(), lists, sink, scratch);
-        for (Size i = 0; i < count; i++) posting_builder_add(w, r->first_list + lists[i], staged + i * stride);
+        for (Size i = 0; i < count; i++) posting_builder_add(w, lists[i], staged + i * stride);
     }
     pfree(staged);
     pfree(rows);
@@ -275,7 +283,7 @@ void write_new_lists(Rebalance* r) {
     for (uint32 list = 0; list < r->num_lists; list++) next[list + 1] += next[list];
     for (Size i = 0; i < r->num_rows; i++) order[next[r->objects->target[i]]++] = static_cast<uint32>(i);
     PostingBuilder w;
-    posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->first_list, r->num_lists);
+    posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
     write_rows(r, &w, order);
     posting_builder_end(&w);
     for (uint32 list = 0; list < r->num_lists; list++) r->entries[list].whole = r->objects->whole[list];

@@ -51,15 +51,17 @@ struct Rebalance {
     ItemPointerData* pointers;
     uint32* victim_of;
     // — the new lists —
-    uint32 first_list, num_lists;
+    uint32 num_lists;
+    uint32* numbers;          // (num_lists)
     DirectoryEntry* entries;  // (num_lists)
 };
 
-// Fills num_rows, tids, pointers, victim_of and objects->rows. Rows dead to everybody are left out.
-void read_victims(Rebalance* r);
+// Fills num_rows, tids, pointers, victim_of and objects->rows. Rows dead to everybody are left out. False if there are more
+// rows than there is room for.
+bool read_victims(Rebalance* r);
 // New centroids, and where each row goes.
 void train_new_lists(Rebalance* r);
-// Writes the rows into lists first_list .. of pages that nobody is led to; fills entries.
+// Writes the rows into the new lists, on pages that nobody is led to; fills entries.
 void write_new_lists(Rebalance* r);
 
 }  // namespace vectorq

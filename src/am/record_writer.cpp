@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
@@ -40,16 +41,22 @@ static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumbe
     for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
         Buffer buffer;
         if (fresh) {
+            VQ_FAULT("record_part.read");
             buffer = ReadBuffer(index, extent + part);
+            VQ_FAULT("record_part.lock");
             LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         } else {
             buffer = read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part), BUFFER_LOCK_EXCLUSIVE);
         }
+        VQ_FAULT("record_part.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("record_part.register");
         Page page = GenericXLogRegisterBuffer(xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
         if (fresh) init_page(page, PageKind::kReorder, 0, static_cast<uint16>(part));
         PutRecordPart(*g, page_payload(page), part, slot, record);
+        VQ_FAULT("record_part.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("record_part.release");
         UnlockReleaseBuffer(buffer);
     }
 }
@@ -64,13 +71,17 @@ static ItemPointerData record_at(BlockNumber extent, uint32 slot) {
 static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber extent, const char* record,
                           ItemPointerData* at) {
     if (extent == 0 || static_cast<uint64>(extent) + g->pages > RelationGetNumberOfBlocks(index)) return false;
+    VQ_FAULT("record.read");
     Buffer head = ReadBuffer(index, extent);
+    VQ_FAULT("record.lock");
     LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
     uint32 slot = g->capacity;
     if (extent_problem(g, BufferGetPage(head)) == NULL) slot = free_record_slot(index, g, head);
     if (slot < g->capacity) {
         put_other_parts(index, g, extent, slot, record, false);
+        VQ_FAULT("record.start");
         GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("record.register");
         Page page = GenericXLogRegisterBuffer(xlog, head, 0);
         PutRecordPart(*g, page_payload(page), 0, slot, record);
         ReorderHeader* header = extent_header(page);
@@ -78,7 +89,9 @@ static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber 
             header->count++;
         else
             header->free--;
+        VQ_FAULT("record.finish");
         GenericXLogFinish(xlog);
+        VQ_FAULT("record.release");
         *at = record_at(extent, slot);
     }
     UnlockReleaseBuffer(head);
@@ -89,14 +102,20 @@ static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber 
 static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, const char* record) {
     const BlockNumber extent = extend_index(index, g->pages);
     put_other_parts(index, g, extent, 0, record, true);
+    VQ_FAULT("record_new.read");
     Buffer head = ReadBuffer(index, extent);
+    VQ_FAULT("record_new.lock");
     LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("record_new.start");
     GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("record_new.register");
     Page page = GenericXLogRegisterBuffer(xlog, head, GENERIC_XLOG_FULL_IMAGE);
     init_page(page, PageKind::kReorder, 0, 0);
     PutRecordPart(*g, page_payload(page), 0, 0, record);
     *extent_header(page) = {1, 0, {0, 0, 0}};
+    VQ_FAULT("record_new.finish");
     GenericXLogFinish(xlog);
+    VQ_FAULT("record_new.release");
     UnlockReleaseBuffer(head);
     return extent;
 }
@@ -109,19 +128,25 @@ ItemPointerData record_append(Relation index, IndexCache* cache, const char* rec
     ItemPointerData at;
     BlockNumber extent = cache->record_target;
     for (int tries = 0; tries < kMaxTries; tries++) {
-        if (extent == InvalidBlockNumber) extent = GetPageWithFreeSpace(index, BLCKSZ / 2);
+        if (extent == InvalidBlockNumber) {
+            VQ_FAULT("record_map.ask");
+            extent = GetPageWithFreeSpace(index, BLCKSZ / 2);
+        }
         if (extent == InvalidBlockNumber) break;
         if (put_in_extent(index, g, extent, record, &at)) {
             cache->record_target = extent;
             return at;
         }
+        VQ_FAULT("record_map.used");
         RecordUsedIndexPage(index, extent);
         extent = InvalidBlockNumber;
     }
     extent = put_in_new_extent(index, g, record);
     cache->record_target = extent;
     if (g->capacity > 1) {  // other backends may fill it
+        VQ_FAULT("record_map.free");
         RecordFreeIndexPage(index, extent);
+        VQ_FAULT("record_map.vacuum");
         FreeSpaceMapVacuumRange(index, extent, extent + 1);
     }
     return record_at(extent, 0);

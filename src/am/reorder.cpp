@@ -20,7 +20,7 @@ static Size rows_per_answer(const IndexCache* cache) {
 }
 
 Size rows_to_collect(const ScanState* state) {
-    if (settings.reorder_rows > 0) return settings.reorder_rows;
+    if (state->choice.reorder_rows > 0) return state->choice.reorder_rows;
     return 16 + state->asked * rows_per_answer(state->cache);
 }
 
@@ -61,7 +61,7 @@ static float exact_distance(const ScanState* state, const VectorView* view, floa
 namespace {
 struct HeapBatch {
     ScanState* state;
-    const Candidate* candidates;
+    Candidate* candidates;
 };
 }  // namespace
 
@@ -80,6 +80,8 @@ void reorder_from_heap(IndexScanDesc scan, ScanState* state, size_t n) {
     if (state->row == NULL)
         state->row = static_cast<float*>(MemoryContextAlloc(state->context, sizeof(float) * state->cache->meta.dims));
     HeapBatch batch = {state, state->results + state->count};
+    // Where blocks are missing, in the order of the table.
+    if (state->cache->heap_cold) std::sort(batch.candidates, batch.candidates + n, [](const Candidate& a, const Candidate& b) { return a.tid < b.tid; });
     for (size_t i = 0; i < n; i++) state->result_tids[i] = batch.candidates[i].tid;
     read_heap_vectors(scan, state, state->result_tids, n, keep_row, &batch);
 }
@@ -95,11 +97,21 @@ static void reserve_results(ScanState* state) {
     state->results_size = state->collected;
 }
 
+// Candidates a step. Where pages are missing, as many as the disk is asked for at once: waiting costs more than rows too
+// many.
+static size_t reorder_step(IndexScanDesc scan, const ScanState* state) {
+    const bool copies = IsCopy(state->reorder);
+    const size_t step = std::max<size_t>(kStep, state->asked / 4);
+    if (!(copies ? state->cache->records_cold : state->cache->heap_cold)) return step;
+    Relation relation = copies ? scan->indexRelation : scan->heapRelation;
+    return std::max(step, static_cast<size_t>(get_tablespace_io_concurrency(relation->rd_rel->reltablespace)));
+}
+
 void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need) {
     reserve_results(state);
     if (by_need) core_call([&] { state->reorder_stop->Reset(state->asked); });
     state->next = state->count = 0;
-    const size_t step = by_need ? std::max<size_t>(kStep, state->asked / 4) : end;
+    const size_t step = by_need ? reorder_step(scan, state) : end;
     while (state->reordered < end) {
         const size_t n = std::min(step, end - state->reordered);
         for (size_t i = 0; i < n; i++) state->results[state->count + i] = state->collector->Take(state->reordered + i);

@@ -13,8 +13,8 @@ void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need
 // Whether by_need can judge: codes' distances are in the unit of exact ones, and vectorq.reorder_rows names no number.
 bool reorders_by_need(const ScanState* state);
 
-// How many rows a round collects, to put them in order: vectorq.reorder_rows, or by what is asked for and how coarse
-// the code is.
+// How many entries a round collects, to put them in order: what was chosen (settings_choice.h), or by what is asked for and how
+// coarse the code is.
 Size rows_to_collect(const ScanState* state);
 
 // One batch: state->results[state->count ...) holds n candidates; those that are left get their distance and are

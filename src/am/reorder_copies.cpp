@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "am/readahead.h"
 #include "am/reorder.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/row_distance.h"
@@ -85,14 +86,18 @@ static bool read_distance(RecordReader* r, const Candidate* candidate, float* di
     return true;
 }
 
-// Asks the kernel for the records' pages once this scan has missed the buffers, a few ahead.
-static void prefetch_records(RecordReader* r, const Candidate* rows, size_t count, size_t* ahead, size_t end) {
-    for (; *ahead < std::min(count, end); (*ahead)++) {
-        const uint32 slot = record_slot(rows[*ahead].tid);
-        if (slot >= r->copies->geometry.capacity) continue;
-        for (uint32 part = RecordPart(r->copies->geometry, slot); part <= RecordLastPart(r->copies->geometry, slot); part++)
-            if (static_cast<uint64>(rows[*ahead].source) + part < r->state->index_blocks)
-                PrefetchBuffer(r->index, MAIN_FORKNUM, rows[*ahead].source + part);
+// rows[at] is read next: asks for the pages of those after it.
+static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* rows, size_t count, size_t at) {
+    const ReorderGeometry* g = &r->copies->geometry;
+    const size_t end = std::min(count, at + 1 + static_cast<size_t>(ahead->depth));
+    for (ahead->next = std::max(ahead->next, static_cast<uint32>(at + 1)); ahead->next < end; ahead->next++) {
+        const uint32 slot = record_slot(rows[ahead->next].tid);
+        if (slot >= g->capacity) continue;
+        for (uint32 part = RecordPart(*g, slot); part <= RecordLastPart(*g, slot); part++) {
+            const uint64 block = static_cast<uint64>(rows[ahead->next].source) + part;
+            if (block < r->state->index_blocks)
+                ask_for_page(r->index, static_cast<BlockNumber>(block), recent_buffer(r->state->cache, static_cast<BlockNumber>(block)));
+        }
     }
 }
 
@@ -119,17 +124,14 @@ void reorder_from_copies(Relation index, ScanState* state, size_t n) {
     Candidate* rows = state->results + state->count;
     sort_by_place(rows, n);
     begin_reading(&r, index, state);
-    const int64 missed_before = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
-    const int io_depth = get_tablespace_io_concurrency(index->rd_rel->reltablespace);
-    size_t ahead = 0;
+    Readahead ahead;
+    readahead_begin(&ahead, index, &state->cache->records_cold);
     for (size_t i = 0; i < n; i++) {
         if ((i & 255) == 255) {
             close_page(&r);
             CHECK_FOR_INTERRUPTS();
         }
-        ahead = std::max(ahead, i + 1);
-        if (pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before)
-            prefetch_records(&r, rows, n, &ahead, i + 1 + static_cast<size_t>(io_depth));
+        if (readahead_wanted(&ahead)) ask_for_records(&r, &ahead, rows, n, i);
         const Candidate candidate = rows[i];
         check_place(&r, &candidate);
         float distance = 0;
@@ -138,6 +140,7 @@ void reorder_from_copies(Relation index, ScanState* state, size_t n) {
         state->results[state->count++] = {distance, candidate.source, candidate.tid};
     }
     close_page(&r);
+    readahead_end(&ahead, &state->cache->records_cold);
 }
 
 }  // namespace vectorq

@@ -1,19 +1,25 @@
 // beginscan, rescan, gettuple, endscan: which lists to search next and what to return.
 //
 // A scan works in rounds. A round searches a window of lists and collects the best `capacity`
-// rows, ordered by (distance, tid). When the executor has had them all and asks for more:
+// rows, ordered by (distance, tid). It promises the wanted recall for so many rows as it reckons with. When the executor has
+// had these and asks for more (a filter, or a larger LIMIT than last time), the settings for twice as many are taken:
+//   - if they say more lists, the window grows, and is searched again: the old lists for rows after the last one
+//     collected, the new ones for all; rows that were put in order and not yet returned stay in the race.
+// When it has had all that was collected:
 //   - if the collector had to drop rows, the same window is searched again for rows after the
-//     last one returned, with more room (so LIMIT 100000 or a filter loses nothing);
+//     last one collected, with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched (vectorq.iterative_scan), until max_scan_rows.
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in
-// two, the scan remembers the rows that it has met once it goes on to a second round.
+// several, the scan remembers the rows that it has met once it goes on to a second round.
 #include <algorithm>
 #include <cmath>
 
 #include "am/am.h"
 #include "am/asked_rows.h"
+#include "am/list_uses.h"
 #include "am/reorder.h"
 #include "am/scan_state.h"
+#include "core/simd/distance.h"
 #include "core/simd/lut16_scan.h"
 #include "pg/memory.h"
 
@@ -28,22 +34,32 @@ static constexpr Size kCapacityGrowth = 8;
 // Each of these costs a visit to the heap.
 static constexpr Size kReorderGrowth = 4;
 static constexpr Size kMaxCapacity = 4 * 1024 * 1024;
+// Rows that a scan goes on for, when the promised ones do not suffice.
+static constexpr uint64 kPromiseGrowth = 2;
 // Rows that are prepared for before any is taken: a LIMIT may be larger than what is ever fetched.
 static constexpr Size kMostExpected = 10000;
 
+static constexpr Candidate kNothingDone = {-__builtin_inff(), 0, 0};
+
+ScanState* make_scan_state(Relation index, MemoryContext parent) {
+    ScanState* state = static_cast<ScanState*>(MemoryContextAllocZero(parent, sizeof(ScanState)));
+    state->context = AllocSetContextCreate(parent, "vectorq scan", ALLOCSET_DEFAULT_SIZES);
+    state->opclass = opclass_of_index(index);
+    return state;
+}
+
 IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
     IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq scan", ALLOCSET_DEFAULT_SIZES);
-    ScanState* state = static_cast<ScanState*>(palloc0(sizeof(ScanState)));
-    state->context = context;
-    state->opclass = opclass_of_index(index);
-    scan->opaque = state;
+    scan->opaque = make_scan_state(index, CurrentMemoryContext);
     return scan;
 }
 
-// What this scan was asked for is the best guess of what the next will be.
+// What this scan was asked for is the best guess of what the next will be. With a filter it differs from query to query, and
+// a guess too low costs a round: so it falls slowly, unless to less than half, which is another kind of query.
 static void note_rows_taken(ScanState* state) {
-    if (state->started && state->stats.rows_returned > 0) state->cache->rows_taken = state->stats.rows_returned;
+    const uint64 taken = state->stats.rows_returned, before = state->cache == NULL ? 0 : state->cache->rows_taken;
+    if (!state->started || taken == 0) return;
+    state->cache->rows_taken = taken >= before || 2 * taken < before ? taken : taken + 3 * (before - taken) / 4;
 }
 
 void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys) {
@@ -64,14 +80,14 @@ void vq_endscan(IndexScanDesc scan) {
 }
 
 // Memory and constants that stay for all rescans.
-static void prepare_scan(IndexScanDesc scan, ScanState* state) {
+void prepare_scan(Relation index, ScanState* state) {
     MemoryContext before = MemoryContextSwitchTo(state->context);
-    state->cache = index_cache_pin(scan->indexRelation, state->context);
+    state->cache = index_cache_pin(index, state->context);
     IndexCache* cache = state->cache;
     const uint32 dims = cache->meta.dims;
     if (cache->meta.metric != static_cast<uint8>(state->opclass->metric) ||
         cache->meta.element != static_cast<uint8>(state->opclass->element))
-        report_corruption(scan->indexRelation, 0, "built for another operator class");
+        report_corruption(index, 0, "built for another operator class");
     const uint32 capacity = cache->geometry.capacity;
     state->codec = cache->codec;
     state->query = static_cast<float*>(palloc(sizeof(float) * dims));
@@ -110,7 +126,6 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     state->null_query = (key->sk_flags & SK_ISNULL) != 0;
     if (state->null_query) {
         memset(state->query, 0, sizeof(float) * cache->meta.dims);
-        memset(state->code_query, 0, sizeof(float) * cache->meta.code_dims);
         return;
     }
     MemoryContext before = MemoryContextSwitchTo(state->context);
@@ -118,35 +133,81 @@ static void load_query(IndexScanDesc scan, ScanState* state) {
     if (!load_vector(state->opclass, key->sk_argument, static_cast<int>(cache->meta.dims), state->query))
         state->null_query = true;
     MemoryContextSwitchTo(before);
+}
+
+void begin_query(ScanState* state) {
+    const IndexCache* cache = state->cache;
     const float* x = to_code_space(cache, state->query, state->code_query);
     if (x != state->code_query) memcpy(state->code_query, x, sizeof(float) * cache->meta.code_dims);
 }
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
-static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
-    const uint32 lists = state->cache->compact.entries;
-    state->list_begin = begin;
-    state->list_end = begin + std::min(count, lists - begin);
-    if (begin == 0)
-        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, state->list_end);
-    else
-        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, begin, state->list_end - begin);
-    state->lists = state->chooser.scores;
-    state->stats.lists_probed += state->list_end - state->list_begin;
+// How far the query is from a list's centroid. Scores are squared for L2; for inner product and cosine, whose centroids
+// are of length 1, the distance is that between the query's direction and the centroid.
+static float centroid_distance(const ScanState* state, float score, float query_norm) {
+    switch (state->codec.metric) {
+        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
+        case Metric::kL1: return score;
+        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
+    }
 }
 
-enum class Round { kNewWindow, kSameWindow };
+// Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
+// easy queries read few. They come first in the next window if the executor asks for more rows.
+static void prune_window(ScanState* state) {
+    const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
+    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state, state->lists[0].score, norm);
+    while (state->list_end > 1 && centroid_distance(state, state->lists[state->list_end - 1].score, norm) > limit)
+        state->list_end--;
+}
 
-// Lists that hold rows twice: each row once, in this round and over all.
+static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
+
+// Lists [from, to) become known and ordered.
+static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
+    if (from == 0)
+        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, to);
+    else
+        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
+    state->lists = state->chooser.scores;
+    // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
+    state->done_after_split = kNothingDone;
+    if (strict_order() && !reorders(state) && state->stats.rows_returned > 0)
+        state->done_after_split = {state->last_distance, 0, state->last_tid};
+}
+
+static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
+    const uint32 end = begin + std::min(count, state->cache->compact.entries - begin);
+    open_lists(scan, state, begin, end);
+    state->list_begin = state->split = begin;
+    state->list_end = end;
+    if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
+    state->stats.lists_probed += state->list_end - begin;
+}
+
+// Rows of this round that need no second look: put in order, or returned. The others are collected again if there is another round.
+static size_t rows_done(const ScanState* state) { return reorders(state) ? state->reordered : state->next; }
+
+// Lists as far as `end` join the window.
+static void widen_window(IndexScanDesc scan, ScanState* state, uint32 end) {
+    if (rows_done(state) < state->collected) state->done_before_split = state->collector->Take(rows_done(state) - 1);
+    open_lists(scan, state, state->list_end, end);
+    state->stats.lists_probed += end - state->list_end;
+    state->split = state->list_end;
+    state->list_end = end;
+}
+
+// Lists that hold rows several times: each row once, in this round and over all.
 static void drop_copies(ScanState* state) {
     core_call([&] { state->collected = state->collector->DropCopies(state->found, *state->met); });
 }
 
-// What the round before has collected, all of it returned by now.
+// What the round before has put in order or returned.
 static void note_met_rows(ScanState* state) {
+    const size_t end = rows_done(state);
     core_call([&] {
-        for (size_t i = 0; i < state->collected; i++) state->met->Add(RowOf(state->collector->At(i)), 0);
+        for (size_t i = 0; i < end; i++) state->met->Add(RowOf(state->collector->Take(i)), 0);
     });
 }
 
@@ -159,34 +220,95 @@ static void drop_nearer_than_last(ScanState* state) {
     state->count = kept;
 }
 
-static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
+static Candidate* reserve_candidates(ScanState* state, Candidate* old, size_t used, size_t size) {
+    Candidate* larger = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * size));
+    if (used > 0) memcpy(larger, old, sizeof(Candidate) * used);
+    if (old != NULL) pfree(old);
+    return larger;
+}
 
-// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again.
+// Rows in order that were not returned yet wait for the next ones.
+static void set_pending_aside(ScanState* state) {
+    state->pending_count = state->count - state->next;
+    if (state->pending_count == 0) return;
+    if (state->pending_size < state->pending_count) {
+        state->pending = reserve_candidates(state, state->pending, 0, state->pending_count);
+        state->pending_size = state->pending_count;
+    }
+    memcpy(state->pending, state->results + state->next, sizeof(Candidate) * state->pending_count);
+}
+
+static void take_pending_back(ScanState* state) {
+    if (state->pending_count == 0) return;
+    const size_t total = state->count + state->pending_count;
+    if (state->results_size < total) {
+        // result_tids are of one batch only.
+        state->results = reserve_candidates(state, state->results, state->count, total);
+        if (state->result_tids != NULL) pfree(state->result_tids);
+        state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * total));
+        state->results_size = total;
+    }
+    memcpy(state->results + state->count, state->pending, sizeof(Candidate) * state->pending_count);
+    std::sort(state->results, state->results + total, NearerFirst());
+    state->count = total;
+    state->pending_count = 0;
+}
+
+// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again. Rows that were
+// set aside join them.
 static void put_in_order(IndexScanDesc scan, ScanState* state) {
     const bool first = state->reordered == 0;
     if (strict_order() || !reorders_by_need(state))
         reorder_rows(scan, state, state->collected, false);
     else
         reorder_rows(scan, state, first ? state->collected : std::min(state->collected, 2 * state->reordered), first);
+    take_pending_back(state);
     if (strict_order()) drop_nearer_than_last(state);
     last_scan_stats = state->stats;
 }
 
-static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
-    const bool reorder = reorders(state);
-    // In the order of codes, which is the order of results too unless they are reordered.
-    const bool bound = round == Round::kSameWindow || (strict_order() && !reorder && state->stats.rows_returned > 0);
-    if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
-    core_call([&] {
-        state->collector->Reset(state->capacity);
-        if (bound) state->collector->SetLowerBound(state->last_collected.distance, state->last_collected.tid);
-    });
-    state->stats.rounds++;
+// Lists [from, to) of the window, behind `done`.
+static void search_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to, const Candidate* done) {
+    if (from >= to) return;
+    const uint32 begin = state->list_begin, end = state->list_end;
+    if (done->distance > kNothingDone.distance)
+        state->collector->SetLowerBound(done->distance, done->tid);
+    else
+        state->collector->ClearLowerBound();
     const uint64 scored_before = state->stats.rows_scored;
+    state->list_begin = from;
+    state->list_end = to;
     scan_lists(scan->indexRelation, state);
-    if (round == Round::kNewWindow) state->rows_seen += state->stats.rows_scored - scored_before;
+    check_recovery_conflict(scan->indexRelation, state->cache);
+    state->list_begin = begin;
+    state->list_end = end;
+    if (to <= state->lists_counted) return;
+    state->rows_seen += state->stats.rows_scored - scored_before;
+    state->lists_counted = to;
+}
+
+// How far both parts of the window were collected. The farthest entry of a round that had no room for all may lie before
+// what an earlier round had reached in the old lists: then the parts stay apart.
+static void note_collected(ScanState* state) {
+    if (state->collected == 0) return;
+    const Candidate farthest = state->collector->Farthest();
+    state->done_after_split = farthest;
+    if (state->split > state->list_begin && NearerFirst()(farthest, state->done_before_split)) return;
+    state->done_before_split = farthest;
+    state->split = state->list_end;
+}
+
+static void search_window(IndexScanDesc scan, ScanState* state) {
+    const bool reorder = reorders(state);
+    if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
+    if (state->stats.rounds > 0) state->collected_before += rows_done(state);
+    if (reorder) set_pending_aside(state);
+    core_call([&] { state->collector->Reset(state->capacity); });
+    state->stats.rounds++;
+    search_lists(scan, state, state->list_begin, state->split, &state->done_before_split);
+    search_lists(scan, state, state->split, state->list_end, &state->done_after_split);
     state->collector->Select(&state->collected, &state->overflowed);
-    if (state->collected > 0) state->last_collected = state->collector->Farthest();
+    note_collected(state);
     if (state->met != NULL) drop_copies(state);
     state->stats.rows_collected += state->collected;
     state->next = state->reordered = 0;
@@ -195,51 +317,113 @@ static void search_window(IndexScanDesc scan, ScanState* state, Round round) {
     last_scan_stats = state->stats;
 }
 
+// The settings for so many rows, as far as they are chosen.
+static void promise(ScanState* state, uint64 rows) {
+    const IndexCache* cache = state->cache;
+    state->choice = choose_settings(&cache->meta, &cache->calibration, static_cast<double>(rows));
+    const bool kept = state->choice.target > 0 && settings.iterative_scan != static_cast<int>(IterativeScan::kOff);
+    state->promised = kept ? rows : PG_UINT64_MAX;
+}
+
 // By the LIMIT; where that is not to be seen, what the executor took from the last scan is the best guess.
 static Size rows_expected(IndexScanDesc scan, const ScanState* state) {
     const uint64 asked = rows_asked(scan);
-    return std::clamp<uint64>(asked > 0 ? asked : state->cache->rows_taken, asked > 0 ? 1 : 10, kMostExpected);
+    const uint64 taken = state->cache->rows_taken > 0 ? state->cache->rows_taken : kUsualRows;
+    return std::clamp<uint64>(asked > 0 ? asked : taken, 1, kMostExpected);
+}
+
+// Lists that vectorq.max_scan_rows allows beside `begin` ones, where more than the fewest are wished for.
+static uint32 allowed_lists(const ScanState* state, uint32 fewest, uint32 wanted) {
+    const double list = std::max(1.0f, state->cache->calibration.entries_a_list);
+    if (settings.max_scan_rows == 0 || wanted <= fewest) return wanted;
+    const double left = std::max(0.0, (settings.max_scan_rows - static_cast<double>(state->rows_seen)) / list);
+    return std::max(fewest, static_cast<uint32>(std::min<double>(wanted, fewest + left)));
 }
 
 static void start_scan(IndexScanDesc scan, ScanState* state) {
-    if (state->cache == NULL) prepare_scan(scan, state);
+    if (state->cache == NULL) prepare_scan(scan->indexRelation, state);
     load_query(scan, state);
     const IndexCache* cache = state->cache;
     memset(&state->stats, 0, sizeof(state->stats));
     state->stats.index = RelationGetRelid(scan->indexRelation);
     state->index_blocks = RelationGetNumberOfBlocks(scan->indexRelation);
-    state->nprobe = effective_nprobe(&cache->meta);
     if (state->met != NULL) core_call([&] { state->met->Reset(0); });
-    state->count = 0;
+    state->count = state->next = state->collected = state->reordered = 0;
     state->codec.symmetric = settings.distance == static_cast<int>(Distance::kSdc);
-    state->asked = rows_expected(scan, state);
-    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->rows_seen = 0;
+    state->lists_counted = 0;
+    state->collected_before = 0;
+    state->asked = rows_expected(scan, state);
+    promise(state, std::min<uint64>(state->asked, kUsualRows));
+    const uint32 usual = state->choice.nprobe;
+    promise(state, state->asked);
+    state->choice.nprobe = allowed_lists(state, std::min(usual, state->choice.nprobe), state->choice.nprobe);
+    state->stats.target = state->choice.target;
+    begin_query(state);
+    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
     state->started = true;
-    open_window(scan, state, 0, state->nprobe);
-    search_window(scan, state, Round::kNewWindow);
+    open_window(scan, state, 0, state->choice.nprobe);
+    if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);
+    search_window(scan, state);
 }
 
-// Finds more rows after all collected ones were returned. False when there are none.
+static bool may_read_more(const ScanState* state) {
+    return settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
+}
+
+// More rows are wanted than were promised: the next promise, kept by more lists or more rows in order. False if that takes no
+// further work.
+static bool raise_promise(IndexScanDesc scan, ScanState* state) {
+    promise(state, state->promised * kPromiseGrowth);
+    const size_t waiting = state->count - state->next;
+    if (state->promised < PG_UINT64_MAX)
+        state->asked = std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
+    const uint32 end = allowed_lists(state, state->list_end, std::max(state->choice.nprobe, state->list_end));
+    const bool whole = state->split == state->list_end && rows_done(state) > 0;
+    if (!(whole && end > state->list_end && may_read_more(state))) {
+        if (!reorders(state)) return false;
+        if (state->reordered < state->collected) {
+            set_pending_aside(state);
+            put_in_order(scan, state);
+            return true;
+        }
+        if (!state->overflowed) return false;
+    } else {
+        widen_window(scan, state, end);
+    }
+    if (reorders(state)) {
+        const Size wanted = rows_to_collect(state), done = state->collected_before + rows_done(state);
+        state->capacity = settings.reorder_rows > 0 ? state->capacity * kReorderGrowth
+                                                    : std::max(wanted - std::min(wanted, done), state->capacity);
+        state->capacity = std::min(state->capacity, kMaxCapacity);
+    }
+    search_window(scan, state);
+    return true;
+}
+
+// Finds more rows after all that are in order were returned, or all promised ones. False when there are none.
 static bool refill(IndexScanDesc scan, ScanState* state) {
-    while (state->next >= state->count) {
+    while (state->next >= state->count || state->stats.rows_returned >= state->promised) {
         CHECK_FOR_INTERRUPTS();
+        if (state->stats.rows_returned >= state->promised) {
+            raise_promise(scan, state);
+            continue;
+        }
         if (reorders(state) && state->reordered < state->collected) {
+            set_pending_aside(state);
             put_in_order(scan, state);
             continue;
         }
         if (state->overflowed) {
             state->capacity = std::min(state->capacity * (reorders(state) ? kReorderGrowth : kCapacityGrowth), kMaxCapacity);
-            search_window(scan, state, Round::kSameWindow);
+            search_window(scan, state);
             continue;
         }
         const bool more_lists = state->list_end < state->cache->compact.entries;
-        const bool budget =
-            settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
-        if (!more_lists || !budget || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
+        if (!more_lists || !may_read_more(state) || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
         // Twice as many lists each time, so that a rare match costs few rounds.
-        open_window(scan, state, state->list_end, std::max(state->nprobe, state->list_end));
-        search_window(scan, state, Round::kNewWindow);
+        open_window(scan, state, state->list_end, std::max(state->choice.nprobe, state->list_end));
+        search_window(scan, state);
     }
     return true;
 }
@@ -268,10 +452,10 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     if (!IsMVCCSnapshot(scan->xs_snapshot))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
     if (!state->started) {
-        pgstat_count_index_scan(scan->indexRelation);
+        count_index_scan(scan);
         start_scan(scan, state);
     }
-    if (unlikely(state->next >= state->count) && !refill(scan, state)) return false;
+    if (unlikely(state->next >= state->count || state->stats.rows_returned >= state->promised) && !refill(scan, state)) return false;
     const size_t i = state->next++;
     const Candidate candidate = reorders(state) ? state->results[i] : state->collector->Take(i);
     state->last_distance = candidate.distance;

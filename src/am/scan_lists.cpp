@@ -2,6 +2,7 @@
 // collector. Holds one share lock at a time, and none while collecting from several pages.
 #include <algorithm>
 
+#include "am/readahead.h"
 #include "am/scan_state.h"
 #include "core/page/posting_codes.h"
 #include "core/simd/finish_distances.h"
@@ -226,23 +227,15 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
     return next;
 }
 
-// Asks the kernel for a list's pages. Useful only when pages come from disk: in a warm cache it
-// would double the buffer look-ups, so it starts once this scan has missed.
-static void prefetch_list(Relation index, const ScanState* state, const DirectoryEntry* entry, int max_pages) {
-    const uint32 pages = std::min(entry->contiguous_pages, static_cast<uint32>(max_pages));
-    if (entry->head == kInvalidBlock) return;
-    for (uint32 i = 0; i < pages && entry->head + i < state->index_blocks; i++)
-        PrefetchBuffer(index, MAIN_FORKNUM, entry->head + i);
-}
-
 void scan_lists(Relation index, ScanState* state) {
     IndexCache* cache = state->cache;
-    const int64 missed_before = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
-    const int io_depth = get_tablespace_io_concurrency(index->rd_rel->reltablespace);
+    Readahead readahead;
+    readahead_begin(&readahead, index, &cache->cold);
     DirectoryEntry entry, next;
     if (state->list_begin < state->list_end) list_head(index, cache, state->lists[state->list_begin].list, &next);
     for (uint32 i = state->list_begin; i < state->list_end; i++) {
         CHECK_FOR_INTERRUPTS();
+        if (readahead_wanted(&readahead)) readahead_lists(&readahead, index, state, i);
         ListScan scan;
         scan.list = state->lists[i].list;
         scan.after = kNoSegment;
@@ -250,8 +243,6 @@ void scan_lists(Relation index, ScanState* state) {
         if (i + 1 < state->list_end) {
             list_head(index, cache, state->lists[i + 1].list, &next);
             scan.after = {next.head, next.head_offset};
-            const bool missing = pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read != missed_before;
-            if (missing && io_depth > 0) prefetch_list(index, state, &next, 32 * io_depth);
         }
         const float* centroid =
             cached_centroid(index, cache, scan.list, state->centroid);
@@ -268,6 +259,7 @@ void scan_lists(Relation index, ScanState* state) {
                                             : scan_several(index, state, &scan, at);
         }
     }
+    readahead_end(&readahead, &cache->cold);
 }
 
 }  // namespace vectorq

@@ -4,6 +4,7 @@
 #include "am/index_cache.h"
 #include "am/list_chooser.h"
 #include "am/opclass.h"
+#include "am/settings_choice.h"
 #include "core/search/reorder_stop.h"
 #include "core/search/topk.h"
 #include "pg/pg_headers.h"
@@ -20,6 +21,7 @@ struct ScanStats {
     uint64 rows_returned;
     uint64 pages_read;
     uint64 rounds;  // 1 + how often the executor asked for more than was collected
+    float target;   // recall that the settings were chosen for; 0: by hand, or not calibrated
 };
 extern ScanStats last_scan_stats;
 
@@ -45,7 +47,7 @@ struct ScanState {
     void* heap_reader;   // reorder.cpp; NULL until used
     float* copy_table;   // reorder_copies.cpp; NULL until used
     Reorder reorder;
-    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows twice
+    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows several times
     TidSet* found;       // of the present round, likewise
     ListChooser chooser;
     ListScore* lists;    // the chooser's choice, ordered as far as list_end
@@ -54,28 +56,41 @@ struct ScanState {
     ItemPointerData* tids;  // (segment capacity); segments of several pages only
     ItemPointerData* pointers;  // likewise
     float* scalars;      // likewise
-    uint32 nprobe;
+    ScanChoice choice;         // for so many rows as were promised last
     BlockNumber index_blocks;
     BlockNumber heap_blocks;   // of the table, as far as rows of this scan lie in it
     ScanStats stats;  // copied to last_scan_stats after each round
     // — changed by each round —
     uint32 list_begin, list_end;  // the window of lists[] that this round searches
+    uint32 split;                 // of it, lists before this one were searched before
+    Candidate done_before_split;  // the last entry of these, in the order of codes, that needs no second look
+    Candidate done_after_split;   // likewise of the others; distance -infinity: none
+    uint32 lists_counted;         // whose rows are in rows_seen
+    uint64 promised;              // rows that may be returned before a scan looks further
     Size capacity;                // of the collector
+    Size collected_before;        // entries that were put in order or returned in earlier rounds
+    Size asked;                   // rows that the executor is expected to take of what this round collects
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
-    Size asked;                   // rows that the executor is expected to take; the same in all rounds
     // — changed by each call —
     size_t collected;      // rows of this round in the collector
     size_t reordered;      // of these, in the order of their codes, that have been put in order
     size_t count, next;    // of the rows to return: the collector's, or the results
-    Candidate* results;    // (collected) reordered rows, instead of the collector's
+    Candidate* results;    // reordered rows, instead of the collector's
     uint64* result_tids;   // (collected) of the rows to reorder
     float* row;            // (dims): buffer of reordering
     size_t results_size;
+    Candidate* pending;    // reordered rows that wait while another round is made
+    size_t pending_count, pending_size;
     float last_distance;   // of the last row returned
     uint64 last_tid;
-    Candidate last_collected;  // the farthest of this round, in the order of codes
 };
+
+// For scans other than the executor's (calibrate.cpp), too. A state lives as long as `parent`; prepare_scan makes what stays
+// for all queries; begin_query makes state->code_query of state->query: choosing lists comes next.
+ScanState* make_scan_state(Relation index, MemoryContext parent);
+void prepare_scan(Relation index, ScanState* state);
+void begin_query(ScanState* state);
 
 // Collects the best rows of lists[list_begin .. list_end) into the collector.
 void scan_lists(Relation index, ScanState* state);

@@ -122,7 +122,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
     if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas > 1 || meta->reorder >= kNumReorders || !(meta->eta >= 0) || meta->lists < 1 ||
+        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
@@ -133,8 +133,11 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         !region_fits(&meta->compact, CompactBytes(meta->live_lists, meta->groups, dims), blocks) ||
         !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
         !region_fits(&meta->transform_matrix, transform_bytes, blocks) || !directory_fits(meta, blocks) ||
-        !run_fits(&meta->centroid_run, blocks) || !run_fits(&meta->old_run, blocks) || meta->postings_start >= blocks ||
-        (meta->free_head >= blocks && meta->free_head != kInvalidBlock))
+        !region_fits(&meta->calibration, sizeof(Calibration), blocks) ||
+        !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 ||
+        meta->list_uses.bytes > 4 * lists || !run_fits(&meta->centroid_run, blocks) || !run_fits(&meta->old_run, blocks) ||
+        meta->postings_start >= blocks || (meta->free_head >= blocks && meta->free_head != kInvalidBlock) ||
+        meta->oldest_generation > meta->generation)
         return "meta page points outside the index";
     return records_problem(meta, blocks);
 }
@@ -239,8 +242,9 @@ const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) 
     if (header->capacity < 1 || header->capacity > g->capacity || header->count > header->capacity ||
         header->dead > header->count || (g->block_bytes > 0 && header->capacity % kBlockRows != 0))
         return "more rows than fit the page";
-    if (g->pages > 1) return offset == 0 && header->capacity == g->capacity ? NULL : "segment of an unknown size";
-    return offset + LayoutOf(*g, header->capacity).bytes <= used ? NULL : "segment runs over the end of its page";
+    if (g->pages > 1 && (offset != 0 || header->capacity != g->capacity)) return "segment of an unknown size";
+    if (g->pages == 1 && offset + LayoutOf(*g, header->capacity).bytes > used) return "segment runs over the end of its page";
+    return header->count == header->capacity || TidIsZero(segment_at(page, offset), header->count) ? NULL : "rows beyond the row count";
 }
 
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode) {
@@ -313,7 +317,7 @@ void read_directory(Relation index, const MetaPage* meta, uint32 list, Directory
     Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
     *entry = *directory_entry(BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
-    if (entry->state > static_cast<uint16>(ListState::kDropped)) report_corruption(index, block, "directory entry of an unknown state");
+    if (entry->state > static_cast<uint16>(ListState::kUnused)) report_corruption(index, block, "directory entry of an unknown state");
     if (entry->head < meta->postings_start || (entry->head == kInvalidBlock) != (entry->hint == kInvalidBlock))
         report_corruption(index, block, "directory entry points outside the postings");
 }
@@ -406,7 +410,7 @@ BlockNumber extend_index(Relation index, uint32 count) {
     return first;
 }
 
-Buffer take_free_page(Relation index) {
+Buffer take_free_page(Relation index, const PostingGeometry* g) {
     VQ_FAULT("free.meta");
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const MetaPage* meta = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(meta_buffer)));
@@ -434,7 +438,9 @@ Buffer take_free_page(Relation index) {
     seal_meta(changed);
     Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
     init_page(page, PageKind::kPosting, 0, 0);
-    segment_header(page, 0)->list = kNoList;  // an extent has a segment always
+    // Full, of a segment of no list: nobody else puts a segment there before it is filled.
+    *segment_header(page, 0) = {kNoList, 0, 0, static_cast<uint16>(g->capacity), 0, kInvalidBlock};
+    if (g->pages == 1) page_tail(page)->used = LayoutOf(*g, g->capacity).bytes;
     VQ_FAULT("free.finish");
     GenericXLogFinish(xlog);
     VQ_FAULT("free.release");

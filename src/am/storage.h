@@ -96,7 +96,8 @@ uint64 most_segments(Relation index);
 void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length, void* out);
 // Writes a region over blocks that nobody reads any more or yet, WAL-logged page by page.
 void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes);
-// Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. In index_cache.cpp.
+// Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. Of all scans of the index
+// in this backend; index_cache.cpp has it for one.
 void check_recovery_conflict(Relation index);
 
 // Directory.
@@ -122,9 +123,10 @@ BlockNumber extend_index(Relation index, uint32 count);
 // Pages of postings (extents, where segments have several) that are free again are on a list: meta.free_head leads to
 // the first, PageTail.owner of each to the next. Only who holds the meta page's lock goes along it.
 //
-// Takes one from the list and returns it pinned and exclusively locked, an empty posting page; InvalidBuffer when
-// there is none. A crash before it is filled leaves an empty page, which the next vacuum puts back.
-Buffer take_free_page(Relation index);
+// Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
+// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such, the
+// next vacuum puts back.
+Buffer take_free_page(Relation index, const PostingGeometry* g);
 // Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
 void put_free_page(Relation index, Buffer buffer);
 

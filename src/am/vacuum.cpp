@@ -1,15 +1,19 @@
 // ambulkdelete: takes dead rows out of the lists. Pages stay in their chain; their room is used
 // again by inserts, which start at the first segment with room (the insert hint).
 #include <algorithm>
+#include <cmath>
 
 #include "am/am.h"
 #include "am/index_cache.h"
 #include "am/list_table.h"
+#include "am/list_uses.h"
 #include "am/rebalance.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
+#include "core/search/row_counter.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
@@ -26,6 +30,8 @@ struct VacuumState {
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
+    RowCounter* counter;          // NULL unless rows have different numbers of entries
+    double live, removed;         // entries
 };
 }  // namespace
 
@@ -60,6 +66,7 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
             if (dead[slot]) {
                 if (slot != --count) move_row(g, &layout, segment, count, slot);
             }
+        memset(&tids[count], 0, kTidBytes * (header->count - count));
         header->count = static_cast<uint16>(count);
         header->dead = 0;
         return;
@@ -69,8 +76,14 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
     while (count > 0 && !ItemPointerIsValid(&tids[count - 1])) count--;
     uint16 marked = 0;
     for (uint32 slot = 0; slot < count; slot++) marked += !ItemPointerIsValid(&tids[slot]);
+    memset(&tids[count], 0, kTidBytes * (header->count - count));
     header->count = static_cast<uint16>(count);
     header->dead = marked;
+}
+
+static void count_entry(const VacuumState* v, const ItemPointerData* tid) {
+    const uint64 row = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+    core_call([&] { v->counter->Add(row); });
 }
 
 // Asks which rows of a segment are dead. Slots that are already free count as dead, too, so that
@@ -88,6 +101,7 @@ static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32*
             removed++;
         } else {
             (*live)++;
+            if (v->counter != NULL) count_entry(v, tid);
         }
     }
     return removed;
@@ -95,14 +109,14 @@ static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32*
 
 static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead, uint32* removed) {
     const SegmentHeader* header = segment_header(page, at.offset);
-    // Of no list, or of a retired one: whoever still reads that has a snapshot to which the dead rows do not matter.
+    // Of no list, or of a replaced one: whoever still reads that has a snapshot to which the dead rows do not matter.
     if (is_dropped(&v->lists, header->list) || !v->lists.searched[header->list]) {
         memset(dead, 0, header->count);
         return;
     }
     uint32 live = 0;
     *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
-    v->stats->num_index_tuples += live;
+    v->live += live;
     v->rows[header->list] += live;
     if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
 }
@@ -134,19 +148,30 @@ static bool free_segments(const VacuumState* v, Page page, bool* empty) {
         }
         changed |= header->list != kNoList;
         *header = {kNoList, 0, 0, header->capacity, 0, kInvalidBlock};
+        // Tids beyond a segment's rows are 0.
+        const uint32 bytes = g->pages == 1 ? LayoutOf(*g, header->capacity).bytes : g->payload;
+        memset(segment_at(page, at) + sizeof(SegmentHeader), 0, bytes - sizeof(SegmentHeader));
     }
     *empty = end == 0;
     if (g->pages == 1 && end < page_tail(page)->used) {
+        memset(page_payload(page) + end, 0, page_tail(page)->used - end);
         page_tail(page)->used = end;
         changed = true;
     }
     return changed || *empty;
 }
 
+static bool has_dropped(const VacuumState* v, Page page) {
+    for (uint32 at = 0; at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at))
+        if (is_dropped(&v->lists, segment_header(page, at)->list)) return true;
+    return segments_end(&v->geometry, page) == 0;
+}
+
 // True if the page is on the list of free ones now.
 static bool reclaim_page(VacuumState* v, Buffer buffer) {
     PGAlignedBlock copy;
     bool empty = false;
+    if (!has_dropped(v, BufferGetPage(buffer))) return false;
     memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
     if (!free_segments(v, copy.data, &empty)) return false;
     if (empty) {
@@ -170,6 +195,7 @@ static bool holds_no_postings(Page page) {
         case PageKind::kFree:
         case PageKind::kCentroids:
         case PageKind::kCompactCentroids:
+        case PageKind::kListUses:
         case PageKind::kDirectory: return true;
         case PageKind::kPosting:
         case PageKind::kReorder: return page_tail(page)->part > 0;
@@ -226,13 +252,18 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         VQ_FAULT("vacuum.release");
     }
     UnlockReleaseBuffer(buffer);
-    v->stats->tuples_removed += static_cast<double>(removed) / CopiesOfRow(v->meta);
+    v->removed += removed;
 }
 
 namespace {
 struct ListUpdate {
     SegmentRef hint;
     uint32 rows;
+};
+
+struct RowCount {
+    uint64 rows;
+    float entries_per_row;
 };
 }  // namespace
 
@@ -252,11 +283,17 @@ static void update_lists(VacuumState* v) {
         if (!v->lists.searched[list]) continue;
         ListUpdate update = {v->first_with_room[list], v->rows[list]};
         update_directory(v->index, &v->meta, list, update_entry, &update);
-        vacuum_delay_point();
+        vacuum_delay();
     }
-    v->stats->num_index_tuples /= CopiesOfRow(v->meta);
-    uint64 rows = static_cast<uint64>(v->stats->num_index_tuples);
-    update_meta(v->index, [](MetaPage* meta, void* arg) { meta->rows = *static_cast<uint64*>(arg); }, &rows);
+    const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
+    v->stats->tuples_removed += std::rint(v->removed / entries);
+    v->stats->num_index_tuples = std::rint(v->live / entries);
+    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries)};
+    update_meta(v->index, [](MetaPage* meta, void* arg) {
+        const RowCount* found = static_cast<RowCount*>(arg);
+        meta->rows = found->rows;
+        meta->entries_per_row = found->entries_per_row;
+    }, &count);
 }
 
 IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
@@ -270,7 +307,9 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.stats = stats;
     read_meta(v.index, &v.meta);
     v.lists = read_list_table(v.index, &v.meta);
-    settle_lists(v.index, &v.meta, &v.lists);
+    Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
+    settle_lists(v.index, heap, &v.meta, &v.lists);
+    table_close(heap, NoLock);
     v.geometry = meta_geometry(&v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
     const Size lists = v.meta.lists;
@@ -279,39 +318,51 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
-    stats->num_index_tuples = 0;  // of this pass: a vacuum may need several
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
+    if (CopiesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
-        vacuum_delay_point();
+        vacuum_delay();
         vacuum_page(&v, block, strategy, dead);
     }
     // When no posting entry points to them any more.
     if (HasRecords(v.meta) && callback != NULL) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
+    // Whatever had segments of dropped lists was met.
+    release_numbers(v.index, &v.meta, &v.lists);
+    if (callback != NULL) age_list_uses(v.index, &v.meta);
     FreeAccessStrategy(strategy);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
     pfree(v.rows);
     pfree(v.extents);
     pfree(dead);
+    MemoryContextDelete(context);
     return stats;
 }
 
 // A table that only grows has no dead rows to delete: its lists are counted once it has grown by a quarter.
 static constexpr double kGrowth = 1.25;
 
-IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    if (info->analyze_only) return stats;
+// Whether lists wait to be settled, or have grown.
+static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     MetaPage meta;
     read_meta(info->index, &meta);
-    if (stats == NULL && rebalances(info->index, &meta) && info->num_heap_tuples > kGrowth * static_cast<double>(meta.rows))
-        stats = vq_bulkdelete(info, NULL, NULL, NULL);
+    if (meta.replacing != 0 || may_drop_lists(heap, &meta)) return true;
+    return rebalances(info->index, &meta) && info->num_heap_tuples > kGrowth * static_cast<double>(meta.rows);
+}
+
+IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+    if (info->analyze_only) return stats;
+    Relation heap = table_open(IndexGetRelation(RelationGetRelid(info->index), false), NoLock);
+    if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
     // Without dead rows there is nothing to do, and no count of rows to report.
+    if (stats != NULL) rebalance(info->index, heap);
+    table_close(heap, NoLock);
     if (stats == NULL) return stats;
-    rebalance(info->index);
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }

@@ -4,6 +4,9 @@
 // Takes a share lock on the table (writers wait), so that what it sees does not move; on a standby, where
 // that lock cannot be had, an access share lock: a problem found there while rows stream in should be
 // looked at again.
+#include <algorithm>
+
+#include "am/calibration_store.h"
 #include "am/list_table.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
@@ -60,6 +63,25 @@ static void check_region(Checker* c, const Region* region, PageKind kind, uint32
     }
 }
 
+static void check_calibration(Checker* c) {
+    Calibration calibration;
+    Buffer buffer = ReadBuffer(c->index, c->meta.calibration.start);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    memcpy(&calibration, page_payload(BufferGetPage(buffer)), sizeof(calibration));
+    UnlockReleaseBuffer(buffer);
+    const char* problem = calibration_problem(&calibration, &c->meta);
+    if (problem != NULL) found(c, c->meta.calibration.start, problem);
+}
+
+// A row and the list that it was met in, as one number in the order of rows: 32 bits of block, 9 of offset, 21 of list.
+static_assert(MaxHeapTuplesPerPage < 512);
+static int64 pack_entry(BlockNumber block, OffsetNumber offset, uint32 list) {
+    return (static_cast<int64>(block) << 9 | offset) << 21 | (list & 0x1FFFFF);
+}
+static int64 entry_row(int64 entry) { return entry >> 21; }
+static BlockNumber row_block(int64 row) { return static_cast<BlockNumber>(row >> 9); }
+static OffsetNumber row_offset(int64 row) { return static_cast<OffsetNumber>(row & 511); }
+
 static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
 
 static void check_rows(Checker* c, BlockNumber block, char* segment) {
@@ -77,9 +99,15 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tids[slot]);
         if (heap_block >= c->heap_blocks || offset > MaxHeapTuplesPerPage)
             found(c, block, psprintf("row (%u,%u) lies outside the table", heap_block, offset));
-        tuplesort_putdatum(c->tids, Int64GetDatum(static_cast<int64>(heap_block) << 16 | offset), false);
+        else
+            tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
+    for (uint32 slot = header->count; slot < header->capacity; slot++)
+        if (!TidIsZero(segment, slot)) {
+            found(c, block, "rows beyond the row count");
+            break;
+        }
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
 
@@ -142,7 +170,7 @@ static void check_list(Checker* c, uint32 list) {
 static int64 next_chained(Checker* c) {
     Datum value;
     bool isnull;
-    return tuplesort_getdatum(c->chained, true, &value, &isnull, NULL) ? DatumGetInt64(value) : -1;
+    return next_sorted_datum(c->chained, &value, &isnull) ? DatumGetInt64(value) : -1;
 }
 
 // The segments of a page beside those that lists lead to: each in exactly one list.
@@ -154,7 +182,7 @@ static void check_page(Checker* c, BlockNumber block, Page page, int64* chained)
         if (problem != NULL) break;
         const uint32 list = segment_header(page, at)->list;
         // What a vacuum that was cut short has written, or dropped and not met yet.
-        if (list == kNoList || (is_dropped(&c->lists, list) && list < c->meta.next_list)) continue;
+        if (list == kNoList || (list < c->meta.next_list && is_dropped(&c->lists, list) && !is_unused(&c->lists, list))) continue;
         const int64 here = pack_segment({block, static_cast<uint16>(at)});
         while (*chained >= 0 && *chained < here) {
             found(c, static_cast<BlockNumber>(*chained >> 16), "a list leads into the middle of a segment");
@@ -186,7 +214,7 @@ static bool begins_extent(const Checker* c, Page page) {
 // Centroids and directory pages outside their regions: of the generation before, or what a crash has left.
 static bool is_left_over(Page page) {
     const PageTail* tail = page_tail(page);
-    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) ||
+    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) || tail->kind == static_cast<uint16>(PageKind::kListUses) ||
                                          tail->kind == static_cast<uint16>(PageKind::kCompactCentroids) ||
                                          tail->kind == static_cast<uint16>(PageKind::kDirectory));
 }
@@ -213,9 +241,9 @@ static void check_pages(Checker* c) {
 }
 
 // Every row that an index points to has its line pointer in the heap, be it dead: vacuum frees that after the index.
-static void check_heap_row(Checker* c, int64 tid) {
-    const BlockNumber block = static_cast<BlockNumber>(tid >> 16);
-    const OffsetNumber offset = static_cast<OffsetNumber>(tid & 0xFFFF);
+static void check_heap_row(Checker* c, int64 row) {
+    const BlockNumber block = row_block(row);
+    const OffsetNumber offset = row_offset(row);
     if (c->heap_page == NULL || block >= c->heap_blocks) return;
     if (block != c->heap_block) {
         CHECK_FOR_INTERRUPTS();
@@ -236,14 +264,13 @@ static void check_duplicates(Checker* c) {
     bool isnull;
     int64 last = -1;
     uint32 copies = 0;
-    while (tuplesort_getdatum(c->tids, true, &value, &isnull, NULL)) {
-        const int64 tid = DatumGetInt64(value);
-        copies = tid == last ? copies + 1 : 1;
-        if (copies == 1) check_heap_row(c, tid);
-        if (copies == CopiesOfRow(c->meta) + 1)
-            found(c, 0, psprintf("row (%u,%u) is in the index too often", static_cast<uint32>(tid >> 16),
-                                 static_cast<uint32>(tid & 0xFFFF)));
-        last = tid;
+    while (next_sorted_datum(c->tids, &value, &isnull)) {
+        const int64 entry = DatumGetInt64(value), row = entry_row(entry);
+        copies = last >= 0 && row == entry_row(last) ? copies + 1 : 1;
+        if (copies == 1) check_heap_row(c, row);
+        if (copies == CopiesOfRow(c->meta) + 1 || (copies > 1 && CopiesOfRow(c->meta) > 1 && entry == last))
+            found(c, 0, psprintf("row (%u,%u) is in the index too often", row_block(row), row_offset(row)));
+        last = entry;
     }
     tuplesort_end(c->tids);
 }
@@ -255,10 +282,10 @@ static void check_searched(Checker* c) {
     for (uint32 list = 0; list < c->meta.lists; list++) {
         const DirectoryEntry* entry = &c->lists.entries[list];
         searched += c->lists.searched[list];
-        const ListState state = static_cast<ListState>(entry->state);
-        if (c->lists.searched[list] && state != ListState::kLive && state != ListState::kSealed)
-            found(c, 0, psprintf("list %u is searched and no longer in use", list));
-        if (state == ListState::kDropped && entry->head != kInvalidBlock) found(c, 0, psprintf("list %u is dropped and has rows", list));
+        if (entry->state > static_cast<uint16>(ListState::kUnused)) found(c, 0, psprintf("list %u is in an unknown state", list));
+        if (!is_dropped(&c->lists, list)) continue;
+        if (c->lists.searched[list]) found(c, 0, psprintf("list %u is searched and no longer in use", list));
+        if (entry->head != kInvalidBlock) found(c, 0, psprintf("list %u is dropped and has rows", list));
     }
     if (searched != c->meta.live_lists) found(c, c->meta.compact.start, "a list is searched twice");
 }
@@ -304,9 +331,9 @@ static void check_index(Checker* c) {
     c->geometry = meta_geometry(&c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                    TUPLESORT_NONE);
+                                    kSortOnce);
     c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                       TUPLESORT_NONE);
+                                       kSortOnce);
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids, c->meta.generation);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids, c->meta.generation);
@@ -315,10 +342,13 @@ static void check_index(Checker* c) {
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
+    check_region(c, &c->meta.calibration, PageKind::kCalibration);
+    check_calibration(c);
+    check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
     for (const Region& part : c->meta.more_directory) check_region(c, &part, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++)
-        if (c->lists.entries[list].state != static_cast<uint16>(ListState::kDropped)) check_list(c, list);
+        if (!is_dropped(&c->lists, list)) check_list(c, list);
     if (HasRecords(c->meta)) {
         c->records.index = c->index;
         c->records.meta = &c->meta;
@@ -339,7 +369,7 @@ static void check_index(Checker* c) {
 using namespace vectorq;
 
 VQ_FUNCTION(vectorq_check) {
-    SetSingleFuncCall(fcinfo, 0);
+    begin_rows(fcinfo);
     const LOCKMODE lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
     OpenedIndex opened = open_index(PG_GETARG_OID(0), lock, false);
     Checker c;

@@ -23,7 +23,7 @@ void record_check_begin(RecordCheck* c) {
     Oid less[2] = {Int8LessOperator, Int8LessOperator}, collations[2] = {InvalidOid, InvalidOid};
     bool nulls_first[2] = {false, false};
     c->pointers = tuplesort_begin_heap(desc, 2, attributes, less, collations, nulls_first, maintenance_work_mem / 2, NULL,
-                                       TUPLESORT_NONE);
+                                       kSortOnce);
 }
 
 void record_check_entry(RecordCheck* c, const ItemPointerData* tid, const ItemPointerData* pointer) {
@@ -104,7 +104,7 @@ static void check_rows_of_records(RecordCheck* c, Tuplesortstate* tids) {
     Datum value;
     bool isnull;
     int64 last = -1;
-    while (tuplesort_getdatum(tids, true, &value, &isnull, NULL)) {
+    while (next_sorted_datum(tids, &value, &isnull)) {
         const int64 tid = DatumGetInt64(value);
         if (tid == last)
             c->found(c->checker, 0, psprintf("row (%u,%u) has two records", static_cast<uint32>(tid >> 16), static_cast<uint32>(tid & 0xFFFF)));
@@ -118,7 +118,7 @@ void record_check_end(RecordCheck* c) {
     f->check = c;
     f->head_block = f->part_block = InvalidBlockNumber;
     Tuplesortstate* tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                                 TUPLESORT_NONE);
+                                                 kSortOnce);
     TupleTableSlot* slot = MakeSingleTupleTableSlot(c->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     int64 last = -1, last_tid = -1;
     tuplesort_performsort(c->pointers);

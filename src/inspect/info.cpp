@@ -1,28 +1,38 @@
 // vectorq_index_info(regclass): what an index is, as built and as it stands. vectorq_stats(): counters of
 // the session's last scan.
 #include <algorithm>
+#include <cmath>
 
+#include "am/calibration_store.h"
 #include "am/index_cache.h"
 #include "am/list_table.h"
 #include "am/scan_state.h"
+#include "am/settings_choice.h"
+#include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
 // Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
-static void count_page(const PostingGeometry* g, Page page, const AllLists* table, uint32* rows) {
+// counter: NULL unless rows have different numbers of entries.
+static void count_page(const PostingGeometry* g, Page page, const AllLists* table, uint32* rows, RowCounter* counter) {
     if (page_problem(page, PageKind::kPosting, 0, 0) != NULL) return;
     for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
         if (segment_problem(g, page, at) != NULL) return;
         const SegmentHeader* header = segment_header(page, at);
-        if (header->list < table->lists && table->searched[header->list]) rows[header->list] += header->count - header->dead;
+        if (header->list >= table->lists || !table->searched[header->list]) continue;
+        rows[header->list] += header->count - header->dead;
+        const ItemPointerData* tids = segment_tids(segment_at(page, at));
+        for (uint32 slot = 0; counter != NULL && slot < header->count; slot++)
+            if (ItemPointerIsValid(&tids[slot])) core_call([&] { counter->Add(pack_tid(&tids[slot]) >> 16); });
     }
 }
 
 // Returns the pages of records beside those as built, too.
-static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows) {
+static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows, RowCounter* counter) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BlockNumber record_pages = 0;
@@ -32,7 +42,7 @@ static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLis
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const Page page = BufferGetPage(buffer);
-        count_page(&g, page, table, rows);
+        count_page(&g, page, table, rows, counter);
         record_pages += !PageIsNew(page) && page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder);
         UnlockReleaseBuffer(buffer);
     }
@@ -50,10 +60,13 @@ VQ_FUNCTION(vectorq_index_info) {
     OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
     MetaPage meta;
     read_meta(opened.index, &meta);
+    Calibration calibration;
+    read_calibration(opened.index, &meta, &calibration);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const AllLists table = read_list_table(opened.index, &meta);
-    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows);
+    RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
+    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows, counter);
     // Lists that were replaced do not count.
     uint32 lists = 0;
     for (uint32 list = 0; list < meta.lists; list++)
@@ -68,11 +81,12 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                static_cast<int64>(DirectoryPages(meta));
+                                meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
+                                (meta.generation == 0 ? meta.list_uses.blocks : 0);
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
-    Datum values[28];
-    bool nulls[28] = {};
+    Datum values[30];
+    bool nulls[30] = {};
     int n = 0;
     values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
@@ -84,18 +98,22 @@ VQ_FUNCTION(vectorq_index_info) {
     TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
     nulls[n] = !(meta.flags & kMetaTrained) || meta.access_method != static_cast<uint8>(AmKind::kAh);
     values[n++] = Float4GetDatum(meta.anisotropic_threshold);
-    values[n++] = CStringGetTextDatum(meta.replicas == static_cast<uint8>(Replicas::kSoar) ? "soar" : "none");
+    values[n++] = CStringGetTextDatum(replicas_name(meta.replicas));
+    nulls[n] = meta.replicas != static_cast<uint8>(Replicas::kClosure);
+    values[n++] = Float4GetDatum(meta.closure_epsilon);
+    const double entries_per_row = counter != NULL ? counter->EntriesPerRow() : CopiesOfRow(meta);
+    values[n++] = Float8GetDatum(entries_per_row);
     char transform[32];
     core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
     values[n++] = CStringGetTextDatum(transform);
     values[n++] = CStringGetTextDatum(reorder_name(meta.reorder));
     values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
-    const double table_rows = static_cast<double>(total) / CopiesOfRow(meta);
+    const double table_rows = std::rint(static_cast<double>(total) / entries_per_row);
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(effective_nprobe(&meta)));
+    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
@@ -119,8 +137,8 @@ VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
     const ScanStats* s = &last_scan_stats;
-    Datum values[8];
-    bool nulls[8] = {};
+    Datum values[9];
+    bool nulls[9] = {};
     int n = 0;
     nulls[n] = !OidIsValid(s->index);
     values[n++] = ObjectIdGetDatum(s->index);
@@ -131,6 +149,8 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
+    nulls[n] = s->target == 0;
+    values[n++] = Float4GetDatum(s->target);
     if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

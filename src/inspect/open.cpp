@@ -66,4 +66,9 @@ const char* reorder_name(uint8 reorder) {
     return reorder < kNumReorders ? names[reorder] : "unknown";
 }
 
+const char* replicas_name(uint8 replicas) {
+    static const char* const names[] = {"none", "soar", "closure"};
+    return replicas < kNumReplicas ? names[replicas] : "unknown";
+}
+
 }  // namespace vectorq

@@ -19,5 +19,6 @@ void close_index(OpenedIndex* opened, LOCKMODE lock);
 const char* metric_name(uint8 metric);
 const char* code_name(uint8 code);
 const char* reorder_name(uint8 reorder);
+const char* replicas_name(uint8 replicas);
 
 }  // namespace vectorq

@@ -79,7 +79,7 @@ static void exact_scan(Recall* r) {
 static double index_recall(Recall* r, int q, TupleTableSlot* slot) {
     ScanKeyData order;
     ScanKeyEntryInitialize(&order, SK_ORDER_BY, 1, 1, InvalidOid, InvalidOid, InvalidOid, r->query_values[q]);
-    IndexScanDesc scan = index_beginscan(r->opened.heap, r->opened.index, GetActiveSnapshot(), 0, 1);
+    IndexScanDesc scan = begin_index_scan(r->opened.heap, r->opened.index, GetActiveSnapshot(), 0, 1);
     index_rescan(scan, NULL, 0, &order, 1);
     const float* query = r->query_rows + static_cast<Size>(q) * r->dims;
     // The last bits may differ between a row in the heap and its place in the answer.

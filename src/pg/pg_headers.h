@@ -27,9 +27,11 @@ extern "C" {
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "nodes/execnodes.h"
+#include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
+#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
@@ -65,3 +67,5 @@ extern "C" {
 #undef printf
 #undef fprintf
 #undef strerror
+
+#include "pg/compat.h"

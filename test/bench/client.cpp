@@ -8,10 +8,14 @@
 //                 [--queries N] [--connections C] [--repeats R] [--warmup W] [--set 'SET ...']... [--out IDS]
 //       runs the queries one after the other, on C connections at once, and prints JSON; a query's time is from
 //       sending it to having all of its rows. --out writes int64 ids [queries][k], -1 where fewer rows came.
+//                 --drop FILE: before each query the files that FILE names, a line each, are dropped from the page cache;
+//                 prints what the server process then read from disk (read_bytes), if /proc lets us see
 //   client first  like query: each query on a fresh connection, not prepared, and then once more
 //
 // The server is found as by psql (PGHOST, PGPORT, PGUSER, PGDATABASE). Files: .npy of uint8 or float32.
+#include <fcntl.h>
 #include <libpq-fe.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <barrier>
@@ -20,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -198,7 +203,7 @@ void Insert(const std::string& table, const Rows& rows, size_t first_id) {
 }
 
 struct QueryOptions {
-    std::string sql, out;
+    std::string sql, out, drop;
     std::vector<std::string> sets;
     size_t k = 10, repeats = 1, warmup = 0, connections = 1;
 };
@@ -214,6 +219,35 @@ double Quantile(const std::vector<double>& sorted, double q) {
     return sorted[std::min(sorted.size() - 1, size_t(q * double(sorted.size())))];
 }
 
+// Files that are to be read from disk, not from the page cache.
+class DroppedFiles {
+public:
+    explicit DroppedFiles(const std::string& list) {
+        std::ifstream in(list);
+        for (std::string path; std::getline(in, path);) {
+            files_.push_back(open(path.c_str(), O_RDONLY));
+            // What is not on disk yet cannot be dropped.
+            if (files_.back() < 0 || fsync(files_.back()) != 0) Fail("cannot open or sync " + path);
+        }
+    }
+    void Drop() const {
+        for (const int file : files_)
+            if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0) Fail("cannot drop a file from the page cache");
+    }
+
+private:
+    std::vector<int> files_;
+};
+
+// Bytes that a process has had read from disk; -1 if we may not know.
+long long ReadBytes(int pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/io");
+    std::string name;
+    for (long long value; in >> name >> value;)
+        if (name == "read_bytes:") return value;
+    return -1;
+}
+
 PGconn* Session(const QueryOptions& options) {
     PGconn* connection = Connect();
     for (const std::string& set : options.sets) Run(connection, set);
@@ -224,7 +258,7 @@ PGconn* Session(const QueryOptions& options) {
 class Asker {
 public:
     Asker(const QueryOptions& options, const Rows& queries, size_t first, std::vector<int64_t>& ids)
-        : options_(options), first_(first), ids_(ids), connection_(Session(options)) {
+        : options_(options), first_(first), ids_(ids), connection_(Session(options)), dropped_(options.drop) {
         const Oid type = VectorOid(connection_);
         PQclear(Check(connection_, PQprepare(connection_, "q", options.sql.c_str(), 1, &type), PGRES_COMMAND_OK));
         for (size_t i = first; i < queries.count; i += options.connections)
@@ -241,11 +275,13 @@ public:
             for (size_t i = 0; i < messages_.size(); i++) Ask(i, true);
     }
     const std::vector<double>& Milliseconds() const { return ms_; }
+    long long DiskBytes() const { return ReadBytes(PQbackendPID(connection_)); }
 
 private:
     void Ask(size_t i, bool keep) {
         const char* value = messages_[i].data();
         const int length = int(messages_[i].size()), format = 1;
+        dropped_.Drop();
         const auto start = std::chrono::steady_clock::now();
         PGresult* result = PQexecPrepared(connection_, "q", 1, &value, &length, &format, 1);
         const double ms = 1000 * Seconds(start);
@@ -263,6 +299,7 @@ private:
     const size_t first_;
     std::vector<int64_t>& ids_;  // each connection writes its own queries' rows
     PGconn* connection_;
+    const DroppedFiles dropped_;
     std::vector<std::string> messages_;
     std::vector<double> ms_;
 };
@@ -284,6 +321,7 @@ void Query(const QueryOptions& options, const Rows& queries) {
         });
     for (std::thread& thread : threads) thread.join();
     const double wall = Seconds(start);
+    const long long read_bytes = askers[0]->DiskBytes();
 
     if (!options.out.empty()) {
         std::FILE* file = std::fopen(options.out.c_str(), "wb");
@@ -299,8 +337,8 @@ void Query(const QueryOptions& options, const Rows& queries) {
     const double qps = options.connections == 1 ? 1000.0 / Mean(ms) : double(ms.size()) / wall;
     std::printf(
         "{\"queries\": %zu, \"repeats\": %zu, \"mean_ms\": %.4f, \"p50_ms\": %.4f, \"p95_ms\": %.4f, \"p99_ms\": %.4f, "
-        "\"qps\": %.2f}\n",
-        queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps);
+        "\"qps\": %.2f, \"read_bytes\": %lld}\n",
+        queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps, read_bytes);
 }
 
 void First(const QueryOptions& options, const Rows& queries) {
@@ -349,6 +387,7 @@ int main(int argc, char** argv) {
         else if (name == "--sql") options.sql = value;
         else if (name == "--set") options.sets.push_back(value);
         else if (name == "--out") options.out = value;
+        else if (name == "--drop") options.drop = value;
         else if (name == "--k") options.k = number();
         else if (name == "--repeats") options.repeats = number();
         else if (name == "--warmup") options.warmup = number();

@@ -70,13 +70,15 @@ def load(client, cluster, database, table, file, rows=0):
     run(client, "load", "--table", table, "--file", file, *arguments, env={**cluster.env, "PGDATABASE": database})
 
 
-def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1):
+def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1, drop=None):
     """Runs queries by the client. Returns its figures (mean_ms, qps, ...) and the ids, (queries, k), -1 = no row."""
     out = os.path.join(BUILD, "bench", f"ids-{os.getpid()}.bin")
     command = [client, "query", "--file", file, "--sql", sql, "--k", str(k), "--repeats", str(repeats),
                "--warmup", str(warmup), "--connections", str(connections), "--out", out]
     for text in sets:
         command += ["--set", text]
+    if drop:
+        command += ["--drop", drop]
     if queries:
         command += ["--queries", str(queries)]
     figures = json.loads(run(*command, env={**cluster.env, "PGDATABASE": database}))
@@ -193,8 +195,16 @@ class Session:
         self.psql.wait()
 
 
+def processor_seconds(pid):
+    """That a process and its threads have used. Unlike seconds by the clock it does not grow where others want the machine, too."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def timed_build(cluster, database, settings, statement):
-    """Runs CREATE INDEX in a fresh session. Returns seconds, peak private memory in MB and its growth in MB."""
+    """Runs CREATE INDEX in a fresh session. Returns seconds, processor seconds (without parallel workers, which vectorq has none of),
+    peak private memory in MB and its growth in MB."""
     session = Session(cluster, database)
     for setting in settings:
         session.run(setting + ";")
@@ -202,6 +212,7 @@ def timed_build(cluster, database, settings, statement):
         started = time.time()
         notices = session.run(statement + ";")
         seconds = time.time() - started
+        processor_s = processor_seconds(session.pid)
     session.close()
-    return dict(seconds=round(seconds, 2), peak_mb=round(memory.peak_kb / 1024, 1),
+    return dict(seconds=round(seconds, 2), processor_s=round(processor_s, 2), peak_mb=round(memory.peak_kb / 1024, 1),
                 growth_mb=round((memory.peak_kb - memory.start_kb) / 1024, 1), notices=notices)

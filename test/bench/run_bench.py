@@ -16,7 +16,7 @@ import sys
 import time
 
 from common import BUILD, Cluster, build_client, cpu_name
-from datasets import MADE, load_set
+from datasets import MADE, USUAL, load_set
 from filters import filtered
 from fixed import first_query, overhead_ms
 from inserts import churn, rate
@@ -31,7 +31,7 @@ from truth import limits
 SHARED_BUFFERS = "4GB"
 SERVER_CONF = ["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0", "jit = off"]
 QUICK = dict(sets=["sift-photo:100000", "gloss-minilm:25000"], queries=300, seconds=0.5, churn_rows=10_000, insert_rows=1000)
-FULL = dict(sets=list(MADE), queries=1000, seconds=5.0, churn_rows=100_000, insert_rows=5000)
+FULL = dict(sets=list(USUAL), queries=1000, seconds=5.0, churn_rows=100_000, insert_rows=5000)
 
 
 def parse():

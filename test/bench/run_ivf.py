@@ -15,10 +15,9 @@ import os
 import statistics
 import time
 
-import numpy as np
-
 from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, timed_build
 from curve import between
+from sift import BASE_FILE, QUERY_FILE, exact, load_sift
 from tables import check_plan, fill, show_only
 
 TABLE = "items"
@@ -52,20 +51,6 @@ class Config:
     def sets(self, probes):
         # Both planners leave their index at some number of probes; here the indexes are compared, not the planners.
         return [f"SET {self.engine.probes_setting} = {probes}", "SET enable_seqscan = off"]
-
-
-def exact(rows, base, queries):
-    """Squared distance of the k-th true neighbour of each query, cached. Exact: sums of small integers fit a float."""
-    file = os.path.join(DATA, f"sift-photo-truth-{rows}-{len(queries)}.npy")
-    if not os.path.exists(file):
-        import faiss
-        started = time.time()
-        index = faiss.IndexFlatL2(base.shape[1])
-        index.add(base.astype(np.float32))
-        distances, _ = index.search(queries.astype(np.float32), K)
-        np.save(file, np.rint(distances[:, -1]).astype(np.int64))
-        print(f"exact neighbours: {time.time() - started:.0f} s", flush=True)
-    return np.load(file)
 
 
 def build(cluster, config, options, rounds):
@@ -194,12 +179,8 @@ def configurations(options):
 
 def main():
     options = parse()
-    stem = os.path.join(DATA, "sift-photo-1000000")
-    base = np.load(stem + ".base.npy", mmap_mode="r")[:options.rows]
-    if len(base) < options.rows:
-        raise SystemExit("the bench set has a million rows")
-    queries = np.load(stem + ".query.npy")[:options.queries]
-    data = dict(base=base, queries=queries, query_file=stem + ".query.npy", limits=exact(options.rows, base, queries))
+    base, queries = load_sift(options.rows, options.queries)
+    data = dict(base=base, queries=queries, query_file=QUERY_FILE, limits=exact(options.rows, base, queries, K))
     dims = base.shape[1]
     client = build_client()
     configs = configurations(options)
@@ -210,7 +191,7 @@ def main():
         if any(c.engine is PGVECTOR for c in configs) or options.stand_in:
             run(os.path.join(os.path.dirname(__file__), "pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
         for engine in dict.fromkeys(c.engine for c in configs):
-            fill(cluster, client, engine.extension, engine.database, TABLE, stem + ".base.npy", options.rows, dims)
+            fill(cluster, client, engine.extension, engine.database, TABLE, BASE_FILE, options.rows, dims)
         for config in configs:
             build(cluster, config, options, options.build_rounds)
         for config in configs:

@@ -11,6 +11,7 @@ import numpy as np
 from common import DATA
 
 DEPTH = 100
+BLOCK = 1_000_000  # rows searched at a time
 
 
 def scores(data, queries, ids):
@@ -29,12 +30,21 @@ def scores(data, queries, ids):
 
 
 def search(data, subset):
-    """Row numbers of the nearest DEPTH rows of a subset of the rows."""
+    """Row numbers of the nearest DEPTH rows of a subset of the rows. A block of rows at a time: memory does not grow with them."""
     import faiss
-    index = faiss.IndexFlat(data.dims, faiss.METRIC_L2 if data.metric == "l2" else faiss.METRIC_INNER_PRODUCT)
-    index.add(np.ascontiguousarray(data.base[subset], np.float32))
-    found = index.search(data.float_queries(), DEPTH)[1]
-    return np.where(found >= 0, np.asarray(subset)[found], -1)
+    metric, queries = faiss.METRIC_L2 if data.metric == "l2" else faiss.METRIC_INNER_PRODUCT, data.float_queries()
+    ids, near = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
+    for start in range(0, len(subset), BLOCK):
+        part = np.asarray(subset[start:start + BLOCK])
+        index = faiss.IndexFlat(data.dims, metric)
+        index.add(np.ascontiguousarray(data.base[part], np.float32))
+        distances, found = index.search(queries, DEPTH)
+        distances = np.where(found >= 0, distances if data.metric == "l2" else -distances, np.inf)
+        ids = np.concatenate([ids, np.where(found >= 0, part[found], -1)], axis=1)
+        near = np.concatenate([near, distances], axis=1)
+        best = np.argsort(near, axis=1, kind="stable")[:, :DEPTH]
+        ids, near = np.take_along_axis(ids, best, 1), np.take_along_axis(near, best, 1)
+    return ids
 
 
 def limits(data, subset=None, label="all"):

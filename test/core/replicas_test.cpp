@@ -237,6 +237,29 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                         }
                         // Rounding may turn a comparison at the border.
                         EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_copies;
+                        same = 0;
+                        for (size_t i = 0; i < x.rows(); i++) {
+                            // As an insert does: the centroids in order of their distance from the row.
+                            std::vector<std::pair<double, uint32_t>> order(c.rows());
+                            for (uint32_t l = 0; l < c.rows(); l++) {
+                                const double length = spherical ? std::sqrt(reference::DotF32(x.row(i), x.row(i), dims)) : 1;
+                                double sum = 0;
+                                for (size_t d = 0; d < dims; d++)
+                                    sum += (x.row(i)[d] / length - c.row(l)[d]) * (x.row(i)[d] / length - c.row(l)[d]);
+                                order[l] = {sum, l};
+                            }
+                            std::sort(order.begin(), order.end());
+                            Matrix sorted(c.rows(), dims);
+                            for (uint32_t l = 0; l < c.rows(); l++) std::copy_n(c.row(order[l].second), dims, sorted.row(l));
+                            uint32_t want[8], chosen[8];
+                            std::vector<float> scratch(dims);
+                            const size_t n = reference::ClosureLists(sorted, spherical, x.row(i), 0, epsilon, max_copies,
+                                                                     nullptr, 0, want);
+                            const size_t got = ClosureListsOfOne(sorted.data(), sorted.rows(), dims, spherical, x.row(i),
+                                                                 epsilon, max_copies, chosen, scratch.data());
+                            same += got == n && std::equal(chosen, chosen + got, want);
+                        }
+                        EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_copies;
                     }
                 }
             }

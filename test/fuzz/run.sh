@@ -47,7 +47,7 @@ mkdir -p "$BUILD/regress"
 (cd "$here" && "$(dirname "$pgxs")/../test/regress/pg_regress" --inputdir=. --outputdir="$BUILD/regress" \
     --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres --dbname=vectorq_regress \
     --load-extension=vectorq $(cat test/regress_*.txt)) >"$BUILD/regress.log" 2>&1 || status=1
-grep -E '^test |tests? (passed|failed)' "$BUILD/regress.log"
+grep -E '^(test|ok|not ok) |tests? (passed|failed)' "$BUILD/regress.log"
 [ $status = 0 ] || head -100 "$BUILD/regress/regression.diffs" || true
 
 python3 "$here/test/fuzz/type_input_fuzz" "$count" "$seed" >"$BUILD/fuzz.out" || status=$?

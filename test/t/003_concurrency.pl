@@ -25,6 +25,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_a ON t USING ah (v vector_ip_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 8, quantizer = pq, reorder = sq8);
+    CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX c_v ON c USING ah (v) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
     CREATE FUNCTION agree(what text, by_index bigint[], by_seq bigint[]) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
@@ -54,6 +55,8 @@ $node->safe_psql('postgres', q{
         SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <-> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
         PERFORM agree('t by copies', by_index, by_seq);
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <=> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
+        PERFORM agree('t by closure', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM c ORDER BY v <-> array_fill(0, ARRAY[1536])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM c;
@@ -96,7 +99,7 @@ is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and t
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
-is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c c_v);
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c t_k c_v);
 # vacuum gives the room of dead rows to new ones
 $node->safe_psql('postgres', 'VACUUM w; VACUUM t; VACUUM c;');
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v') + pg_relation_size('c_v')");

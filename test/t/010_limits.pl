@@ -39,7 +39,8 @@ SKIP:
     my %seen;
     my @bad;
     for my $build ('ivf (v) WITH (lists = 100)', 'ivf (v) WITH (lists = 50, quantizer = sq8, transform = \'pca32\')',
-        'ah (v vector_l2_ops) WITH (lists = 100, replicas = soar)', 'pq (v) WITH (bits = 8, transform = \'opq8\')')
+        'ah (v vector_l2_ops) WITH (lists = 100, replicas = soar)', 'pq (v) WITH (bits = 8, transform = \'opq8\')',
+        'ah (v vector_ip_ops) WITH (lists = 50, reorder = f32)')
     {
         for my $mb (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
         {
@@ -69,6 +70,7 @@ SKIP:
         CREATE TABLE s (id serial, v vector(64));
         INSERT INTO s (v) SELECT v FROM t LIMIT 1000;
         CREATE INDEX s_v ON s USING ivf (v) WITH (lists = 10) TABLESPACE small;
+        CREATE INDEX s_copies ON s USING ah (v vector_ip_ops) WITH (lists = 10, reorder = sq8) TABLESPACE small;
         CREATE TABLE w (id serial, v vector(3000));
         CREATE INDEX w_v ON w USING ivf (v) TABLESPACE small;
     });
@@ -79,11 +81,11 @@ SKIP:
         my $full = $insert =~ /LIMIT/ ? qr/^$|No space left/ : qr/ERROR:  could not extend file .*No space left/;
         like($err, $full, "disk full: INSERT INTO $insert");
     }
-    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('w_v')"), '', 'indexes are sound');
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('w_v'); SELECT * FROM vectorq_check('s_copies')"), '', 'indexes are sound');
     is($node->safe_psql('postgres', "SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 100; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM s ORDER BY v <-> array_fill(0, ARRAY[64])::vector LIMIT 100000) x"),
         $node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM s'), 'and whole');
     $node->safe_psql('postgres', 'VACUUM s; VACUUM w; DROP INDEX w_v; INSERT INTO s (v) SELECT v FROM t LIMIT 100');
-    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v')"), '', 'once there is room again, rows go in');
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('s_copies')"), '', 'once there is room again, rows go in');
     $node->safe_psql('postgres', 'DROP TABLE s; DROP TABLE w; DROP TABLESPACE small');
 }
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal|server process .* exited with|leak/, 'nothing in the log');

@@ -19,7 +19,10 @@ inline constexpr int kNumReorders = 5;
 inline constexpr bool IsCopy(Reorder reorder) noexcept { return reorder >= Reorder::kF32; }
 
 // Whether a row lies in further lists than the nearest, so that queries just across a border find it: kSoar: in
-// a second one whose residual is as orthogonal to the first as can be (cluster/replicas.h).
-enum class Replicas : uint8_t { kNone = 0, kSoar = 1 };
+// a second one whose residual is as orthogonal to the first as can be; kClosure: in those, up to eight in all, that are
+// nearly as near as the first (cluster/replicas.h).
+enum class Replicas : uint8_t { kNone = 0, kSoar = 1, kClosure = 2 };
+inline constexpr int kNumReplicas = 3;
+inline constexpr uint32_t kMaxCopies = 8;
 
 }  // namespace vectorq

@@ -17,7 +17,7 @@ constexpr size_t kGroupedLists = 2048;
 // Groups: so many times the square root of the lists.
 constexpr double kGroupsPerRoot = 5;
 // Lists scored for each that is wanted, with kRootLists lists; with more, more as their power kSpread.
-constexpr double kScoredPerWanted = 12, kRootLists = 4000, kSpread = 0.3;
+constexpr double kScoredPerWanted = 20, kRootLists = 4000, kSpread = 0.3;
 constexpr double kLeastScored = 256;
 
 constexpr size_t Padded(size_t bytes) noexcept { return (bytes + 3) / 4 * 4; }

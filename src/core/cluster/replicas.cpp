@@ -323,4 +323,21 @@ uint32_t SoarSecondOfOne(const float* centroids, size_t lists, size_t dims, bool
     return best == first ? uint32_t(first == 0) : uint32_t(best);
 }
 
+size_t ClosureListsOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
+                         float epsilon, size_t max_copies, uint32_t* chosen, float* scratch) noexcept {
+    const float reach = (1 + epsilon) * (1 + epsilon);
+    const float nearest = Residual(row, centroids, dims, spherical, scratch);
+    chosen[0] = 0;
+    size_t copies = 1;
+    for (size_t j = 1; j < lists && copies < max_copies; j++) {
+        const float* c = centroids + j * dims;
+        const float sq_distance = Residual(row, c, dims, spherical, scratch);
+        bool fits = sq_distance <= reach * nearest;
+        for (size_t k = 0; k < copies && fits; k++)
+            fits = !(L2SquaredF32(c, centroids + chosen[k] * dims, dims) < sq_distance);
+        if (fits) chosen[copies++] = uint32_t(j);
+    }
+    return copies;
+}
+
 }  // namespace vectorq

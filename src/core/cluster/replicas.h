@@ -1,6 +1,6 @@
 // The second list of a row. A row near the border of its list is missed by queries that look just across; a copy
 // in another list catches it. Two ways to choose the lists of the copies, both from a table of each list's nearest
-// other lists. Build path; SoarSecondOfOne is for inserts. README.md ("Replicas") has the figures.
+// other lists. Build path; the functions of one row are for inserts. README.md ("Replicas") has the figures.
 //
 // SOAR: Sun, Simcha, Dopson, Guo, Kumar, "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS
 // 2023. With r = x - c_first, r^ = r / |r| and r' = x - c', the second list minimises
@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/kinds.h"
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
 
@@ -31,7 +32,7 @@ namespace vectorq {
 inline constexpr size_t kReplicaNeighbours = 256;
 // 1 to 2 are hardly different; README.md has the table.
 inline constexpr float kSoarLambda = 1.5f;
-inline constexpr size_t kMaxClosureLists = 8;
+inline constexpr size_t kMaxClosureLists = kMaxCopies;
 
 // Immutable after construction; may be used by any number of threads.
 class ReplicaAssigner {
@@ -82,6 +83,11 @@ private:
 // scratch: 2 * lists + dims floats.
 uint32_t SoarSecondOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
                          uint32_t first, float lambda, float* scratch) noexcept;
+
+// ClosureLists of a single row, without a table. `centroids` (lists, dims) are the nearest to the row, the nearest first.
+// chosen: (max_copies) their numbers, beginning with 0. Returns how many. scratch: dims floats.
+size_t ClosureListsOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
+                         float epsilon, size_t max_copies, uint32_t* chosen, float* scratch) noexcept;
 
 namespace reference {
 // Over all lists, or over those in `among` (n of them) unless it is null; in double.

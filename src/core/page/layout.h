@@ -28,13 +28,15 @@ enum class PageKind : uint16_t {
     kPosting = 6,
     kReorder = 8,           // records of the rows' vectors, see reorder_page.h
     kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
-    kFree = 10,             // of postings once; PageTail.owner: the next free one, see storage.h
+    kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
+    kCalibration = 11,      // see calibration_page.h
+    kFree = 12,             // of postings once; PageTail.owner: the next free one, see storage.h
 };
 
 // v1. At the end of every page.
 struct PageTail {
     uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t owner;     // page of an extent of several pages: list id; of centroids: meta.generation; free: next; else 0
+    uint32_t owner;     // page of an extent of several pages: list id; of centroids: MetaPage.generation; free: next; else 0
     uint16_t part;      // number of the page within such an extent; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
@@ -49,9 +51,9 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
 // What has become of a list since the build: README of src/am, Rebalancing.
 enum class ListState : uint16_t {
     kLive = 0,
-    kSealed = 1,   // still searched; takes no rows any more
-    kRetired = 2,  // replaced by other lists; scans that began before read its chain
-    kDropped = 3,  // no chain; segments that say they are its are free
+    kSealed = 1,   // takes no rows any more: about to be replaced, or replaced and still known to older scans
+    kDropped = 2,  // no chain; segments that say they are its are free
+    kUnused = 3,   // no such segments any more: the number may be given to another list
 };
 
 // v2. One per list, in the directory region; an entry never straddles pages.

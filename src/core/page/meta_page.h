@@ -5,12 +5,13 @@
 #include <type_traits>
 
 #include "core/base/kinds.h"
+#include "core/page/calibration_page.h"
 #include "core/page/layout.h"
 
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 2;
+inline constexpr uint32_t kFormatVersion = 5;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -29,7 +30,7 @@ inline constexpr uint32_t kMaxDirectoryParts = 8;
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v2. The crc covers everything before it; it is renewed by whoever changes a field.
+// v5. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -42,7 +43,7 @@ struct MetaPage {
     uint8_t wanted_code;       // CodeKind that the options ask for
     uint8_t transform;         // TransformKind; 0 = none
     uint16_t flags;            // MetaFlags
-    uint32_t lists;            // lists in the index
+    uint32_t lists;            // numbers of lists are below this; not all of them are searched, see live_lists
     uint32_t wanted_lists;     // the option; 0 = automatic
     uint32_t training_rows;    // rows that trained it
     uint32_t seed;
@@ -65,20 +66,26 @@ struct MetaPage {
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    uint32_t groups;           // of compact centroids; 0 = none
+    float closure_epsilon;     // of replicas = closure, else 0
     Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
     uint32_t records_start;    // first block of the records as built; 0 without copies
     uint32_t records_blocks;   // of them; inserts add extents elsewhere
+    float entries_per_row;     // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
+    uint32_t groups;           // of compact centroids; 0 = none
+    Region list_uses;          // u32 (lists)
     uint32_t live_lists;       // lists that are searched
+    uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
+    Region calibration;        // one page, changed in place; always there
     // — changed by rebalancing (README of src/am) —
     uint32_t generation;       // how often lists were replaced
+    uint32_t oldest_generation;  // lists retired before it are dropped: a scan that knows only older ones must end
     uint32_t next_list;        // numbers of lists from here on were never given out
     uint32_t free_head;        // first free page of postings (first of an extent); kInvalidBlock: none
-    uint64_t retire_xid;       // no snapshot as old as this: no scan knows the lists retired so far; 0 = none are
-    PageRun centroid_run;      // where centroids and compact lie
-    PageRun old_run;           // where they lay before; free once retire_xid has passed
+    uint64_t retire_xid;       // no snapshot as old as this: no scan knows the lists retired so far
+    PageRun centroid_run;      // where centroids, compact and list_uses lie
+    PageRun old_run;           // where they lay before; free once oldest_generation = generation
     Region more_directory[kMaxDirectoryParts];
-    uint32_t reserved;         // 0
+    uint32_t replacing;        // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t crc;
 };
 // Entries that the directory has pages for.
@@ -100,12 +107,21 @@ inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
 
 // True if the index keeps copies of the vectors for reordering.
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
-// Lists that hold each row.
+// Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
 inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
-    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) && meta.lists > 1 ? 2 : 1;
+    if (meta.lists <= 1 || meta.replicas == static_cast<uint8_t>(Replicas::kNone)) return 1;
+    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) ? 2 : kMaxCopies;
+}
+// Some rows have more entries than others.
+inline bool CopiesVary(const MetaPage& meta) noexcept {
+    return meta.replicas == static_cast<uint8_t>(Replicas::kClosure) && meta.lists > 1;
+}
+// On average.
+inline double EntriesPerRow(const MetaPage& meta) noexcept {
+    return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 368);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, crc) == 364);
+static_assert(sizeof(MetaPage) == 416);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 && offsetof(MetaPage, crc) == 412);
 
 }  // namespace vectorq

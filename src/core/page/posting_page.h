@@ -19,9 +19,12 @@
 //
 // Slots [0, count) are in use; one whose tid is {0xFFFFFFFF, 0} is dead and may be reused.
 // Invariant: a code is complete on its pages before its tid and the count say so on the first.
+// Invariant: tids beyond the count are 0, whatever was there before. So a damaged count is noticed: with too small a one
+// a row follows behind it (segment_problem), with too large a one rows of tid 0 are in use.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/page/layout.h"
 #include "core/simd/lut16_scan.h"
@@ -57,6 +60,15 @@ struct PostingGeometry {
     uint32_t block_bytes;   // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
     uint32_t pointer_bytes; // 6 or 0, per row
 };
+
+// Whether a slot's tid is 0: that of one which is not in use. The slot is below the capacity.
+inline bool TidIsZero(const char* segment, uint32_t slot) noexcept {
+    uint32_t block;
+    uint16_t offset;
+    std::memcpy(&block, segment + sizeof(SegmentHeader) + kTidBytes * slot, sizeof(block));
+    std::memcpy(&offset, segment + sizeof(SegmentHeader) + kTidBytes * slot + sizeof(block), sizeof(offset));
+    return (block | offset) == 0;
+}
 
 // Offsets from the start of a segment.
 struct SegmentLayout {

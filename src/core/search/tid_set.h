@@ -1,4 +1,4 @@
-// Which rows a scan has met, for lists that hold some rows twice. Open addressing, grows by doubling.
+// Which rows were met, for lists that hold some rows several times. Open addressing, grows by doubling.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +29,24 @@ public:
         *slot = {tid, number};
         count_++;
         return kNone;
+    }
+
+    // Adds a tid with 1, or adds 1 to its number. Throws std::bad_alloc.
+    void Count(uint64_t tid) {
+        if (2 * (count_ + 1) > slots_.size()) Grow();
+        Slot* slot = Find(tid);
+        if (slot->tid != tid) {
+            *slot = {tid, 0};
+            count_++;
+        }
+        slot->number++;
+    }
+
+    // Calls use(tid, number) for each, in no order.
+    template <class Use>
+    void ForEach(const Use& use) const {
+        for (size_t i = 0; i < slots_.size(); i++)
+            if (slots_[i].tid != ~uint64_t(0)) use(slots_[i].tid, slots_[i].number);
     }
 
     bool Has(uint64_t tid) const noexcept { return count_ > 0 && const_cast<TidSet*>(this)->Find(tid)->tid == tid; }

@@ -50,6 +50,8 @@ public:
         bound_ = {distance, 0, tid};
     }
 
+    void ClearLowerBound() noexcept { bounded_ = false; }
+
     // A row with a larger distance will not be kept; one with an equal distance may, for its tid.
     float threshold() const noexcept { return threshold_; }
 

@@ -75,7 +75,7 @@ class Postgres:
         show_only(self.server.cluster, self.database, self.table, self.index)
         check_plan(self.server.cluster, self.database, self.statement(10), self.index, self.data.dims,
                    self.sets(self.ladders(10)[0][0]))
-        return dict(build_s=made["seconds"], peak_mb=made["peak_mb"], size_mb=round(size / 2**20, 1),
+        return dict(build_s=made["seconds"], processor_s=made["processor_s"], peak_mb=made["peak_mb"], size_mb=round(size / 2**20, 1),
                     ddl=self.create_index(self.table, self.index, self.data.rows), version=self.version(),
                     notices=made["notices"])
 

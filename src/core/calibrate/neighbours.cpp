@@ -1,0 +1,116 @@
+// See neighbours.h. For L2 the mean of the queries is taken off both sides, because |x|^2 - 2<q,x> cancels where all
+// coordinates share a large offset; the constant |q|^2 changes no order and is left away.
+#include "core/calibrate/neighbours.h"
+
+#include <algorithm>
+
+#include "core/simd/distance.h"
+#include "core/simd/tile.h"
+#include "core/simd/topk_filter.h"
+
+namespace vectorq {
+
+// Some tiles at a time: a range takes at most some milliseconds, and threads do not wait for each other.
+static constexpr size_t kGrain = 4 * kTileRows;
+
+NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep,
+                                 size_t deep_k, int threads)
+    : queries_(std::move(queries)), own_(std::move(own)), metric_(metric), workers_(size_t(threads)) {
+    const size_t n = queries_.rows(), dims = queries_.cols();
+    mean_.assign(dims, 0.0f);
+    if (metric == Metric::kL2 && n > 0)
+        for (size_t d = 0; d < dims; d++) {
+            double sum = 0;
+            for (size_t q = 0; q < n; q++) sum += queries_.row(q)[d];
+            mean_[d] = float(sum / double(n));
+        }
+    if (metric != Metric::kL1) {
+        const float factor = metric == Metric::kL2 ? -2.0f : -1.0f;
+        scaled_ = Matrix(n, dims);
+        for (size_t q = 0; q < n; q++)
+            for (size_t d = 0; d < dims; d++) scaled_.row(q)[d] = factor * (queries_.row(q)[d] - mean_[d]);
+    }
+    for (Worker& worker : workers_) {
+        worker.tile.Resize(dims * kTileRows);
+        worker.norm.Resize(kTileRows);
+        worker.out.Resize(n * kTileRows);
+        worker.below.Resize(kTileRows + 64);
+        worker.best = std::vector<TopK>(n);
+        for (size_t q = 0; q < n; q++) worker.best[q].Reset(q < deep ? deep_k : k);
+    }
+}
+
+size_t NeighbourFinder::Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept {
+    deep = std::min(deep, queries);
+    const size_t kept = deep * deep_k + (queries - deep) * k;
+    const size_t worker = 4 * (dims + queries) * kTileRows + queries * sizeof(TopK) + 2 * kept * sizeof(Candidate);
+    return 8 * queries * dims + size_t(threads) * worker + kept * 12;
+}
+
+// out[q][r] for row r of the tile.
+void NeighbourFinder::Distances(const float* rows, size_t count, Worker& w) const {
+    const size_t dims = queries_.cols(), n = queries_.rows();
+    if (metric_ == Metric::kL1) {
+        const BlockFn kernel = GetBlockKernel(BlockKernel::kL1F32);
+        w.out.Fill(0);
+        for (size_t q = 0; q < n; q++)
+            kernel(queries_.row(q), rows, dims * sizeof(float), count, dims, w.out.data() + q * kTileRows);
+        return;
+    }
+    for (size_t r = 0; r < kTileRows; r++) {
+        const float* row = rows + std::min(r, count - 1) * dims;
+        float norm = 0;
+        for (size_t d = 0; d < dims; d++) {
+            const float x = row[d] - mean_[d];
+            w.tile[d * kTileRows + r] = x;
+            norm += x * x;
+        }
+        w.norm[r] = metric_ == Metric::kL2 ? norm : 0;
+    }
+    MultiplyTile(scaled_.data(), n, dims, w.tile.data(), w.out.data());
+    for (size_t q = 0; q < n; q++)
+        for (size_t r = 0; r < kTileRows; r++) w.out[q * kTileRows + r] += w.norm[r];
+}
+
+void NeighbourFinder::AddTile(const float* rows, const uint64_t* tids, size_t count, Worker& w) const {
+    Distances(rows, count, w);
+    for (size_t q = 0; q < queries_.rows(); q++) {
+        const float* out = w.out.data() + q * kTileRows;
+        TopK& best = w.best[q];
+        const size_t below = CompressBelow(out, count, best.threshold(), w.below.data());
+        for (size_t i = 0; i < below; i++) {
+            const size_t r = w.below[i];
+            if (tids[r] >> 16 != own_[q]) best.Push(out[r], tids[r]);
+        }
+    }
+}
+
+void NeighbourFinder::Add(const float* rows, const uint64_t* tids, size_t count, StopToken& stop) {
+    const size_t dims = queries_.cols();
+    ParallelFor(count, kGrain, int(workers_.size()), stop, [&](size_t begin, size_t end, int thread) {
+        for (size_t r = begin; r < end; r += kTileRows)
+            AddTile(rows + r * dims, tids + r, std::min(kTileRows, end - r), workers_[size_t(thread)]);
+    });
+}
+
+void NeighbourFinder::Finish() {
+    found_.resize(queries_.rows());
+    distances_.resize(queries_.rows());
+    for (size_t q = 0; q < queries_.rows(); q++) {
+        TopK& best = workers_[0].best[q];
+        size_t count;
+        bool overflowed;
+        for (size_t w = 1; w < workers_.size(); w++) {
+            const Candidate* other = workers_[w].best[q].Finish(&count, &overflowed);
+            for (size_t i = 0; i < count; i++) best.Push(other[i].distance, other[i].tid);
+        }
+        const Candidate* nearest = best.Finish(&count, &overflowed);
+        for (size_t i = 0; i < count; i++) {
+            found_[q].push_back(RowOf(nearest[i]));
+            distances_[q].push_back(nearest[i].distance);
+        }
+    }
+    workers_.clear();
+}
+
+}  // namespace vectorq

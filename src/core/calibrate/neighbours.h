@@ -1,0 +1,60 @@
+// Exact nearest rows of some queries, found while the rows pass by in blocks (a build's own pass over the table).
+// A tiled matrix kernel over all queries at once: about 2 * queries * dims operations a row.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/kinds.h"
+#include "core/base/matrix.h"
+#include "core/base/parallel.h"
+#include "core/search/topk.h"
+
+namespace vectorq {
+
+class NeighbourFinder {
+public:
+    // queries (count, dims), of length one under cosine. own[q]: the row that query q is (RowOf), which is no neighbour
+    // of itself; kNoRow if it is none. Keeps the k nearest of each, `deep_k` of the first `deep`. Throws
+    // std::bad_alloc.
+    static constexpr uint64_t kNoRow = ~uint64_t(0);
+    NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep, size_t deep_k,
+                    int threads);
+
+    // Looks at `count` rows (count, dims). tids as Candidate::tid has them. The result does not depend on the threads.
+    // Throws Error(kCancelled).
+    void Add(const float* rows, const uint64_t* tids, size_t count, StopToken& stop);
+
+    // Puts the threads' results together; call once, after the last Add.
+    void Finish();
+
+    size_t queries() const noexcept { return queries_.rows(); }
+    const float* query(size_t q) const noexcept { return queries_.row(q); }
+    uint64_t own(size_t q) const noexcept { return own_[q]; }
+    // After Finish: the rows (RowOf) of the neighbours, the nearest first.
+    const std::vector<uint64_t>& rows(size_t q) const noexcept { return found_[q]; }
+    // After Finish: their values in the metric's order, up to a constant of the query.
+    const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
+
+    // Bytes that it takes.
+    static size_t Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept;
+
+private:
+    struct Worker {
+        AlignedArray<float> tile, norm, out;
+        AlignedArray<uint16_t> below;
+        std::vector<TopK> best;
+    };
+    void AddTile(const float* rows, const uint64_t* tids, size_t count, Worker& worker) const;
+    void Distances(const float* rows, size_t count, Worker& worker) const;
+
+    Matrix queries_, scaled_;  // scaled_: less the mean, times -2 or -1
+    std::vector<float> mean_;
+    std::vector<uint64_t> own_;
+    Metric metric_;
+    std::vector<Worker> workers_;
+    std::vector<std::vector<uint64_t>> found_;
+    std::vector<std::vector<float>> distances_;
+};
+
+}  // namespace vectorq

@@ -1,0 +1,101 @@
+// See rank_table.h.
+#include "core/calibrate/rank_table.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vectorq {
+
+// Steps of the grid: finer than what a tenth more lists costs, and never too many for the memory.
+static constexpr double kGridStep = 1.08;
+static constexpr double kMostGridPoints = 100;
+static constexpr uint64_t kFilterBits = 4096;
+
+static uint64_t FilterBit(uint64_t row) noexcept { return (row * 0x9E3779B97F4A7C15ull) >> 52; }
+
+RankTable::RankTable(size_t queries, size_t k, uint32_t lists) : k_(k) {
+    const double step = std::max(kGridStep, std::pow(double(lists), 1 / kMostGridPoints));
+    for (double at = 1; at < lists; at = std::max(at + 1, std::floor(at * step))) grid_.push_back(uint32_t(at));
+    grid_.push_back(lists);
+    counts_.reserve(queries);
+    ranks_.assign(queries * k * grid_.size(), kNotFound);
+}
+
+void RankTable::Begin(const uint64_t* neighbours, size_t count, uint64_t own) {
+    open_ = true;
+    own_ = own;
+    count = std::min(count, k_);
+    number_.resize(count);
+    for (size_t i = 0; i < count; i++) number_[i] = uint32_t(i);
+    std::sort(number_.begin(), number_.end(), [&](uint32_t a, uint32_t b) { return neighbours[a] < neighbours[b]; });
+    wanted_.clear();
+    filter_.assign(kFilterBits / 64, 0);
+    for (const uint32_t i : number_) {
+        wanted_.push_back(neighbours[i]);
+        filter_[FilterBit(neighbours[i]) / 64] |= uint64_t(1) << FilterBit(neighbours[i]) % 64;
+    }
+    distances_.clear();
+    list_end_.clear();
+    sightings_.clear();
+    seen_.assign(count, 0);
+    found_ = 0;
+}
+
+// The number of a wanted row; wanted_.size() if it is none.
+uint32_t RankTable::FindNeighbour(uint64_t row) const noexcept {
+    const uint32_t none = uint32_t(wanted_.size());
+    if (!(filter_[FilterBit(row) / 64] >> FilterBit(row) % 64 & 1)) return none;
+    const auto at = std::lower_bound(wanted_.begin(), wanted_.end(), row);
+    return at != wanted_.end() && *at == row ? number_[size_t(at - wanted_.begin())] : none;
+}
+
+size_t RankTable::AddList(const Candidate* entries, size_t count, size_t scanned) {
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t row = RowOf(entries[i]);
+        if (row == own_) continue;
+        distances_.push_back(entries[i].distance);
+        const uint32_t neighbour = FindNeighbour(row);
+        if (neighbour == wanted_.size()) continue;
+        sightings_.push_back({entries[i].distance, uint32_t(list_end_.size()), neighbour});
+        found_ += !seen_[neighbour];
+        seen_[neighbour] = 1;
+    }
+    list_end_.push_back(distances_.size());
+    lists_scanned_++;
+    entries_scanned_ += double(scanned);
+    return found_;
+}
+
+// nearer[i]: entries so far that are nearer than sighting i but not nearer than sighting i - 1.
+void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
+    uint16_t* ranks = ranks_.data() + done_ * k_ * grid_.size();
+    size_t rank = 0;
+    for (size_t i = 0; i < sightings_.size(); i++) {
+        rank += nearer[i];
+        if (sightings_[i].list >= grid_[g] || rank >= kMostRank) continue;
+        uint16_t& to = ranks[sightings_[i].neighbour * grid_.size() + g];
+        to = std::min(to, uint16_t(rank));
+    }
+}
+
+void RankTable::End() {
+    if (!open_ || done_ * k_ * grid_.size() >= ranks_.size()) return;
+    std::sort(sightings_.begin(), sightings_.end(),
+              [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
+    std::vector<uint32_t> nearer(sightings_.size(), 0);
+    const auto farther = [](float distance, const Sighting& s) { return distance < s.distance; };
+    size_t at = 0, list = 0;
+    for (size_t g = 0; g < grid_.size(); g++) {
+        for (; list < list_end_.size() && list < grid_[g]; list++)
+            for (; at < list_end_[list]; at++) {
+                const auto first = std::upper_bound(sightings_.begin(), sightings_.end(), distances_[at], farther);
+                if (first != sightings_.end()) nearer[size_t(first - sightings_.begin())]++;
+            }
+        WriteRanks(g, nearer);
+    }
+    counts_.push_back(uint32_t(wanted_.size()));
+    done_++;
+    open_ = false;
+}
+
+}  // namespace vectorq

@@ -1,0 +1,72 @@
+// Where the true neighbours of some queries turn up in a scan: one scan of each query tells it for every number of
+// lists and every number of reordered entries at once.
+//
+// rank(q, j, g): how many entries of the first Grid(g) lists are nearer to query q, by their codes, than the nearest
+// entry of its j-th neighbour there. The neighbour is found with P lists and R entries reordered if the rank at P is
+// below R.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/search/topk.h"
+
+namespace vectorq {
+
+class RankTable {
+public:
+    static constexpr uint16_t kNotFound = 0xFFFF;
+    static constexpr size_t kMostRank =
+        8192;  // deeper ranks are not told apart: a list's farther entries need not be added
+
+    // Throws std::bad_alloc, as Begin, AddList and End do.
+    RankTable(size_t queries, size_t k, uint32_t lists);
+
+    // The next query: its neighbours' rows (RowOf), the nearest first, at most k; `own` is the query's own row.
+    void Begin(const uint64_t* neighbours, size_t count, uint64_t own);
+    // The entries of its next list, in no order, of `scanned`: the others are farther than kMostRank of these. Returns
+    // how many neighbours have been found.
+    size_t AddList(const Candidate* entries, size_t count, size_t scanned);
+    // After its last list: in the lists after that its neighbours keep their ranks.
+    void End();
+    // Forgets what Begin and AddList said of the present query.
+    void Drop() { open_ = false; }
+
+    size_t queries() const noexcept { return done_; }
+    size_t depth() const noexcept { return k_; }
+    // Neighbours of a query; at most depth().
+    size_t neighbours(size_t q) const noexcept { return counts_[q]; }
+    size_t grid_points() const noexcept { return grid_.size(); }
+    uint32_t Grid(size_t g) const noexcept { return grid_[g]; }  // lists
+    uint16_t Rank(size_t q, size_t j, size_t g) const noexcept { return ranks_[(q * k_ + j) * grid_.size() + g]; }
+    // Mean entries in a list that was probed.
+    double EntriesPerList() const noexcept { return lists_scanned_ == 0 ? 0 : entries_scanned_ / lists_scanned_; }
+
+private:
+    struct Sighting {
+        float distance;
+        uint32_t list;  // in the order of probing
+        uint32_t neighbour;
+    };
+    uint32_t FindNeighbour(uint64_t row) const noexcept;
+    void WriteRanks(size_t g, const std::vector<uint32_t>& nearer);
+
+    size_t k_;
+    std::vector<uint32_t> grid_, counts_;
+    std::vector<uint16_t> ranks_;
+    size_t done_ = 0;
+    double lists_scanned_ = 0, entries_scanned_ = 0;
+    // — of the present query —
+    bool open_ = false;
+    uint64_t own_ = 0;
+    std::vector<uint64_t> wanted_;  // rows, in order of number
+    std::vector<uint32_t> number_;  // of each
+    std::vector<uint64_t> filter_;  // a bit for each hash of a wanted row
+    std::vector<float> distances_;  // of all entries
+    std::vector<size_t> list_end_;  // in distances_
+    std::vector<Sighting> sightings_;
+    std::vector<uint8_t> seen_;
+    size_t found_ = 0;
+};
+
+}  // namespace vectorq

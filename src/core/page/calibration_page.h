@@ -1,0 +1,46 @@
+// What an index knows of its own recall: one page, written by the build and by vectorq_calibrate.
+//
+//   +--------------------+---------------------------------------+-------+-----+
+//   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | stop  | crc |
+//   +--------------------+---------------------------------------+-------+-----+
+//
+// A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i].
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace vectorq {
+
+inline constexpr uint32_t kCalibrationVersion = 1;
+inline constexpr int kNumCalibratedK = 4;
+inline constexpr uint32_t kCalibratedK[kNumCalibratedK] = {1, 10, 100, 1000};
+inline constexpr int kNumTargets = 15;
+inline constexpr float kRungTargets[kNumTargets] = {0.1f,   0.3f,  0.5f,   0.6f,  0.7f,  0.8f,   0.85f, 0.9f,
+                                                    0.925f, 0.95f, 0.965f, 0.98f, 0.99f, 0.995f, 0.998f};
+
+struct CalibrationRung {
+    float recall;     // that the calibration's queries saw at this setting
+    uint32_t nprobe;  // lists; at least 1
+    uint32_t rows;    // entries to reorder; 0: the codes are the rows, or nothing reorders
+};
+static_assert(sizeof(CalibrationRung) == 12);
+
+enum CalibrationSource : uint32_t { kNotCalibrated = 0, kCalibratedByRows = 1, kCalibratedByQueries = 2 };
+
+// v1. crc covers everything before it.
+struct Calibration {
+    uint32_t version;
+    uint32_t source;       // CalibrationSource
+    uint32_t queries;      // that were searched for
+    uint32_t blocks;       // of the index then
+    uint64_t rows;         // of the index then
+    float entries_a_list;  // mean over the lists that were probed
+    uint32_t reserved[5];  // 0
+    CalibrationRung rungs[kNumCalibratedK][kNumTargets];
+    uint32_t crc;
+};
+static_assert(std::is_trivially_copyable_v<Calibration>);
+static_assert(offsetof(Calibration, rungs) == 48 && sizeof(Calibration) == 776);
+
+}  // namespace vectorq

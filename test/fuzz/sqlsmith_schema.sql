@@ -1,0 +1,38 @@
+-- Tables for sqlsmith: each access method, code and copy, small enough that random joins end.
+CREATE EXTENSION vectorq;
+SET client_min_messages = warning;
+CREATE TABLE items (id int PRIMARY KEY, category int, name text, v vector(3), h halfvec(3));
+INSERT INTO items SELECT i, i % 5, 'item ' || i, ARRAY[sin(i), cos(i), i % 7]::vector, ARRAY[cos(i), i % 3, sin(i)]::halfvec FROM generate_series(1, 300) i;
+INSERT INTO items SELECT i, i % 5, NULL, NULL, NULL FROM generate_series(301, 310) i;
+CREATE INDEX ON items USING ivf (v) WITH (lists = 4);
+CREATE INDEX ON items USING ivf (v vector_l1_ops) WITH (lists = 4);
+CREATE INDEX ON items USING ivf (v vector_cosine_ops) WITH (lists = 4, quantizer = sq8);
+CREATE INDEX ON items USING pq (v vector_ip_ops) WITH (subvectors = 3);
+CREATE INDEX ON items USING ah (h halfvec_l2_ops) WITH (lists = 4);
+CREATE INDEX ON items USING ah (h halfvec_cosine_ops) WITH (lists = 4, reorder = f32) WHERE category < 3;
+CREATE INDEX ON items USING ivf (h halfvec_ip_ops) WITH (lists = 4, quantizer = pq, subvectors = 3, reorder = sq8);
+CREATE TABLE wide (id int PRIMARY KEY, v vector(2500));
+INSERT INTO wide SELECT i, array_fill(sin(i), ARRAY[2500])::vector FROM generate_series(1, 20) i;
+CREATE INDEX ON wide USING ah (v vector_l2_ops);
+CREATE TABLE parts (id int, v vector(3)) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200);
+CREATE INDEX ON parts USING ah (v vector_l2_ops);
+INSERT INTO parts SELECT i, ARRAY[i, 1, 2]::vector FROM generate_series(1, 199) i;
+CREATE UNLOGGED TABLE quick (id int, v vector(3));
+CREATE INDEX ON quick USING ivf (v);
+INSERT INTO quick SELECT i, ARRAY[i, 1, 2]::vector FROM generate_series(1, 50) i;
+-- sqlsmith has no ORDER BY of its own: views bring the scans.
+CREATE VIEW near_l2 AS SELECT id, category, v FROM items ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_cosine AS SELECT id, name FROM items ORDER BY v <=> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_ip AS SELECT id, name FROM items WHERE category = 2 ORDER BY v <#> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_l1 AS SELECT id, v FROM items ORDER BY v <+> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_half AS SELECT id, h FROM items ORDER BY h <-> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_half_cosine AS SELECT id, h FROM items WHERE category < 3 ORDER BY h <=> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_half_ip AS SELECT id, h FROM items ORDER BY h <#> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_each AS SELECT i.id, j.id AS near, j.v FROM items i, LATERAL (SELECT id, v FROM items ORDER BY items.v <-> i.v LIMIT 3) j;
+CREATE VIEW near_wide AS SELECT id, v FROM wide ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector LIMIT 5;
+CREATE VIEW near_parts AS SELECT id, v FROM parts ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
+ALTER DATABASE postgres SET enable_seqscan = off;
+ALTER DATABASE postgres SET enable_sort = off;
+VACUUM ANALYZE;

@@ -1,0 +1,19 @@
+#!/bin/bash
+# pg_isolation_regress against a private cluster. Usage: run_isolation.sh [SPEC...]; default: all of test/isolation/specs.
+# Output goes to $BUILD/isolation; the cluster is stopped at the end.
+set -u
+cd "$(dirname "$0")/.."
+build=${BUILD:-build}
+pg_config=${PG_CONFIG:-pg_config}
+specs=${*:-$(cd test/isolation/specs && echo *.spec | sed 's/\.spec//g')}
+out=$build/isolation
+mkdir -p "$out"
+scripts/cluster.sh start regress || exit 1
+trap 'scripts/cluster.sh stop regress' EXIT
+eval "$(scripts/cluster.sh env regress)"
+"$(dirname "$($pg_config --pgxs)")/../test/isolation/pg_isolation_regress" --inputdir=test/isolation --outputdir="$out" \
+    --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres --dbname=vectorq_isolation --load-extension=vectorq $specs \
+    2>&1 | tee "$out/run.log" | grep -E '^(test|ok|not ok) |tests? (passed|failed)|^ERROR'
+status=${PIPESTATUS[0]}
+[ "$status" = 0 ] || head -200 "$out/regression.diffs" 2>/dev/null
+exit "$status"
