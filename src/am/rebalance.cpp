@@ -234,6 +234,9 @@ static void place_centroids(Rebalance* r, MetaPage* next) {
     if (run.blocks < blocks) {
         run.blocks = blocks + blocks / 4;
         run.start = extend_index(r->index, run.blocks);
+        // New pages are not logged. After a crash or on a standby the file would end with what is: log the last one.
+        const Region last = {run.start + run.blocks - 1, 1, 0};
+        write_region(r->index, &last, PageKind::kCentroids, 0, NULL);
     }
     for (Region* region : {&next->centroids, &next->compact, &next->list_uses}) region->start += run.start;
     next->old_run = r->meta.centroid_run;

@@ -296,7 +296,8 @@ void write_region(Relation index, const Region* region, PageKind kind, uint32 ow
         VQ_FAULT("region.register");
         Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
         init_page(page, kind, owner, 0);
-        memcpy(page_payload(page), static_cast<const char*>(bytes) + offset, std::min<uint64>(payload, region->bytes - offset));
+        if (offset < region->bytes)
+            memcpy(page_payload(page), static_cast<const char*>(bytes) + offset, std::min<uint64>(payload, region->bytes - offset));
         VQ_FAULT("region.finish");
         GenericXLogFinish(xlog);
         VQ_FAULT("region.release");

@@ -24,7 +24,7 @@ $node->safe_psql('postgres', q{
     CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
     CREATE FUNCTION far(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS
-        'SELECT array_agg(CASE WHEN g % 3 = (EXTRACT(epoch FROM now())::int) % 3 THEN 9 ELSE 0 END + random() + 0 * i)::vector FROM generate_series(1, n) g';
+        'SELECT array_agg(CASE WHEN g % 2 = 0 THEN 9 ELSE 0 END + random() + 0 * i)::vector FROM generate_series(1, n) g';
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(3000));
     CREATE TABLE e (id bigserial PRIMARY KEY, v vector(16));
@@ -41,6 +41,17 @@ $node->safe_psql('postgres', q{
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
     INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 260) i;
     CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
+    CREATE TABLE r (id bigserial PRIMARY KEY, v vector(16));
+    CREATE TABLE rw (id bigserial PRIMARY KEY, v vector(3000));
+    CREATE TABLE rm (id bigserial PRIMARY KEY, v vector(2));
+    CREATE TABLE base AS SELECT 1 AS what, rv(16, i) AS v, NULL::vector AS w, NULL::vector AS m FROM generate_series(1, 300) i
+        UNION ALL SELECT 2, NULL, rv(3000, i), NULL FROM generate_series(1, 300) i UNION ALL SELECT 3, NULL, NULL, rv(2, i) FROM generate_series(1, 700) i
+        UNION ALL SELECT 4, far(16, i), NULL, NULL FROM generate_series(1, 300) i UNION ALL SELECT 5, NULL, far(3000, i), NULL FROM generate_series(1, 150) i
+        UNION ALL SELECT 6, NULL, NULL, far(2, i) FROM generate_series(1, 100) i;
+    CREATE INDEX r_flat ON r USING ivf (v) WITH (lists = 8);
+    CREATE INDEX r_ah ON r USING ah (v vector_ip_ops) WITH (lists = 8, reorder = f16);
+    CREATE INDEX rw_v ON rw USING ivf (v) WITH (lists = 4);
+    CREATE INDEX rm_v ON rm USING ivf (v) WITH (lists = 330);
     CREATE INDEX e_v ON e USING ivf (v);
     CREATE INDEX ew_v ON ew USING ivf (v);
 });
@@ -48,6 +59,7 @@ my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
     t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
     t_k => [ 't', 'v <+>', 'vector(16)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
+    r_flat => [ 'r', 'v <->', 'vector(16)' ], r_ah => [ 'r', 'v <#>', 'vector(16)' ], rw_v => [ 'rw', 'v <->', 'vector(3000)' ], rm_v => [ 'rm', 'v <->', 'vector(2)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
 # Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.
@@ -79,8 +91,13 @@ my %work = (
     first => [ 'TRUNCATE e; TRUNCATE ew;', 'INSERT INTO e (v) SELECT rv(16, i) FROM generate_series(1, 300) i; INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
     vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i; UPDATE c SET v = rv(1536, id::int) WHERE id IN (SELECT id FROM c ORDER BY random() LIMIT 12);', "VACUUM t;\nVACUUM w;\nVACUUM c;", '' ],
     refill => [ 'VACUUM t; VACUUM c; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0; UPDATE c SET v = rv(1536, 1) WHERE id % 30 = 0;', '' ],
-    # rows of another place fill few lists, which are split; the lists replaced by the vacuum before are dropped
-    rebalance => [ 'DELETE FROM t WHERE id % 3 = 0; INSERT INTO t (v) SELECT far(16, i) FROM generate_series(1, 300) i; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i;', "VACUUM t;\nVACUUM w;", '' ],
+    # Rows of another place fill few lists, which are split; the next vacuum drops the lists that were replaced, and a third one
+    # uses their pages and numbers again. The directory of rm_v grows.
+    rebalance => [ 'TRUNCATE r, rw, rm; INSERT INTO r (v) SELECT v FROM base WHERE what = 1; INSERT INTO rw (v) SELECT w FROM base WHERE what = 2; INSERT INTO rm (v) SELECT m FROM base WHERE what = 3; '
+        . 'REINDEX TABLE r; REINDEX TABLE rw; REINDEX TABLE rm; DELETE FROM r WHERE id % 3 = 0; DELETE FROM rw WHERE id % 3 = 0; DELETE FROM rm WHERE id % 3 = 0; '
+        . 'INSERT INTO r (v) SELECT v FROM base WHERE what = 4; INSERT INTO rw (v) SELECT w FROM base WHERE what = 5; INSERT INTO rm (v) SELECT m FROM base WHERE what = 6;',
+        "VACUUM r;\nVACUUM rw;\nVACUUM rm;\nDO 'BEGIN PERFORM txid_current(); END';\nVACUUM r;\nVACUUM rw;\nINSERT INTO r (v) SELECT v FROM base WHERE what = 1;\n"
+        . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
