@@ -11,7 +11,6 @@ server asked the operating system for, of index and table; bytes are what the di
 read ahead by the kernel or not needed. Results: build/bench/cold.md, cold.json.
 """
 import argparse
-import json
 import math
 import os
 import time

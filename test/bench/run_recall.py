@@ -8,7 +8,6 @@ inserts, and with filters.
 Results: build/bench/recall.md and .json. The only setting is the target: everything else is automatic.
 """
 import argparse
-import json
 import os
 import time
 
