@@ -61,8 +61,8 @@ void free_list_table(AllLists* table) {
 
 static bool change_state(DirectoryEntry* entry, void* arg) {
     const ListState state = *static_cast<ListState*>(arg);
-    if (state >= ListState::kDropped) *entry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0};
-    entry->state = static_cast<uint16>(state);
+    if (state >= ListState::kDropped) *entry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
+    entry->state = static_cast<uint8>(state);
     return true;
 }
 
@@ -142,7 +142,7 @@ void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table
 
 void release_numbers(Relation index, const MetaPage* meta, AllLists* table) {
     for (uint32 list = 0; list < table->lists; list++)
-        if (table->entries[list].state == static_cast<uint16>(ListState::kDropped))
+        if (table->entries[list].state == static_cast<uint8>(ListState::kDropped))
             set_list_state(index, meta, table, list, ListState::kUnused);
 }
 

@@ -17,12 +17,12 @@ void free_list_table(AllLists* table);
 
 // True if rows of segments that say they are this list's may be forgotten: nobody looks there any more, or ever did.
 inline bool is_dropped(const AllLists* table, uint32 list) {
-    return list >= table->lists || table->entries[list].state >= static_cast<uint16>(ListState::kDropped);
+    return list >= table->lists || table->entries[list].state >= static_cast<uint8>(ListState::kDropped);
 }
 
 // True if no segment says so either.
 inline bool is_unused(const AllLists* table, uint32 list) {
-    return list < table->lists && table->entries[list].state == static_cast<uint16>(ListState::kUnused);
+    return list < table->lists && table->entries[list].state == static_cast<uint8>(ListState::kUnused);
 }
 
 // Writes the state of a list, in the table too; kDropped and kUnused take its chain away.

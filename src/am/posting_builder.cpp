@@ -111,6 +111,7 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     entry->hint_offset = static_cast<uint16>(offset);
     if (w->block == entry->head + entry->contiguous_pages) entry->contiguous_pages += g->pages;
     entry->rows += rows;
+    if (entry->segments < PG_UINT16_MAX) entry->segments++;
     w->num_staged -= rows;
     memmove(w->staged, w->staged + rows * w->row_bytes, w->num_staged * w->row_bytes);
     if (g->pages > 1) {
@@ -150,7 +151,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
         MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
     w->end = RelationGetNumberOfBlocksInFork(index, fork);
-    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0};
+    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
     begin_page(w);
 }
 

@@ -21,13 +21,16 @@ extern "C" {
 
 namespace vectorq {
 
-// Lists of more rows than so many times the mean are split, lists of fewer than this part of it dissolved.
+// Lists of more rows than so many times the mean are split.
 static constexpr double kSplitAbove = 2.0;
-static constexpr double kDissolveBelow = 0.125;
 // And of fewer rows than this nobody cares.
 static constexpr double kLeastSplit = 16;
-// Nearest lists of a victim that are replaced with it, since their rows may be nearer to its pieces.
+// Nearest lists of one out of balance that are replaced with it, since rows of either may be nearer to a new centroid.
 static constexpr uint32 kNeighbours = 4;
+// Lists among which a batch looks for those near its first.
+static constexpr uint32 kRegion = 256;
+// Lists of a batch at most: training costs rows times lists.
+static constexpr uint32 kBatchLists = 1024;
 
 RebalanceObjects::RebalanceObjects() : stop(&interrupt_is_pending) {}
 
@@ -43,67 +46,109 @@ static Size memory_for_rows(const Rebalance* r) {
     return bytes / row;
 }
 
-static bool add_victim(Rebalance* r, uint8* chosen, uint32 list, uint32 pieces, Size* rows) {
-    if (chosen[list]) return true;
-    // Inserts need others to go to: half of the lists, and as many as a row is sure to need.
-    const uint32 most = std::min(r->meta.live_lists / 2, r->meta.live_lists - std::min<uint32>(r->meta.live_lists, 2));
-    if (*rows + r->table.entries[list].rows > r->room / 2 || r->num_victims >= most) return false;
-    chosen[list] = 1;
-    *rows += r->table.entries[list].rows;
-    r->victims[r->num_victims++] = {list, r->table.entries[list].rows, pieces};
+namespace {
+struct Choice {
+    uint8* wanted;   // (lists): 1 if out of balance
+    uint8* chosen;   // (lists)
+    uint32* order;   // (live lists): largest first
+    uint32 most;     // victims
+    ListChooser chooser;
+};
+}  // namespace
+
+static uint32 full_segments(const Rebalance* r, uint32 rows) {
+    const uint32 capacity = r->cache->geometry.capacity;
+    return std::max<uint32>(1, (rows + capacity - 1) / capacity);
+}
+
+static bool out_of_balance(const Rebalance* r, uint32 list) {
+    const DirectoryEntry* entry = &r->table.entries[list];
+    const uint32 full = full_segments(r, entry->rows);
+    // With replicas the rows of small ones have nowhere to go.
+    if (!entry->odd && (entry->rows > r->limit || (r->pooled && entry->rows < kDissolveBelow * r->mean))) return true;
+    // Deletes and inserts have left it in many places.
+    return entry->segments > full + full / 2 + 1;
+}
+
+static void weigh_lists(Rebalance* r, Choice* c) {
+    const AllLists* table = &r->table;
+    uint64 total = 0;
+    uint32 live = 0;
+    c->wanted = static_cast<uint8*>(palloc_extended(table->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    c->chosen = static_cast<uint8*>(palloc_extended(table->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    c->order = static_cast<uint32*>(palloc_extended(sizeof(uint32) * r->meta.live_lists, MCXT_ALLOC_HUGE));
+    for (uint32 list = 0; list < table->lists; list++) {
+        if (!table->searched[list]) continue;
+        c->order[live++] = list;
+        total += table->entries[list].rows;
+    }
+    r->mean = std::max(1.0, static_cast<double>(total) / live);
+    r->limit = std::max({kSplitAbove * r->mean, r->mean + 3 * std::sqrt(r->mean), kLeastSplit});
+    std::sort(c->order, c->order + live, [&](uint32 a, uint32 b) { return table->entries[a].rows > table->entries[b].rows; });
+    for (uint32 i = 0; i < live; i++) c->wanted[c->order[i]] = out_of_balance(r, c->order[i]);
+    // Inserts need others to go to: a quarter of the lists, and as many as a row is sure to need.
+    c->most = std::min(live - live / 4, live - std::min<uint32>(live, 2));
+}
+
+static uint32 pieces_of(const Rebalance* r, const DirectoryEntry* entry) {
+    if (entry->rows <= r->limit) return 1;
+    return std::max<uint32>(2, static_cast<uint32>(std::lround(entry->rows / r->mean)));
+}
+
+// False if there is no room for another victim, in this batch or at all.
+static bool add_victim(Rebalance* r, Choice* c, Batch* batch, uint32 list) {
+    const DirectoryEntry* entry = &r->table.entries[list];
+    if (c->chosen[list]) return true;
+    if (r->num_victims == c->most || batch->count == kBatchLists) return false;
+    if (batch->count > 0 && batch->rows + entry->rows > r->room / 2) return false;
+    c->chosen[list] = 1;
+    batch->rows += entry->rows;
+    batch->count++;
+    batch->pieces += pieces_of(r, entry);
+    r->victims[r->num_victims++] = {list, entry->rows, pieces_of(r, entry)};
     return true;
 }
 
-static void add_neighbours(Rebalance* r, uint8* chosen, ListChooser* chooser, uint32 list, Size* rows) {
-    const uint32 count = std::min(kNeighbours + 1, r->meta.live_lists);
-    choose_lists(r->index, r->cache, chooser, r->objects->all.row(list), count);
-    for (uint32 i = 0; i < count; i++)
-        if (!add_victim(r, chosen, chooser->scores[i].list, 1, rows)) return;
+// Adds the list and those near it that are out of balance, too. The nearest are replaced with it whatever they are.
+static bool add_region(Rebalance* r, Choice* c, Batch* batch, uint32 list) {
+    if (!r->pooled) return add_victim(r, c, batch, list);
+    const uint32 count = std::min(kRegion, r->meta.live_lists);
+    choose_lists(r->index, r->cache, &c->chooser, r->objects->all.row(list), count);
+    for (uint32 i = 0; i < count; i++) {
+        const uint32 near = c->chooser.scores[i].list;
+        if ((c->wanted[near] || i <= kNeighbours) && !add_victim(r, c, batch, near)) return false;
+    }
+    return true;
 }
 
-// Lists out of balance, the largest first, each with its neighbours; as many as there is memory for.
+// Lists out of balance, the largest first, in batches that each fit the memory.
 static void choose_victims(Rebalance* r) {
-    const AllLists* table = &r->table;
-    uint32* by_rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * table->lists, MCXT_ALLOC_HUGE));
-    uint8* chosen = static_cast<uint8*>(palloc_extended(table->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    Choice c;
+    memset(&c, 0, sizeof(c));
+    c.chooser.metric = r->cache->codec.metric == Metric::kL1 ? Metric::kL2 : r->cache->codec.metric;
+    weigh_lists(r, &c);
     r->victims = static_cast<Victim*>(palloc_extended(sizeof(Victim) * r->meta.live_lists, MCXT_ALLOC_HUGE));
-    uint64 total = 0;
-    uint32 live = 0;
-    for (uint32 list = 0; list < table->lists; list++) {
-        if (!table->searched[list]) continue;
-        by_rows[live++] = list;
-        total += table->entries[list].rows;
+    r->batches = static_cast<Batch*>(palloc_extended(sizeof(Batch) * r->meta.live_lists, MCXT_ALLOC_HUGE));
+    uint32 begin = 0;
+    while (begin < r->meta.live_lists && r->num_victims < c.most) {
+        Batch batch = {r->num_victims, 0, 0, 0, 0, 0};
+        bool room = true;
+        for (; begin < r->meta.live_lists && room; begin += room) {
+            vacuum_delay();
+            if (c.wanted[c.order[begin]] && !c.chosen[c.order[begin]]) room = add_region(r, &c, &batch, c.order[begin]);
+        }
+        // As many lists for the rows as the whole has on average.
+        if (r->pooled) batch.pieces = std::max<uint32>(1, static_cast<uint32>(std::lround(batch.rows / r->mean)));
+        if (batch.count > 0) r->batches[r->num_batches++] = batch;
     }
-    const double mean = static_cast<double>(total) / live;
-    const double limit = std::max({kSplitAbove * mean, mean + 3 * std::sqrt(mean), kLeastSplit});
-    std::sort(by_rows, by_rows + live, [&](uint32 a, uint32 b) { return table->entries[a].rows > table->entries[b].rows; });
-    ListChooser chooser;
-    memset(&chooser, 0, sizeof(chooser));
-    chooser.metric = r->cache->codec.metric == Metric::kL1 ? Metric::kL2 : r->cache->codec.metric;
-    Size rows = 0;
-    // Splits first, and their neighbours when all of them are chosen: a neighbour may be one to split, too.
-    uint32 splits = 0;
-    for (uint32 i = 0; i < live && table->entries[by_rows[i]].rows > limit; i++) {
-        if (table->entries[by_rows[i]].whole) continue;
-        const double share = table->entries[by_rows[i]].rows / std::max(mean, 1.0);
-        if (!add_victim(r, chosen, by_rows[i], std::max<uint32>(2, static_cast<uint32>(std::lround(share))), &rows)) break;
-        splits++;
-    }
-    for (uint32 i = live; i-- > 0 && table->entries[by_rows[i]].rows < kDissolveBelow * mean;) {
-        // With replicas the rows have nowhere to go. Empty lists are given up only with others, not to wait for rows each time.
-        if (!r->pooled && table->entries[by_rows[i]].rows > 0) continue;
-        if (!add_victim(r, chosen, by_rows[i], 0, &rows)) break;
-    }
-    const uint32 out_of_balance = r->num_victims;
-    for (uint32 i = 0; i < out_of_balance && r->pooled; i++) add_neighbours(r, chosen, &chooser, r->victims[i].list, &rows);
-    pfree(by_rows);
-    pfree(chosen);
+    pfree(c.wanted);
+    pfree(c.chosen);
+    pfree(c.order);
 }
 
-// At most so many; 0 if all victims are to be dissolved: their rows need a list.
 static uint64 most_new_lists(const Rebalance* r) {
     uint64 lists = 0;
-    for (uint32 i = 0; i < r->num_victims; i++) lists += r->victims[i].pieces;
+    for (uint32 i = 0; i < r->num_batches; i++) lists += r->batches[i].pieces;
     return lists;
 }
 
@@ -143,7 +188,7 @@ static void take_numbers(Rebalance* r) {
     r->numbers = static_cast<uint32*>(palloc_extended(sizeof(uint32) * r->num_lists, MCXT_ALLOC_HUGE));
     uint32 taken = 0;
     for (uint32 list = 0; list < r->table.lists && taken < r->num_lists; list++) {
-        if (r->table.entries[list].state != static_cast<uint16>(ListState::kUnused)) continue;
+        if (r->table.entries[list].state != static_cast<uint8>(ListState::kUnused)) continue;
         set_list_state(r->index, &r->meta, &r->table, list, ListState::kDropped);
         r->numbers[taken++] = list;
     }
@@ -159,11 +204,12 @@ static bool put_entry(DirectoryEntry* entry, void* arg) {
 
 // Entries of the new lists. Numbers that a crash has wasted have none; they come back with the next vacuum.
 static void write_entries(Rebalance* r) {
-    DirectoryEntry none = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, static_cast<uint16>(ListState::kDropped), 0};
+    RebalanceObjects* o = r->objects;
+    DirectoryEntry none = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, static_cast<uint8>(ListState::kDropped), 0, 0};
     for (uint32 list = r->meta.lists; list < r->meta.next_list; list++) update_directory(r->index, &r->meta, list, put_entry, &none);
-    for (uint32 i = 0; i < r->num_lists; i++) {
+    for (size_t i = 0; i < o->numbers.size(); i++) {
         VQ_FAULT("rebalance.entry");
-        update_directory(r->index, &r->meta, r->numbers[i], put_entry, &r->entries[i]);
+        update_directory(r->index, &r->meta, o->numbers[i], put_entry, &o->entries[i]);
     }
 }
 
@@ -183,8 +229,10 @@ static void combine_centroids(Rebalance* r) {
     std::vector<const float*> centroid(r->meta.next_list, nullptr);
     for (uint32 list = 0; list < r->meta.lists; list++)
         if (r->table.searched[list]) centroid[list] = o->all.row(list);
-    for (uint32 i = 0; i < r->num_victims; i++) centroid[r->victims[i].list] = nullptr;
-    for (uint32 i = 0; i < r->num_lists; i++) centroid[r->numbers[i]] = o->centroids.row(i);
+    for (uint32 b = 0; b < r->num_batches; b++)
+        for (uint32 i = 0; i < r->batches[b].count && r->batches[b].made > 0; i++)
+            centroid[r->victims[r->batches[b].first + i].list] = nullptr;
+    for (size_t i = 0; i < o->numbers.size(); i++) centroid[o->numbers[i]] = o->made.data() + i * dims;
     for (uint32 list = 0; list < r->meta.next_list; list++)
         if (centroid[list] != nullptr) o->live_list.push_back(list);
     o->live = Matrix(o->live_list.size(), dims);
@@ -199,15 +247,16 @@ static void combine_centroids(Rebalance* r) {
     o->groups = GroupCentroids(o->live, SearchGroups(o->live.rows()), dot, r->meta.seed, 1, o->stop);
 }
 
-// How often each list was searched: of a new list what it was for the one that it was made of, shared among the pieces.
+// How often each list was searched: of new ones an equal share of what it was for those that they were made of.
 static void inherit_uses(const Rebalance* r, uint32* uses) {
     memset(uses, 0, sizeof(uint32) * r->meta.next_list);
     read_list_uses(r->index, &r->meta, uses);
-    const std::vector<uint32_t>& first_of = r->objects->first_of;
-    for (uint32 i = 0; i < r->num_victims; i++) {
-        const uint32 pieces = first_of[i + 1] - first_of[i], before = uses[r->victims[i].list];
-        uses[r->victims[i].list] = 0;
-        for (uint32 piece = first_of[i]; piece < first_of[i + 1]; piece++) uses[r->numbers[piece]] = before / pieces;
+    for (uint32 b = 0; b < r->num_batches; b++) {
+        const Batch* batch = &r->batches[b];
+        uint64 sum = 0;
+        for (uint32 i = 0; i < batch->count; i++) sum += uses[r->victims[batch->first + i].list];
+        for (uint32 i = 0; i < batch->made; i++)
+            uses[r->objects->numbers[batch->made_first + i]] = static_cast<uint32>(sum / batch->made);
     }
 }
 
@@ -283,30 +332,51 @@ static void switch_lists(Rebalance* r, MetaPage* next) {
 
 // ---- the whole
 
-static void seal_victims(Rebalance* r) {
-    note_replacing(r, true);
-    for (uint32 i = 0; i < r->num_victims; i++) {
+static void seal_batch(Rebalance* r) {
+    for (uint32 i = 0; i < r->batch->count; i++) {
         vacuum_delay();
-        seal_list(r->index, &r->meta, &r->table, r->victims[i].list);
+        seal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
     }
     VQ_FAULT("rebalance.sealed");
 }
 
-static void give_up(Rebalance* r) {
-    for (uint32 i = 0; i < r->num_victims; i++) unseal_list(r->index, &r->meta, &r->table, r->victims[i].list);
-    note_replacing(r, false);
+static void keep_new_lists(Rebalance* r) {
+    RebalanceObjects* o = r->objects;
+    r->batch->made_first = static_cast<uint32>(o->numbers.size());
+    r->batch->made = r->num_lists;
+    o->made.insert(o->made.end(), o->centroids.data(), o->centroids.data() + o->centroids.rows() * o->centroids.cols());
+    o->numbers.insert(o->numbers.end(), r->numbers, r->numbers + r->num_lists);
+    o->entries.insert(o->entries.end(), r->entries, r->entries + r->num_lists);
 }
 
-static void replace_victims(Rebalance* r) {
-    seal_victims(r);
+static void replace_batch(Rebalance* r) {
+    seal_batch(r);
     // Inserts came between counting and sealing, and more than there is room for: next time.
     if (!read_victims(r)) {
-        give_up(r);
+        for (uint32 i = 0; i < r->batch->count; i++) unseal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
         return;
     }
     core_call([&] { train_new_lists(r); });
     take_numbers(r);
     write_new_lists(r);
+    core_call([&] { keep_new_lists(r); });
+}
+
+static void replace_victims(Rebalance* r) {
+    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance batch", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext before = MemoryContextSwitchTo(scratch);
+    note_replacing(r, true);
+    for (uint32 i = 0; i < r->num_batches; i++) {
+        r->batch = &r->batches[i];
+        replace_batch(r);
+        MemoryContextReset(scratch);
+    }
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(scratch);
+    if (r->objects->numbers.empty()) {
+        note_replacing(r, false);
+        return;
+    }
     write_entries(r);
     MetaPage next = r->meta;
     write_centroids(r, &next);
@@ -317,7 +387,6 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
     Rebalance* r = static_cast<Rebalance*>(palloc0(sizeof(Rebalance)));
     r->index = index;
     r->heap = heap;
-    r->context = context;
     r->opclass = opclass_of_index(index);
     read_meta(index, &r->meta);
     // Some scan may know the lists replaced last time: their numbers and the place of their centroids are not free yet.
@@ -329,13 +398,7 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
     r->room = memory_for_rows(r);
     load_all_centroids(r);
     choose_victims(r);
-    const uint64 most = most_new_lists(r);
-    if (most == 0 || !grow_directory(r, r->meta.next_list + most)) return;
-    // Rows that inserts add before the lists are sealed need some room, too.
-    Size rows = 0;
-    for (uint32 i = 0; i < r->num_victims; i++) rows += r->victims[i].rows;
-    r->room = std::min(r->room, 2 * rows + 1024);
-    replace_victims(r);
+    if (r->num_batches > 0 && grow_directory(r, r->meta.next_list + most_new_lists(r))) replace_victims(r);
 }
 
 void rebalance(Relation index, Relation heap) {

@@ -31,13 +31,14 @@ static void take_code_part(Rebalance* r, const SegmentLayout* layout, const char
 }
 
 static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) {
+    const Size room = r->objects->rows.rows();
     const PostingGeometry* g = &r->cache->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
     const ItemPointerData* tids = segment_tids(segment);
     const ItemPointerData* pointers = segment_pointers(g, &layout, segment);
     const uint32 dims = r->cache->meta.code_dims;
-    for (uint32 slot = 0; slot < header->count && r->num_rows < r->room; slot++) {
+    for (uint32 slot = 0; slot < header->count && r->num_rows < room; slot++) {
         if (!ItemPointerIsValid(&tids[slot])) continue;
         const Size row = r->num_rows++;
         r->tids[row] = tids[slot];
@@ -55,7 +56,7 @@ static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) 
 // The list is sealed: nothing changes on its pages.
 static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* codes) {
     const PostingGeometry* g = &r->cache->geometry;
-    const uint32 list = r->victims[victim].list;
+    const uint32 list = r->victims[r->batch->first + victim].list;
     DirectoryEntry entry;
     read_directory(r->index, &r->meta, list, &entry);
     uint64 steps = 0;
@@ -148,52 +149,72 @@ static void read_from_table(Rebalance* r) {
 
 bool read_victims(Rebalance* r) {
     const PostingGeometry* g = &r->cache->geometry;
-    r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * r->room, MCXT_ALLOC_HUGE));
-    r->pointers = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * r->room, MCXT_ALLOC_HUGE));
-    r->victim_of = static_cast<uint32*>(palloc_extended(sizeof(uint32) * r->room, MCXT_ALLOC_HUGE));
-    core_call([&] { r->objects->rows = Matrix(r->room, r->cache->meta.code_dims); });
+    // Inserts may have added rows since they were counted.
+    const Size room = std::min(r->room, 2 * r->batch->rows + 1024);
+    r->num_rows = 0;
+    r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE));
+    r->pointers = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    r->victim_of = static_cast<uint32*>(palloc_extended(sizeof(uint32) * room, MCXT_ALLOC_HUGE));
+    core_call([&] { r->objects->rows = Matrix(room, r->cache->meta.code_dims); });
     char* page = static_cast<char*>(palloc(BLCKSZ));
     uint8* codes = static_cast<uint8*>(palloc(static_cast<Size>(g->capacity) * g->code_bytes));
-    for (uint32 victim = 0; victim < r->num_victims; victim++) read_chain(r, victim, page, codes);
-    pfree(page);
-    pfree(codes);
-    if (r->num_rows == r->room) return false;
+    for (uint32 victim = 0; victim < r->batch->count; victim++) read_chain(r, victim, page, codes);
+    if (r->num_rows == room) return false;
     if (!codes_are_rows(r)) read_from_table(r);
+    r->objects->rows.TruncateRows(r->num_rows);
     return true;
 }
 
 // ---- new lists
 
+// Lists of so many means at most, as far as training can tell.
+static constexpr double kTrainBalance = 1.5;
+
 static bool dot_metric(const Rebalance* r) {
     return r->cache->codec.metric == Metric::kInnerProduct || r->cache->codec.metric == Metric::kCosine;
 }
 
-// Centroids of a victim's pieces, appended to `made`.
+// So many lists, or fewer if rows are alike.
+static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
+    KMeansOptions options;
+    options.lists = lists;
+    options.spherical = dot_metric(r);
+    options.seed = r->meta.seed;
+    options.balance = kTrainBalance;
+    return TrainKMeans(rows, options, r->objects->stop);
+}
+
+// Centroids of a victim's pieces, appended to `made`. One that is whole keeps its own.
 static void train_pieces(Rebalance* r, uint32 victim, const std::vector<uint32_t>& rows, std::vector<float>& made) {
     RebalanceObjects* o = r->objects;
-    const Victim* v = &r->victims[victim];
+    const Victim* v = &r->victims[r->batch->first + victim];
     const size_t dims = r->cache->meta.code_dims;
-    const size_t before = made.size();
     if (v->pieces > 1 && rows.size() > 1) {
         Matrix part(rows.size(), dims);
         for (size_t i = 0; i < rows.size(); i++) std::copy_n(o->rows.row(rows[i]), dims, part.row(i));
-        KMeansOptions options;
-        options.lists = v->pieces;
-        options.spherical = dot_metric(r);
-        options.seed = r->meta.seed + v->list;
-        options.balance = 1.5;
-        const Matrix found = TrainKMeans(part, options, o->stop);
-        made.insert(made.end(), found.data(), found.data() + found.rows() * dims);
+        const Matrix found = train(r, part, v->pieces);
         if (found.rows() > 1) {
-            o->whole.resize(made.size() / dims, 0);
+            made.insert(made.end(), found.data(), found.data() + found.rows() * dims);
             return;
         }
-        made.resize(before);  // equal rows: the list stays as it is, with the centroid that it has
     }
-    if (v->pieces > 0) {
-        made.insert(made.end(), o->all.row(v->list), o->all.row(v->list) + dims);
-        o->whole.resize(made.size() / dims, v->pieces > 1 ? 1 : 0);
+    if (v->pieces > 0) made.insert(made.end(), o->all.row(v->list), o->all.row(v->list) + dims);
+}
+
+static void train_each_victim(Rebalance* r) {
+    RebalanceObjects* o = r->objects;
+    const size_t dims = r->cache->meta.code_dims;
+    std::vector<std::vector<uint32_t>> rows_of(r->batch->count);
+    for (size_t i = 0; i < r->num_rows; i++) rows_of[r->victim_of[i]].push_back(uint32_t(i));
+    std::vector<float> made;
+    o->first_of.clear();
+    for (uint32 victim = 0; victim < r->batch->count; victim++) {
+        o->first_of.push_back(uint32_t(made.size() / dims));
+        train_pieces(r, victim, rows_of[victim], made);
     }
+    o->first_of.push_back(uint32_t(made.size() / dims));
+    o->centroids = Matrix(made.size() / dims, dims);
+    std::copy(made.begin(), made.end(), o->centroids.data());
 }
 
 static void assign_rows(Rebalance* r) {
@@ -225,18 +246,15 @@ static void assign_rows(Rebalance* r) {
 
 void train_new_lists(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    const size_t dims = r->cache->meta.code_dims;
-    std::vector<std::vector<uint32_t>> rows_of(r->num_victims);
-    for (size_t i = 0; i < r->num_rows; i++) rows_of[r->victim_of[i]].push_back(uint32_t(i));
-    std::vector<float> made;
-    for (uint32 victim = 0; victim < r->num_victims; victim++) {
-        o->first_of.push_back(uint32_t(made.size() / dims));
-        train_pieces(r, victim, rows_of[victim], made);
+    if (!r->pooled) {
+        train_each_victim(r);
+    } else if (r->num_rows > 0) {
+        o->centroids = train(r, o->rows, r->batch->pieces);
+    } else {
+        o->centroids = Matrix(1, r->cache->meta.code_dims);
+        std::copy_n(o->all.row(r->victims[r->batch->first].list), r->cache->meta.code_dims, o->centroids.data());
     }
-    r->num_lists = static_cast<uint32>(made.size() / dims);
-    o->first_of.push_back(r->num_lists);
-    o->centroids = Matrix(r->num_lists, dims);
-    std::copy(made.begin(), made.end(), o->centroids.data());
+    r->num_lists = static_cast<uint32>(o->centroids.rows());
     assign_rows(r);
 }
 
@@ -286,7 +304,7 @@ void write_new_lists(Rebalance* r) {
     posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
     write_rows(r, &w, order);
     posting_builder_end(&w);
-    for (uint32 list = 0; list < r->num_lists; list++) r->entries[list].whole = r->objects->whole[list];
+    for (uint32 list = 0; list < r->num_lists; list++) r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;
     pfree(order);
     pfree(next);
 }

@@ -151,7 +151,9 @@ void read_meta(Relation index, MetaPage* meta) {
     memcpy(meta, page_payload(BufferGetPage(buffer)), sizeof(MetaPage));
     UnlockReleaseBuffer(buffer);
     const char* problem = meta_problem(meta, blocks);
-    if (problem != NULL) report_corruption(index, 0, problem);
+    // Vacuum may have put centroids behind the end since we looked for it.
+    if (unlikely(problem != NULL)) problem = meta_problem(meta, RelationGetNumberOfBlocks(index));
+    if (unlikely(problem != NULL)) report_corruption(index, 0, problem);
 }
 
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg) {
@@ -320,7 +322,7 @@ void read_directory(Relation index, const MetaPage* meta, uint32 list, Directory
     Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
     *entry = *directory_entry(BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
-    if (entry->state > static_cast<uint16>(ListState::kUnused)) report_corruption(index, block, "directory entry of an unknown state");
+    if (entry->state > static_cast<uint8>(ListState::kUnused)) report_corruption(index, block, "directory entry of an unknown state");
     if (entry->head < meta->postings_start || (entry->head == kInvalidBlock) != (entry->hint == kInvalidBlock))
         report_corruption(index, block, "directory entry points outside the postings");
 }

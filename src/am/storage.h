@@ -62,7 +62,7 @@ inline SegmentRef next_segment(const SegmentHeader* header) {
     return {header->next_block, static_cast<uint16>(header->next_offset & ~kSegmentSealed)};
 }
 inline bool segment_is_sealed(const SegmentHeader* header) { return (header->next_offset & kSegmentSealed) != 0; }
-inline bool is_live(const DirectoryEntry* entry) { return entry->state == static_cast<uint16>(ListState::kLive); }
+inline bool is_live(const DirectoryEntry* entry) { return entry->state == static_cast<uint8>(ListState::kLive); }
 inline ItemPointerData* segment_tids(char* segment) {
     return reinterpret_cast<ItemPointerData*>(segment + sizeof(SegmentHeader));
 }

@@ -29,6 +29,7 @@ struct VacuumState {
     IndexBulkDeleteResult* stats;
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
+    uint32* segments;             // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
     RowCounter* counter;          // NULL unless rows have different numbers of entries
     double live, removed;         // entries
@@ -118,6 +119,7 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
     *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
     v->live += live;
     v->rows[header->list] += live;
+    v->segments[header->list]++;
     if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
 }
 
@@ -258,7 +260,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
 namespace {
 struct ListUpdate {
     SegmentRef hint;
-    uint32 rows;
+    uint32 rows, segments;
 };
 
 struct RowCount {
@@ -275,13 +277,14 @@ static bool update_entry(DirectoryEntry* entry, void* arg) {
         entry->hint_offset = update->hint.offset;
     }
     entry->rows = update->rows;
+    entry->segments = static_cast<uint16>(std::min<uint32>(update->segments, PG_UINT16_MAX));
     return memcmp(&before, entry, sizeof(before)) != 0;
 }
 
 static void update_lists(VacuumState* v) {
     for (uint32 list = 0; list < v->meta.lists; list++) {
         if (!v->lists.searched[list]) continue;
-        ListUpdate update = {v->first_with_room[list], v->rows[list]};
+        ListUpdate update = {v->first_with_room[list], v->rows[list], v->segments[list]};
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay();
     }
@@ -315,6 +318,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     const Size lists = v.meta.lists;
     v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
     v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
@@ -338,6 +342,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     free_list_table(&v.lists);
     pfree(v.first_with_room);
     pfree(v.rows);
+    pfree(v.segments);
     pfree(v.extents);
     pfree(dead);
     MemoryContextDelete(context);

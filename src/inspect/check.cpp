@@ -282,7 +282,7 @@ static void check_searched(Checker* c) {
     for (uint32 list = 0; list < c->meta.lists; list++) {
         const DirectoryEntry* entry = &c->lists.entries[list];
         searched += c->lists.searched[list];
-        if (entry->state > static_cast<uint16>(ListState::kUnused)) found(c, 0, psprintf("list %u is in an unknown state", list));
+        if (entry->state > static_cast<uint8>(ListState::kUnused)) found(c, 0, psprintf("list %u is in an unknown state", list));
         if (!is_dropped(&c->lists, list)) continue;
         if (c->lists.searched[list]) found(c, 0, psprintf("list %u is searched and no longer in use", list));
         if (entry->head != kInvalidBlock) found(c, 0, psprintf("list %u is dropped and has rows", list));

@@ -24,7 +24,8 @@ TARGETS = (0.90, 0.95, 0.99)
 LADDER = (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 # Neighbours and pages of one query; the counters are of the session's last scan.
 PROBE = f"""
-CREATE OR REPLACE FUNCTION probe(q vector, OUT ids bigint[], OUT pages bigint) LANGUAGE plpgsql AS $$
+DROP FUNCTION IF EXISTS probe(vector);
+CREATE FUNCTION probe(q vector, OUT ids bigint[], OUT pages bigint) LANGUAGE plpgsql AS $$
 BEGIN
     SELECT array_agg(id) INTO ids FROM (SELECT id FROM {TABLE} ORDER BY embedding <-> q LIMIT {K}) s;
     SELECT pages_read INTO pages FROM vectorq_stats();
@@ -79,7 +80,7 @@ def main():
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--method", default="ivf")
     parser.add_argument("--options", default="quantizer = sq8", help="as in WITH (...)")
-    parser.add_argument("--vacuums", type=int, default=1)
+    parser.add_argument("--vacuums", type=int, default=2, help="one replaces three quarters of the lists at most")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     stem = os.path.join(DATA, "sift-photo-1000000")
@@ -102,11 +103,12 @@ def main():
     try:
         for name in ("off", "on"):
             database(cluster, NAME, "vectorq")
+            cluster.sql(f"ALTER DATABASE {NAME} SET maintenance_work_mem = '512MB'")
             churn(cluster, client, base, old, files, stem, options, name)
             sizes[name] = cluster.sql(info, NAME)[0]
             points[name] = climb(cluster, base, queries, kth)
             problems += cluster.sql(f"SELECT * FROM vectorq_check('{INDEX}')", NAME)
-        cluster.sql(f"SET maintenance_work_mem = '512MB'; REINDEX INDEX {INDEX}", NAME)
+        cluster.sql(f"REINDEX INDEX {INDEX}", NAME)
         sizes["fresh"] = cluster.sql(info, NAME)[0]
         points["fresh"] = climb(cluster, base, queries, kth)
     finally:
@@ -120,7 +122,7 @@ def churn(cluster, client, base, old, files, stem, options, rebalance):
     create(cluster, NAME, "queries", base.shape[1])
     load(client, cluster, NAME, "queries", stem + ".query.npy", options.queries)
     cluster.sql(PROBE, NAME)
-    cluster.sql(f"SET maintenance_work_mem = '512MB'; CREATE INDEX {INDEX} ON {TABLE} USING {options.method} "
+    cluster.sql(f"CREATE INDEX {INDEX} ON {TABLE} USING {options.method} "
                 f"(embedding vector_l2_ops) WITH ({options.options}, rebalance = {rebalance})", NAME)
     create(cluster, NAME, "fresh_rows", base.shape[1])
     load(client, cluster, NAME, "fresh_rows", files["new"])

@@ -49,7 +49,7 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
 }
 
 // What has become of a list since the build: README of src/am, Rebalancing.
-enum class ListState : uint16_t {
+enum class ListState : uint8_t {
     kLive = 0,
     kSealed = 1,   // takes no rows any more: about to be replaced, or replaced and still known to older scans
     kDropped = 2,  // no chain; segments that say they are its are free
@@ -64,8 +64,9 @@ struct DirectoryEntry {
     uint16_t hint_offset;       // likewise
     uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
-    uint16_t state;             // ListState
-    uint16_t whole;             // 1: could not be split, all rows being alike
+    uint8_t state;              // ListState
+    uint8_t odd;                // 1: larger or smaller than others from the start: its rows are alike, or far from others
+    uint16_t segments;          // as of the last build or vacuum, or 65,535
 };
 static_assert(sizeof(DirectoryEntry) == 24);
 
