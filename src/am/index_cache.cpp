@@ -31,6 +31,9 @@ static constexpr uint32 kMaxKnownLists = 64 * 1024;
 static constexpr BlockNumber kMaxRecentBlocks = 1024 * 1024;
 
 static IndexCache* entries;  // most recently used first
+// What is being loaded, or was when an error ended it.
+static Oid loading_index;
+static uint32 loading_generation;
 
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
@@ -81,17 +84,22 @@ static uint32 oldest_generation(Relation index) {
     return oldest;
 }
 
-void check_recovery_conflict(Relation index, const IndexCache* cache) {
-    if (likely(!RecoveryInProgress()) || cache->meta.generation >= oldest_generation(index)) return;
+static void raise_if_dropped(Relation index, uint32 generation) {
+    if (generation >= oldest_generation(index)) return;
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
                     errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
                     errhint("Try again; hot_standby_feedback prevents it.")));
 }
 
+void check_recovery_conflict(Relation index, const IndexCache* cache) {
+    if (unlikely(RecoveryInProgress())) raise_if_dropped(index, cache->meta.generation);
+}
+
 void check_recovery_conflict(Relation index) {
     if (!RecoveryInProgress()) return;
+    if (loading_index == RelationGetRelid(index)) raise_if_dropped(index, loading_generation);
     for (const IndexCache* entry = entries; entry != NULL; entry = entry->next)
-        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0) check_recovery_conflict(index, entry);
+        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0) raise_if_dropped(index, entry->meta.generation);
 }
 
 static void make_room(Size wanted) {
@@ -200,6 +208,8 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes +
                        (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
+    loading_index = RelationGetRelid(index);
+    loading_generation = meta->generation;
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
@@ -224,6 +234,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     prepare_memory_of_blocks(index, entry, context);
     VQ_FAULT("cache.keep");
     MemoryContextSetParent(context, CacheMemoryContext);
+    loading_index = InvalidOid;
     entry->next = entries;
     entries = entry;
     return entry;

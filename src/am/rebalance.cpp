@@ -16,7 +16,6 @@
 
 extern "C" {
 #include "access/transam.h"
-#include "access/xact.h"
 }
 
 namespace vectorq {
@@ -95,12 +94,12 @@ static uint32 pieces_of(const Rebalance* r, const DirectoryEntry* entry) {
     return std::max<uint32>(2, static_cast<uint32>(std::lround(entry->rows / r->mean)));
 }
 
-// False if there is no room for another victim, in this batch or at all.
+// False if there is no room for another victim, in this batch or at all. What no batch has room for is passed over.
 static bool add_victim(Rebalance* r, Choice* c, Batch* batch, uint32 list) {
     const DirectoryEntry* entry = &r->table.entries[list];
-    if (c->chosen[list]) return true;
+    if (c->chosen[list] || entry->rows > r->room / 2) return true;
     if (r->num_victims == c->most || batch->count == kBatchLists) return false;
-    if (batch->count > 0 && batch->rows + entry->rows > r->room / 2) return false;
+    if (batch->rows + entry->rows > r->room / 2) return false;
     c->chosen[list] = 1;
     batch->rows += entry->rows;
     batch->count++;
@@ -321,12 +320,11 @@ static void switch_lists(Rebalance* r, MetaPage* next) {
         meta->list_uses = next->list_uses;
         meta->centroid_run = next->centroid_run;
         meta->old_run = next->old_run;
-        // Scans that know the old lists have taken their snapshots: their xmin is no later.
         meta->replacing = 0;
+        // Scans that know the old lists have taken their snapshots: their xmin is no later. (Horizons pass this number once
+        // somebody has used it. We do not: a vacuum must work when numbers have run out.)
         meta->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
     }, next);
-    // Horizons pass that number only once somebody uses it: we do, where we may.
-    if (!IsInParallelMode()) (void) GetCurrentTransactionId();
     VQ_FAULT("rebalance.switched");
 }
 
