@@ -30,6 +30,9 @@ ScanStats last_scan_stats;
 // Rows collected in the first round: pushing is cheap (amortised O(1)) beside scoring, and a query
 // with a filter that keeps a hundredth of the rows still needs one round for ten results.
 static constexpr Size kFirstCapacity = 256;
+// Where the LIMIT is known (with what a filter leaves of the rows), so many times that: some rows may be dead.
+static constexpr Size kLeastCapacity = 64;
+static constexpr Size kRowsPerAsked = 4;
 static constexpr Size kCapacityGrowth = 8;
 // Each of these costs a visit to the heap.
 static constexpr Size kReorderGrowth = 4;
@@ -90,23 +93,23 @@ void prepare_scan(Relation index, ScanState* state) {
         report_corruption(index, 0, "built for another operator class");
     const uint32 capacity = cache->geometry.capacity;
     state->codec = cache->codec;
-    state->query = static_cast<float*>(palloc(sizeof(float) * dims));
-    state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
-    state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
-    state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
+    state->query = alloc_aligned<float>(state->context, dims);
+    state->code_query = alloc_aligned<float>(state->context, cache->meta.code_dims);
+    state->centroid = alloc_aligned<float>(state->context, cache->meta.code_dims);
+    state->table = alloc_aligned<float>(state->context, TableScratchFloats(cache->codec));
     state->chooser.context = state->context;
     state->chooser.metric = cache->codec.metric;
-    state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
+    state->distances = alloc_aligned<float>(state->context, capacity);
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
     state->pointers = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
     state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
     if (cache->codec.kind == CodeKind::kPq4) {
-        state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
+        state->lut = alloc_aligned<uint8>(state->context, Lut16TableBytes(cache->codec.pq.m));
         if (cache->codec.pq.m <= kLut16MaxM && cache->geometry.pages == 1)
-            state->sums = static_cast<uint16*>(palloc(sizeof(uint16) * capacity));
+            state->sums = alloc_aligned<uint16>(state->context, capacity);
         else
-            state->wide_sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));
+            state->wide_sums = alloc_aligned<uint32>(state->context, capacity);
     } else if (cache->codec.kind != CodeKind::kPq) {
         state->kernel = CodecKernel(cache->codec);
     }
@@ -316,8 +319,7 @@ static void promise(ScanState* state, uint64 rows) {
 }
 
 // By the LIMIT; where that is not to be seen, what the executor took from the last scan is the best guess.
-static Size rows_expected(IndexScanDesc scan, const ScanState* state) {
-    const uint64 asked = rows_asked(scan);
+static Size rows_expected(const ScanState* state, uint64 asked) {
     const uint64 taken = state->cache->rows_taken > 0 ? state->cache->rows_taken : kUsualRows;
     return std::clamp<uint64>(asked > 0 ? asked : taken, 1, kMostExpected);
 }
@@ -351,12 +353,16 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->rows_seen = 0;
     state->lists_counted = 0;
     state->collected_before = 0;
-    state->asked = rows_expected(scan, state);
+    const uint64 asked = rows_asked(scan);
+    state->asked = rows_expected(state, asked);
     promise(state, state->asked);
     if (state->asked > kUsualRows) bound_lists(state);
     state->stats.target = state->choice.target;
     begin_query(state);
-    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
+    if (reorders(state))
+        state->capacity = rows_to_collect(state);
+    else
+        state->capacity = asked > 0 ? std::max(kLeastCapacity, kRowsPerAsked * state->asked) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
     if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);
