@@ -50,7 +50,8 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     memcpy(state->query, m->finder->query(q), sizeof(float) * cache->meta.dims);
     begin_query(state);
     state->codec.symmetric = false;
-    choose_lists(m->index, state->cache, &state->chooser, state->code_query, limit);
+    const EffortRule none = {0, 0, 0};
+    choose_lists_with_effort(m->index, state->cache, &state->chooser, state->code_query, limit, &none);
     state->lists = state->chooser.scores;
     size_t wanted = 0, found = 0;
     while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
@@ -72,7 +73,7 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
         if (m->code_bytes_left < 0) return false;
         core_call([&] { found = m->ranks->AddList(&state->collector->At(0), count, scanned); });
     }
-    core_call([&] { m->ranks->End(); });
+    core_call([&] { m->ranks->End(state->chooser.features); });
     m->wanted_rows += wanted;
     m->found_rows += found;
     return true;
@@ -140,7 +141,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     if (enough) {
         calibration->source = source;
         core_call([&] {
-            BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
+            BuildLadderWithEffort(m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
         });
     }
     seal_calibration(calibration);
