@@ -27,7 +27,7 @@ ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration,
         // Lists by hand may be many more than the target needs: the rows that it needs would then bound the recall.
         if (choice.reorder_rows == 0 && settings.nprobe == 0) choice.reorder_rows = chosen.rows;
         choice.target = settings.nprobe > 0 ? 0 : static_cast<float>(settings.target_recall);
-        choice.by_effort = choice.target > 0;
+        choice.by_effort = choice.target > 0 && (calibration->effort.nearest != 0 || calibration->effort.farther != 0);
     } else {
         choice.nprobe =
             static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
