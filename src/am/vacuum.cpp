@@ -5,6 +5,7 @@
 
 #include "am/am.h"
 #include "am/list_uses.h"
+#include "am/vacuum_calibrate.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
 #include "core/search/row_counter.h"
@@ -255,8 +256,10 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
 }
 
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    // Without dead rows there is nothing to do, and no count of rows to report.
-    if (info->analyze_only || stats == NULL) return stats;
+    if (info->analyze_only) return stats;
+    vacuum_calibrate(info->index, stats);
+    // Without dead rows there is no count of rows to report.
+    if (stats == NULL) return stats;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;
 }

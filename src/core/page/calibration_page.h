@@ -1,4 +1,4 @@
-// What an index knows of its own recall: one page, written by the build and by vectorq_calibrate.
+// What an index knows of its own recall: one page, written by the build, by vacuum and by vectorq_calibrate.
 //
 //   +--------------------+---------------------------------------+-----+
 //   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | crc |
@@ -45,7 +45,7 @@ struct Calibration {
     uint64_t rows;         // of the index then
     float entries_a_list;  // mean over the lists that were probed
     EffortRule effort;
-    uint32_t reserved[2];  // 0
+    uint64_t removed_rows;  // by vacuums since then
     CalibrationRung rungs[kNumCalibratedK][kNumTargets];
     uint32_t crc;
 };

@@ -11,7 +11,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 4;
+inline constexpr uint32_t kFormatVersion = 5;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -21,7 +21,7 @@ struct Region {
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v4. The crc covers everything before it; it is renewed by whoever changes a field.
+// v5: the calibration has a rule of effort and counts removed rows. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
