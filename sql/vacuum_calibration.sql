@@ -11,6 +11,8 @@ CREATE FUNCTION measured() RETURNS text LANGUAGE sql AS $$
     SELECT calibrated_with || ' ' || calibrated_rows || CASE WHEN EXISTS
         (SELECT * FROM vectorq_recall_curve('m_v') EXCEPT SELECT * FROM kept) THEN ', changed' ELSE ', as built' END FROM vectorq_index_info('m_v') $$;
 SELECT measured();
+-- what it chose by itself
+SELECT regexp_replace(chosen, '\^ -?[0-9.]+', '^ x', 'g') AS chosen FROM vectorq_index_info('m_v');
 -- nothing dead, then a few: the curve stays; a tenth in two parts
 VACUUM m;
 SELECT measured();
@@ -33,6 +35,21 @@ SELECT measured();
 SET enable_seqscan = off;
 SELECT recall > 0.92 AS met FROM vectorq_recall('m_v', (SELECT array_agg(v) FROM (SELECT v FROM m WHERE id % 37 = 0) s), 10);
 SELECT * FROM vectorq_check('m_v');
+-- queries amid scattered rows take more lists than those in a clump, unless lists are by hand
+SELECT chosen ~ 'distance of the nearest list' AS by_effort FROM vectorq_index_info('m_v');
+CREATE FUNCTION lists(first int, OUT mean numeric, OUT fewest bigint, OUT most bigint) LANGUAGE plpgsql AS $$
+DECLARE q vector; probed bigint; all_probed bigint[];
+BEGIN
+    FOR q IN SELECT v FROM m WHERE id BETWEEN first AND first + 40 LOOP
+        PERFORM id FROM m ORDER BY v <-> q LIMIT 10;
+        all_probed := all_probed || (SELECT lists_probed FROM vectorq_stats());
+    END LOOP;
+    SELECT avg(x), min(x), max(x) INTO mean, fewest, most FROM unnest(all_probed) x;
+END $$;
+SELECT scattered.mean > 1.3 * clump.mean AS more, scattered.fewest < scattered.most AS differ FROM lists(9000) scattered, lists(4000) clump;
+SET vectorq.nprobe = 9;
+SELECT fewest, most FROM lists(9000);
+RESET vectorq.nprobe;
 -- rolled back, aborted and not yet visible rows are no truth
 BEGIN;
 DELETE FROM m;
@@ -68,11 +85,12 @@ ALTER TABLE m ENABLE ROW LEVEL SECURITY;
 ALTER TABLE m FORCE ROW LEVEL SECURITY;
 CREATE INDEX m_i ON m USING ivf (v vector_cosine_ops);
 CREATE INDEX m_p ON m USING pq (v vector_ip_ops);
+SELECT i, chosen FROM unnest(ARRAY['m_i', 'm_p']) i, vectorq_index_info(i::regclass);
 DELETE FROM m WHERE id % 7 = 0;
 VACUUM m;
 SELECT count(*) AS rows FROM m \gset
 SELECT i, calibrated_rows = :rows AS again FROM unnest(ARRAY['m_i', 'm_p']) i, vectorq_index_info(i::regclass);
 DROP TABLE m, w, kept;
 DROP ROLE vq_owner;
-DROP FUNCTION measured, made;
+DROP FUNCTION measured, made, lists;
 RESET enable_seqscan;

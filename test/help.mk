@@ -18,6 +18,7 @@ help:
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-cold               cold caches, beside pgvector hnsw; bench-prune: pages that vectorq.prune_epsilon saves'
+	@echo 'make bench-effort             lists by each query against a fixed number at equal recall; bench-options: a sweep of options'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
 	@echo 'make bench-gene               gene search: species by nearest neighbour, novel genes; BENCH_ARGS=--quick is a quick look'
 	@echo 'make bench-scale              10,000 to 10,000,000 rows; make bench-profile: where the time goes (perf)'

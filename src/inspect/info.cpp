@@ -9,6 +9,7 @@
 #include "am/settings_choice.h"
 #include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
+#include "inspect/chosen.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -124,6 +125,7 @@ VQ_FUNCTION(vectorq_index_info) {
     nulls[n] = nulls[n + 1] = calibration.source == kNotCalibrated;
     values[n++] = calibration.source == kNotCalibrated ? static_cast<Datum>(0) : CStringGetTextDatum(sources[calibration.source]);
     values[n++] = Int64GetDatum(static_cast<int64>(calibration.rows));
+    values[n++] = CStringGetTextDatum(describe_chosen(opened.index, &meta, &calibration));
     if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);
     close_index(&opened, AccessShareLock);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
