@@ -42,7 +42,7 @@ public:
     // Lists at a grid point, the mean over the queries.
     double MeanLists(size_t g) const noexcept { return mean_lists_.empty() ? grid_[g] : mean_lists_[g]; }
     uint16_t Rank(size_t q, size_t j, size_t g) const noexcept {
-        return ranks_[(q * k_ + j) * grid_.size() + (point_.empty() ? g : point_[q * grid_.size() + g])];
+        return ranks_[((point_.empty() ? g : point_[q * grid_.size() + g]) * most_queries_ + q) * k_ + j];
     }
     const EffortFeatures& features(size_t q) const noexcept { return features_[q]; }
     // From now on grid point g means so many lists for query q as the mean query's Grid(g) and its effort say, to the nearest
@@ -62,9 +62,10 @@ private:
     uint32_t FindNeighbour(uint64_t row) const noexcept;
     void WriteRanks(size_t g, const std::vector<uint32_t>& nearer);
 
-    size_t k_;
+    size_t most_queries_, k_;
     std::vector<uint32_t> grid_, counts_;
-    std::vector<uint16_t> ranks_, point_;
+    std::vector<uint16_t> ranks_;  // (grid points, most_queries_, k_): read and written a grid point at a time
+    std::vector<uint16_t> point_;  // (queries, grid points): the grid point that stands for each; empty: itself
     std::vector<double> mean_lists_;
     std::vector<EffortFeatures> features_;
     size_t done_ = 0;
