@@ -6,32 +6,9 @@ CREATE TABLE k (id int, v vector(8), h halfvec(8)) WITH (autovacuum_enabled = of
 INSERT INTO k SELECT i, x::vector, x::halfvec FROM (
     SELECT i, (SELECT array_agg(random() - 0.5) FROM generate_series(1, 8) d WHERE i = i + 0 * d) AS x FROM generate_series(1, 3000) i) s;
 CREATE TABLE q AS SELECT v, h FROM k WHERE id % 150 = 7;
--- recall@10 of the present settings against a sequential scan, over the queries
-CREATE FUNCTION recall(op text, col text) RETURNS numeric LANGUAGE plpgsql AS $$
-DECLARE r record; exact int[]; found int[]; hits int := 0; n int := 0;
-BEGIN
-    FOR r IN EXECUTE format('SELECT quote_literal(%I) || ''::%s'' AS v FROM q', col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END) LOOP
-        SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = on;
-        EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM k ORDER BY %I %s %s LIMIT 10) s', col, op, r.v) INTO exact;
-        SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = off;
-        EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM k ORDER BY %I %s %s LIMIT 10) s', col, op, r.v) INTO found;
-        hits := hits + (SELECT count(*) FROM unnest(found) x WHERE x = ANY (exact));
-        n := n + 10;
-    END LOOP;
-    RETURN hits::numeric / n;
-END $$;
--- rows that the index does not return exactly once when a scan takes all there is
-CREATE FUNCTION lost_or_twice(op text, col text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE n bigint; d bigint; total bigint;
-BEGIN
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_indexscan = on; SET LOCAL vectorq.max_scan_rows = 0;
-    EXECUTE format('SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM k ORDER BY %I %s (SELECT %I FROM q LIMIT 1) LIMIT 1000000) s', col, op, col) INTO n, d;
-    SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = on;
-    SELECT count(*) INTO total FROM k;
-    SET LOCAL enable_indexscan = on;
-    RETURN abs(total - n) + abs(total - d);
-END $$;
-CREATE FUNCTION problems(i text) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM vectorq_check(i::regclass)';
+\set ECHO none
+\i sql/include/answers.sql
+\set ECHO all
 DO $$
 DECLARE am text; col text; metric text; op text; info record; r numeric; n bigint;
 BEGIN
@@ -46,12 +23,12 @@ BEGIN
                 SELECT * INTO info FROM vectorq_index_info('k_i');
                 IF info.rows <> 3000 OR info.entries_per_row NOT BETWEEN 1.05 AND 8 THEN
                     RAISE WARNING '% % %: % rows, % entries a row', am, col, metric, info.rows, info.entries_per_row; END IF;
-                r := recall(op, col);
+                r := recall('k', op, col);
                 IF r < 0.85 THEN RAISE WARNING '% % %: recall %', am, col, metric, r; END IF;
                 PERFORM set_config('vectorq.nprobe', '1', true);
-                n := lost_or_twice(op, col);
+                n := lost_or_twice('k', op, col);
                 PERFORM set_config('vectorq.nprobe', '20', true);
-                n := n + lost_or_twice(op, col);
+                n := n + lost_or_twice('k', op, col);
                 PERFORM set_config('vectorq.nprobe', '0', true);
                 IF n <> 0 OR problems('k_i') <> 0 THEN RAISE WARNING '% % %: % rows lost or twice, % problems', am, col, metric, n, problems('k_i'); END IF;
                 DROP INDEX k_i;
@@ -61,12 +38,12 @@ BEGIN
 END $$;
 -- L1, whose lists are those of L2
 CREATE INDEX k_i ON k USING ivf (v vector_l1_ops) WITH (lists = 20, replicas = closure, closure_epsilon = 1);
-SELECT recall('<+>', 'v') > 0.9 AS l1, lost_or_twice('<+>', 'v'), problems('k_i');
+SELECT recall('k', '<+>', 'v') > 0.9 AS l1, lost_or_twice('k', '<+>', 'v'), problems('k_i');
 DROP INDEX k_i;
 -- a wider epsilon gives more copies, 0 next to none; in as many lists more is found
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = none);
 SET vectorq.nprobe = 2;
-SELECT recall('<->', 'v') AS plain \gset
+SELECT recall('k', '<->', 'v') AS plain \gset
 DROP INDEX k_i;
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = closure, closure_epsilon = 0);
 SELECT replicas, closure_epsilon, entries_per_row < 1.01 AS none FROM vectorq_index_info('k_i');
@@ -76,7 +53,7 @@ SELECT entries_per_row AS narrow FROM vectorq_index_info('k_i') \gset
 DROP INDEX k_i;
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = closure, closure_epsilon = 2);
 SELECT closure_epsilon, entries_per_row > :narrow AS more, rows FROM vectorq_index_info('k_i');
-SELECT recall('<->', 'v') > :plain + 0.02 AS more_found;
+SELECT recall('k', '<->', 'v') > :plain + 0.02 AS more_found;
 RESET vectorq.nprobe;
 -- inserts, updates, deletes, vacuum: entries a row as a build gives them, and rows counted once
 SELECT entries_per_row AS built FROM vectorq_index_info('k_i') \gset
@@ -85,13 +62,13 @@ INSERT INTO k SELECT id + 10000, v, h FROM k;
 SELECT rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM vectorq_index_info('k_i');
 UPDATE k SET v = v WHERE id % 10 = 0;
 DELETE FROM k WHERE id % 4 = 1;
-SELECT lost_or_twice('<->', 'v'), lost_or_twice('<=>', 'h'), problems('k_i'), problems('k_2');
+SELECT lost_or_twice('k', '<->', 'v'), lost_or_twice('k', '<=>', 'h'), problems('k_i'), problems('k_2');
 VACUUM k;
 SELECT problems('k_i'), problems('k_2');
 SELECT rows = (SELECT count(*) FROM k) AS rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM vectorq_index_info('k_i');
 SELECT (SELECT reltuples FROM pg_class WHERE relname = 'k_i') = (SELECT count(*) FROM k) AS reltuples;
 INSERT INTO k SELECT id + 20000, v, h FROM k WHERE id % 3 = 0;
-SELECT lost_or_twice('<->', 'v'), lost_or_twice('<=>', 'h'), problems('k_i'), problems('k_2');
+SELECT lost_or_twice('k', '<->', 'v'), lost_or_twice('k', '<=>', 'h'), problems('k_i'), problems('k_2');
 -- strict order, and a filter that few rows pass
 SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 2; SET vectorq.iterative_scan = strict;
 SELECT count(*), count(DISTINCT id), bool_and(d >= before) AS in_order FROM (

@@ -17,17 +17,9 @@ BEGIN
     END LOOP;
     RETURN all_found;
 END $$;
--- rows that the index does not return exactly once when a scan takes all there is
-CREATE FUNCTION lost_or_twice(t text, col text, op text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE n bigint; d bigint; total bigint;
-BEGIN
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_indexscan = on; SET LOCAL vectorq.max_scan_rows = 0;
-    EXECUTE format('SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM %I ORDER BY %I %s (SELECT %I FROM %I LIMIT 1) LIMIT 1000000) s', t, col, op, col, t) INTO n, d;
-    SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = on;
-    EXECUTE format('SELECT count(*) FROM %I', t) INTO total;
-    RETURN abs(total - n) + abs(total - d);
-END $$;
-CREATE FUNCTION problems(i text) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM vectorq_check(i::regclass)';
+\set ECHO none
+\i sql/include/answers.sql
+\set ECHO all
 -- every method, type and metric: a copy finds what the heap finds, f32 exactly, the others nearly; all rows once
 DO $$
 DECLARE am text; col text; metric text; op text; copy text; heap int[]; mine int[]; same numeric;
@@ -48,8 +40,8 @@ BEGIN
                     IF same < (CASE copy WHEN 'sq8' THEN 0.8 WHEN 'f16' THEN 0.97 ELSE 0.99 END) THEN RAISE WARNING '% % % %: % alike', am, col, metric, copy, same; END IF;
                     SELECT avg((h = ANY (mine[(i - 1) / 10 * 10 + 1 : (i - 1) / 10 * 10 + 10]))::int) INTO same FROM unnest(heap) WITH ORDINALITY AS u (h, i);
                     IF same < (CASE copy WHEN 'sq8' THEN 0.95 WHEN 'f16' THEN 0.99 ELSE 1 END) THEN RAISE WARNING '% % % %: recall of heap''s %', am, col, metric, copy, same; END IF;
-                    IF copy <> 'heap' AND (problems('r_i') <> 0 OR lost_or_twice('r', col, op) <> 0) THEN
-                        RAISE WARNING '% % % %: % problems, % lost', am, col, metric, copy, problems('r_i'), lost_or_twice('r', col, op);
+                    IF copy <> 'heap' AND (problems('r_i') <> 0 OR lost_or_twice('r', op, col) <> 0) THEN
+                        RAISE WARNING '% % % %: % problems, % lost', am, col, metric, copy, problems('r_i'), lost_or_twice('r', op, col);
                     END IF;
                     DROP INDEX r_i;
                 END LOOP;
@@ -98,21 +90,21 @@ INSERT INTO r SELECT id + 100000, v, h FROM r WHERE id % 4 = 1;
 SELECT bytes_reorder <= :before AS room_is_used_again FROM vectorq_index_info('r_1');
 SELECT problems('r_1'), problems('r_2');
 DROP INDEX r_2;
-SELECT lost_or_twice('r', 'v', '<->');
+SELECT lost_or_twice('r', '<->', 'v');
 DROP INDEX r_1;
 CREATE INDEX r_2 ON r USING ah (h halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = f32);
 INSERT INTO r SELECT id + 200000, v, h FROM r WHERE id % 4 = 1;
-SELECT lost_or_twice('r', 'h', '<=>'), problems('r_2');
+SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 -- an aborted insert leaves records that vacuum frees
 BEGIN;
 INSERT INTO r SELECT id + 300000, v, h FROM r WHERE id % 4 = 2;
 ROLLBACK;
-SELECT lost_or_twice('r', 'h', '<=>'), problems('r_2');
+SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 VACUUM r;
 SELECT bytes_reorder AS before FROM vectorq_index_info('r_2') \gset
 INSERT INTO r SELECT id + 300000, v, h FROM r WHERE id % 4 = 2;
 SELECT bytes_reorder = :before AS room_is_used_again FROM vectorq_index_info('r_2');
-SELECT lost_or_twice('r', 'h', '<=>'), problems('r_2');
+SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 DROP TABLE r;
 -- TOASTed rows whose records take several pages
 CREATE FUNCTION rv(dims int, salt int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + salt * 0)::vector FROM generate_series(1, dims)';
@@ -140,8 +132,8 @@ BEGIN
                 EXECUTE format('CREATE INDEX wide_i ON %I USING ' || am || ' reorder = %s)', t, copy);
                 EXECUTE format('DELETE FROM %I WHERE id %% 5 = %s', t, n / 40 % 5);
                 EXECUTE format('INSERT INTO %I SELECT g, rv(%s, g) FROM generate_series(%s, %s) g', t, CASE t WHEN 'wide' THEN 1536 ELSE 3000 END, n, n + 39);
-                IF lost_or_twice(t, 'v', '<->') + not_nearest_to_itself(t) + problems('wide_i') <> 0 THEN
-                    RAISE WARNING '% % %: % lost, % not found, % problems', t, am, copy, lost_or_twice(t, 'v', '<->'), not_nearest_to_itself(t), problems('wide_i');
+                IF lost_or_twice(t, '<->', 'v') + not_nearest_to_itself(t) + problems('wide_i') <> 0 THEN
+                    RAISE WARNING '% % %: % lost, % not found, % problems', t, am, copy, lost_or_twice(t, '<->', 'v'), not_nearest_to_itself(t), problems('wide_i');
                 END IF;
                 DROP INDEX wide_i;
             END LOOP;
@@ -159,8 +151,8 @@ SELECT bytes_reorder AS before FROM vectorq_index_info('wide_i') \gset
 INSERT INTO wide SELECT g, rv(1536, g) FROM generate_series(2001, 2100) g;
 INSERT INTO wider SELECT g, rv(3000, g) FROM generate_series(2001, 2100) g;
 SELECT bytes_reorder = :before AS room_is_used_again FROM vectorq_index_info('wide_i');
-SELECT lost_or_twice('wide', 'v', '<->'), not_nearest_to_itself('wide'), problems('wide_i');
-SELECT lost_or_twice('wider', 'v', '<->'), not_nearest_to_itself('wider'), problems('wider_i');
+SELECT lost_or_twice('wide', '<->', 'v'), not_nearest_to_itself('wide'), problems('wide_i');
+SELECT lost_or_twice('wider', '<->', 'v'), not_nearest_to_itself('wider'), problems('wider_i');
 DROP TABLE wide, wider;
 -- values beyond half precision
 CREATE TABLE big (id int, v vector(4));
@@ -185,5 +177,5 @@ CREATE INDEX ON few USING ivf (v) WITH (reorder = f32);
 CREATE INDEX ON few USING ivf (v vector_l1_ops) WITH (reorder = sq8);
 CREATE INDEX ON few USING pq (v) WITH (reorder = sq4);
 DROP TABLE big, few;
-DROP FUNCTION found, lost_or_twice, problems, rv, not_nearest_to_itself;
+DROP FUNCTION found, recall, lost_or_twice, problems, rv, not_nearest_to_itself;
 RESET client_min_messages;

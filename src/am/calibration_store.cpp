@@ -5,20 +5,12 @@
 #include "pg/entry.h"
 #include "pg/fault.h"
 
-extern "C" {
-#include "port/pg_crc32c.h"
-}
-
 namespace vectorq {
 
 static_assert(PayloadBytes(BLCKSZ) >= sizeof(Calibration));
 
 static uint32 calibration_crc(const Calibration* calibration) {
-    pg_crc32c crc;
-    INIT_CRC32C(crc);
-    COMP_CRC32C(crc, calibration, offsetof(Calibration, crc));
-    FIN_CRC32C(crc);
-    return crc;
+    return crc_of(calibration, offsetof(Calibration, crc));
 }
 
 void seal_calibration(Calibration* calibration) {
@@ -51,8 +43,7 @@ void overwrite_built_calibration(Relation index, const MetaPage* meta, const Cal
     overwrite_built_page(index, MAIN_FORKNUM, meta->calibration.start, image.data);
 }
 
-void update_calibration(Relation index, Calibration* calibration) {
-    seal_calibration(calibration);
+void update_calibration(Relation index, const Calibration* calibration) {
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const BlockNumber block = reinterpret_cast<MetaPage*>(page_payload(BufferGetPage(meta_buffer)))->calibration.start;
     Buffer buffer = read_page(index, block, PageKind::kCalibration, 0, 0, BUFFER_LOCK_EXCLUSIVE);

@@ -111,18 +111,21 @@ static void load_copies(Relation index, IndexCache* entry, MemoryContext context
                        static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
 }
 
-// The mean of the centroids, as MeanOfCentroids() has it, without all of them in memory.
-static const float* load_eta_origin(Relation index, const MetaPage* meta, MemoryContext context) {
+// As MeanOfCentroids() has it, without all centroids in memory.
+static const float* load_eta_origin(Relation index, const IndexCache* entry, MemoryContext context) {
+    const MetaPage* meta = &entry->meta;
     const uint32 dims = meta->code_dims;
     float* origin = static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * dims));
-    float* centroid = static_cast<float*>(palloc(sizeof(float) * dims));
+    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
     for (uint32 list = 0; list < meta->lists; list++) {
-        read_region(index, &meta->centroids, PageKind::kCentroids, static_cast<uint64>(list) * dims * sizeof(float),
-                    dims * sizeof(float), centroid);
+        const uint64 at = static_cast<uint64>(list) * dims;
+        if (entry->centroids == NULL)
+            read_region(index, &meta->centroids, PageKind::kCentroids, at * sizeof(float), dims * sizeof(float), buffer);
+        const float* centroid = entry->centroids == NULL ? buffer : entry->centroids + at;
         for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
     }
     for (uint32 d = 0; d < dims; d++) origin[d] /= static_cast<float>(meta->lists);
-    pfree(centroid);
+    pfree(buffer);
     return origin;
 }
 
@@ -189,15 +192,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
     entry->cold = entry->records_cold = entry->heap_cold = true;
-    if (HasEtaOrigin(entry->codec)) {
-        if (entry->centroids != NULL) {
-            float* origin = static_cast<float*>(MemoryContextAlloc(context, sizeof(float) * meta->code_dims));
-            MeanOfCentroids(entry->centroids, meta->lists, meta->code_dims, origin);
-            entry->codec.eta_origin = origin;
-        } else {
-            entry->codec.eta_origin = load_eta_origin(index, meta, context);
-        }
-    }
+    if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
     prepare_memory_of_blocks(index, entry, context);

@@ -6,6 +6,7 @@
 #include "core/cluster/replicas.h"
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
@@ -21,24 +22,14 @@ static bool nearer(const ListScore& a, const ListScore& b) {
 
 // ---- scoring
 
-template <class T>
-static void make_room(MemoryContext context, T** array, uint32 keep, uint32 wanted) {
-    T* larger = static_cast<T*>(MemoryContextAllocHuge(context, sizeof(T) * wanted));
-    if (*array != NULL) {
-        memcpy(larger, *array, sizeof(T) * keep);
-        pfree(*array);
-    }
-    *array = larger;
-}
-
 static void score_part(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
     const CompactFront* front = &cache->compact;
     const uint32 start = front->groups > 0 ? front->start[group] : 0;
     const uint32 entries = (front->groups > 0 ? front->start[group + 1] : front->entries) - start;
     if (c->scored + entries > c->room) {
         const uint32 room = std::min(front->entries, std::max(2 * c->room, c->scored + entries));
-        make_room(c->context, &c->flat, c->scored, room);
-        make_room(c->context, &c->flat_list, c->scored, room);
+        c->flat = enlarge(c->context, c->flat, room);
+        c->flat_list = enlarge(c->context, c->flat_list, room);
         c->room = room;
     }
     const uint8* bytes = compact_part(index, cache, group, &c->part, &c->part_bytes, c->context);
@@ -174,7 +165,7 @@ void choose_lists(Relation index, IndexCache* cache, ListChooser* c, const float
     const uint32 want = refined_lists(cache->compact.entries, 0, count);
     score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(cache->compact.entries, want), cache->compact.entries)));
     if (c->scores_room < want) {
-        make_room(c->context, &c->scores, 0, want);
+        c->scores = enlarge(c->context, c->scores, want);
         c->scores_room = want;
     }
     select_lists(c, want);
@@ -192,7 +183,7 @@ void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32
     const uint32 lists = cache->compact.entries;
     const Size wanted = from + ListsToScore(lists, refined_lists(lists, from, count) - from);
     if (c->scores_room < lists) {
-        make_room(c->context, &c->scores, c->known, lists);
+        c->scores = enlarge(c->context, c->scores, lists);
         c->scores_room = lists;
     }
     // Those of the first choice, and then what is missing.

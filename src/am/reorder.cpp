@@ -9,6 +9,7 @@
 #include "core/simd/distance.h"
 #include "core/transform/transform_spec.h"
 #include "pg/entry.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
@@ -86,15 +87,11 @@ void reorder_from_heap(IndexScanDesc scan, ScanState* state, size_t n) {
     read_heap_vectors(scan, state, state->result_tids, n, keep_row, &batch);
 }
 
-static void reserve_results(ScanState* state) {
-    if (state->results_size >= state->collected) return;
-    if (state->results != NULL) {
-        pfree(state->results);
-        pfree(state->result_tids);
-    }
-    state->results = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * state->collected));
-    state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * state->collected));
-    state->results_size = state->collected;
+void reserve_results(ScanState* state, size_t size) {
+    if (state->results_size >= size) return;
+    state->results = enlarge(state->context, state->results, size);
+    state->result_tids = enlarge(state->context, state->result_tids, size);
+    state->results_size = size;
 }
 
 // Candidates a step. Where pages are missing, as many as the disk is asked for at once: waiting costs more than rows too
@@ -108,9 +105,9 @@ static size_t reorder_step(IndexScanDesc scan, const ScanState* state) {
 }
 
 void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need) {
-    reserve_results(state);
-    if (by_need) core_call([&] { state->reorder_stop->Reset(state->asked); });
     state->next = state->count = 0;
+    reserve_results(state, state->collected);
+    if (by_need) core_call([&] { state->reorder_stop->Reset(state->asked); });
     const size_t step = by_need ? reorder_step(scan, state) : end;
     while (state->reordered < end) {
         const size_t n = std::min(step, end - state->reordered);

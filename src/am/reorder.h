@@ -10,6 +10,9 @@ namespace vectorq {
 // come are unlikely to be among state->asked (core/search/reorder_stop.h). Holds no lock on return.
 void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need);
 
+// Room for so many results; those that there are stay.
+void reserve_results(ScanState* state, size_t size);
+
 // Whether by_need can judge: codes' distances are in the unit of exact ones, and vectorq.reorder_rows names no number.
 bool reorders_by_need(const ScanState* state);
 

@@ -220,19 +220,12 @@ static void drop_nearer_than_last(ScanState* state) {
     state->count = kept;
 }
 
-static Candidate* reserve_candidates(ScanState* state, Candidate* old, size_t used, size_t size) {
-    Candidate* larger = static_cast<Candidate*>(MemoryContextAllocHuge(state->context, sizeof(Candidate) * size));
-    if (used > 0) memcpy(larger, old, sizeof(Candidate) * used);
-    if (old != NULL) pfree(old);
-    return larger;
-}
-
 // Rows in order that were not returned yet wait for the next ones.
 static void set_pending_aside(ScanState* state) {
     state->pending_count = state->count - state->next;
     if (state->pending_count == 0) return;
     if (state->pending_size < state->pending_count) {
-        state->pending = reserve_candidates(state, state->pending, 0, state->pending_count);
+        state->pending = enlarge(state->context, state->pending, state->pending_count);
         state->pending_size = state->pending_count;
     }
     memcpy(state->pending, state->results + state->next, sizeof(Candidate) * state->pending_count);
@@ -241,22 +234,17 @@ static void set_pending_aside(ScanState* state) {
 static void take_pending_back(ScanState* state) {
     if (state->pending_count == 0) return;
     const size_t total = state->count + state->pending_count;
-    if (state->results_size < total) {
-        // result_tids are of one batch only.
-        state->results = reserve_candidates(state, state->results, state->count, total);
-        if (state->result_tids != NULL) pfree(state->result_tids);
-        state->result_tids = static_cast<uint64*>(MemoryContextAllocHuge(state->context, sizeof(uint64) * total));
-        state->results_size = total;
-    }
+    reserve_results(state, total);
     memcpy(state->results + state->count, state->pending, sizeof(Candidate) * state->pending_count);
     std::sort(state->results, state->results + total, NearerFirst());
     state->count = total;
     state->pending_count = 0;
 }
 
-// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again. Rows that were
-// set aside join them.
+// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again. Rows that wait
+// from before join them.
 static void put_in_order(IndexScanDesc scan, ScanState* state) {
+    set_pending_aside(state);
     const bool first = state->reordered == 0;
     if (strict_order() || !reorders_by_need(state))
         reorder_rows(scan, state, state->collected, false);
@@ -298,10 +286,8 @@ static void note_collected(ScanState* state) {
 }
 
 static void search_window(IndexScanDesc scan, ScanState* state) {
-    const bool reorder = reorders(state);
     if (state->met != NULL && state->stats.rounds > 0) note_met_rows(state);
     if (state->stats.rounds > 0) state->collected_before += rows_done(state);
-    if (reorder) set_pending_aside(state);
     core_call([&] { state->collector->Reset(state->capacity); });
     state->stats.rounds++;
     search_lists(scan, state, state->list_begin, state->split, &state->done_before_split);
@@ -310,9 +296,13 @@ static void search_window(IndexScanDesc scan, ScanState* state) {
     note_collected(state);
     if (state->met != NULL) drop_copies(state);
     state->stats.rows_collected += state->collected;
-    state->next = state->reordered = 0;
-    state->count = reorder ? 0 : state->collected;
-    if (reorder) put_in_order(scan, state);
+    if (reorders(state)) {
+        state->reordered = 0;
+        put_in_order(scan, state);
+    } else {
+        state->next = 0;
+        state->count = state->collected;
+    }
     last_scan_stats = state->stats;
 }
 
@@ -339,6 +329,14 @@ static uint32 allowed_lists(const ScanState* state, uint32 fewest, uint32 wanted
     return std::max(fewest, static_cast<uint32>(std::min<double>(wanted, fewest + left)));
 }
 
+// A LIMIT larger than usual gets as many lists as a usual one, and more only as vectorq.max_scan_rows allows.
+static void bound_lists(ScanState* state) {
+    const IndexCache* cache = state->cache;
+    const uint32 wanted = state->choice.nprobe;
+    const uint32 usual = choose_settings(&cache->meta, &cache->calibration, kUsualRows).nprobe;
+    state->choice.nprobe = allowed_lists(state, std::min(usual, wanted), wanted);
+}
+
 static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->cache == NULL) prepare_scan(scan->indexRelation, state);
     load_query(scan, state);
@@ -353,10 +351,8 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->lists_counted = 0;
     state->collected_before = 0;
     state->asked = rows_expected(scan, state);
-    promise(state, std::min<uint64>(state->asked, kUsualRows));
-    const uint32 usual = state->choice.nprobe;
     promise(state, state->asked);
-    state->choice.nprobe = allowed_lists(state, std::min(usual, state->choice.nprobe), state->choice.nprobe);
+    if (state->asked > kUsualRows) bound_lists(state);
     state->stats.target = state->choice.target;
     begin_query(state);
     state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
@@ -370,26 +366,22 @@ static bool may_read_more(const ScanState* state) {
     return settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
 }
 
-// More rows are wanted than were promised: the next promise, kept by more lists or more rows in order. False if that takes no
-// further work.
-static bool raise_promise(IndexScanDesc scan, ScanState* state) {
+// More rows are wanted than were promised: the next promise, kept by more lists or more rows in order, where it needs either.
+static void raise_promise(IndexScanDesc scan, ScanState* state) {
     promise(state, state->promised * kPromiseGrowth);
     const size_t waiting = state->count - state->next;
     if (state->promised < PG_UINT64_MAX)
         state->asked = std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
     const uint32 end = allowed_lists(state, state->list_end, std::max(state->choice.nprobe, state->list_end));
     const bool whole = state->split == state->list_end && rows_done(state) > 0;
-    if (!(whole && end > state->list_end && may_read_more(state))) {
-        if (!reorders(state)) return false;
-        if (state->reordered < state->collected) {
-            set_pending_aside(state);
-            put_in_order(scan, state);
-            return true;
-        }
-        if (!state->overflowed) return false;
-    } else {
+    if (whole && end > state->list_end && may_read_more(state))
         widen_window(scan, state, end);
-    }
+    else if (!reorders(state))
+        return;
+    else if (state->reordered < state->collected)
+        return put_in_order(scan, state);
+    else if (!state->overflowed)
+        return;
     if (reorders(state)) {
         const Size wanted = rows_to_collect(state), done = state->collected_before + rows_done(state);
         state->capacity = settings.reorder_rows > 0 ? state->capacity * kReorderGrowth
@@ -397,7 +389,6 @@ static bool raise_promise(IndexScanDesc scan, ScanState* state) {
         state->capacity = std::min(state->capacity, kMaxCapacity);
     }
     search_window(scan, state);
-    return true;
 }
 
 // Finds more rows after all that are in order were returned, or all promised ones. False when there are none.
@@ -409,7 +400,6 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
             continue;
         }
         if (reorders(state) && state->reordered < state->collected) {
-            set_pending_aside(state);
             put_in_order(scan, state);
             continue;
         }

@@ -69,13 +69,15 @@ Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner,
 
 // ---- meta page
 
-static uint32 meta_crc(const MetaPage* meta) {
+uint32 crc_of(const void* bytes, Size size) {
     pg_crc32c crc;
     INIT_CRC32C(crc);
-    COMP_CRC32C(crc, meta, offsetof(MetaPage, crc));
+    COMP_CRC32C(crc, bytes, size);
     FIN_CRC32C(crc);
     return crc;
 }
+
+static uint32 meta_crc(const MetaPage* meta) { return crc_of(meta, offsetof(MetaPage, crc)); }
 
 void seal_meta(MetaPage* meta) { meta->crc = meta_crc(meta); }
 

@@ -33,7 +33,8 @@ Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner,
 void read_meta(Relation index, MetaPage* meta);
 // Why this meta page cannot be right for an index of so many blocks; NULL if it can.
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks);
-void seal_meta(MetaPage* meta);  // renews the crc
+uint32 crc_of(const void* bytes, Size size);  // CRC-32C
+void seal_meta(MetaPage* meta);                // renews the crc
 // Replaces the meta page of a live index, WAL-logged. `change` edits a copy under exclusive lock.
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
 // How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).

@@ -13,6 +13,7 @@
 #include "am/scan_state.h"
 #include "core/base/parallel.h"
 #include "inspect/open.h"
+#include "inspect/query_array.h"
 #include "pg/entry.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
@@ -65,32 +66,19 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
 
 // At most kMostQueries of the array, evenly. Zero vectors under cosine have no neighbours and are left out.
 static void load_queries(ExactPass* p, ArrayType* array) {
-    const Oid column_type = TupleDescAttr(RelationGetDescr(p->opened.index), 0)->atttypid;
-    if (ARR_ELEMTYPE(array) != column_type)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("queries are of type %s, the index is on %s", format_type_be(ARR_ELEMTYPE(array)),
-                               format_type_be(column_type))));
-    int16 length;
-    bool by_value;
-    char align;
-    Datum* values;
-    bool* nulls;
-    int given;
-    get_typlenbyvalalign(column_type, &length, &by_value, &align);
-    deconstruct_array(array, column_type, length, by_value, align, &values, &nulls, &given);
-    const int wanted = std::min(given, kMostQueries);
+    const QueryArray queries = open_query_array(p->opened.index, array);
+    const int wanted = std::min(queries.count, kMostQueries);
     float* rows = static_cast<float*>(palloc_extended(sizeof(float) * std::max(wanted, 1) * p->dims, MCXT_ALLOC_HUGE));
     Size kept = 0;
     for (int i = 0; i < wanted; i++) {
-        const int from = static_cast<int>(static_cast<int64>(i) * given / wanted);
-        if (nulls[from]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a query is NULL")));
-        kept += load_vector(p->opclass, values[from], p->dims, rows + kept * p->dims);
+        const int from = static_cast<int>(static_cast<int64>(i) * queries.count / wanted);
+        kept += load_vector(p->opclass, query_value(&queries, from), p->dims, rows + kept * p->dims);
     }
     core_call([&] {
-        Matrix queries(kept, p->dims);
-        std::copy_n(rows, kept * p->dims, queries.data());
+        Matrix loaded(kept, p->dims);
+        std::copy_n(rows, kept * p->dims, loaded.data());
         p->objects->finder = new NeighbourFinder(
-            std::move(queries), std::vector<uint64_t>(kept, NeighbourFinder::kNoRow), p->opclass->metric,
+            std::move(loaded), std::vector<uint64_t>(kept, NeighbourFinder::kNoRow), p->opclass->metric,
             kAllNeighbours, kDeepQueries, kDeepNeighbours, maintenance_threads());
         const Size block_rows = std::clamp<Size>(kBlockBytes / (sizeof(float) * p->dims), 1, kMostBlockRows);
         p->objects->block = Matrix(block_rows, p->dims);

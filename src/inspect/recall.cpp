@@ -9,6 +9,7 @@
 #include "am/index_cache.h"
 #include "am/opclass.h"
 #include "inspect/open.h"
+#include "inspect/query_array.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -95,17 +96,9 @@ static double index_recall(Recall* r, int q, TupleTableSlot* slot) {
 }
 
 static void load_queries(Recall* r, ArrayType* array) {
-    const Oid column_type = TupleDescAttr(RelationGetDescr(r->opened.index), 0)->atttypid;
-    if (ARR_ELEMTYPE(array) != column_type)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("queries are of type %s, the index is on %s", format_type_be(ARR_ELEMTYPE(array)),
-                               format_type_be(column_type))));
-    int16 length;
-    bool by_value;
-    char align;
-    bool* nulls;
-    get_typlenbyvalalign(column_type, &length, &by_value, &align);
-    deconstruct_array(array, column_type, length, by_value, align, &r->query_values, &nulls, &r->queries);
+    const QueryArray given = open_query_array(r->opened.index, array);
+    r->queries = given.count;
+    r->query_values = given.values;
     if (r->queries == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no queries given")));
     const Size queries = r->queries;
@@ -114,9 +107,8 @@ static void load_queries(Recall* r, ArrayType* array) {
     r->found = static_cast<int*>(palloc0(sizeof(int) * queries));
     r->usable = static_cast<bool*>(palloc0(queries));
     for (int q = 0; q < r->queries; q++) {
-        if (nulls[q]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a query is NULL")));
-        r->usable[q] =
-            load_vector(r->opclass, r->query_values[q], r->dims, r->query_rows + static_cast<Size>(q) * r->dims);
+        float* row = r->query_rows + static_cast<Size>(q) * r->dims;
+        r->usable[q] = load_vector(r->opclass, query_value(&given, q), r->dims, row);
     }
 }
 

@@ -21,4 +21,10 @@ T* make_owned(MemoryContext context, Args&&... args) {
     return object;
 }
 
+// An array in `context` with room for `n`, its contents kept; `array` may be NULL.
+template <class T>
+T* enlarge(MemoryContext context, T* array, Size n) {
+    return static_cast<T*>(array == NULL ? MemoryContextAllocHuge(context, sizeof(T) * n) : repalloc_huge(array, sizeof(T) * n));
+}
+
 }  // namespace vectorq

@@ -1,4 +1,5 @@
 """What the demo and the benchmarks share: the private cluster, the client, recall. Standard library and numpy."""
+import contextlib
 import json
 import os
 import platform
@@ -53,6 +54,24 @@ class Cluster:
 
     def value(self, statement, database="postgres"):
         return self.sql(statement, database)[0][0]
+
+
+@contextlib.contextmanager
+def running(cluster, keep=False):
+    """Stops the server at the end, also after an error; `keep` leaves it running."""
+    try:
+        yield cluster
+    finally:
+        if not keep:
+            cluster.stop()
+
+
+def write_result(stem, text, result):
+    """The report and what it was made of, beside each other; returns what to say about them."""
+    for path, content in ((stem + ".md", text), (stem + ".json", json.dumps(result, indent=1))):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+    return f"\n{text}\nwritten: {stem}.md, .json"
 
 
 def build_client():

@@ -9,13 +9,12 @@ turns between the peers; then inserts, filters and fixed costs of the indexes in
 README.md beside this file says how to add a peer or a data set, and why the comparison is fair.
 """
 import argparse
-import json
 import os
 import shlex
 import sys
 import time
 
-from common import BUILD, Cluster, build_client, cpu_name
+from common import BUILD, Cluster, build_client, cpu_name, running, write_result
 from datasets import MADE, USUAL, load_set
 from filters import filtered
 from fixed import first_query, overhead_ms
@@ -166,11 +165,7 @@ def versions(all_measured):
 def write(stem, header, done, options):
     sections = [section(data, measured, missing, options) for data, measured, missing in done]
     text = document(dict(header, versions=", ".join(f"{n} {v}" for n, v in header["versions"].items())), sections)
-    with open(stem + ".md", "w", encoding="utf-8") as file:
-        file.write(text)
-    with open(stem + ".json", "w", encoding="utf-8") as file:
-        json.dump(dict(header=header, sets=[as_json(*one) for one in done]), file, indent=1)
-    return text
+    return write_result(stem, text, dict(header=header, sets=[as_json(*one) for one in done]))
 
 
 def main():
@@ -182,7 +177,7 @@ def main():
     sets = [load_set(spec, options.queries, options.rows) for spec in options.sets]
     started, client = time.time(), build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=SHARED_BUFFERS, VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
-    try:
+    with running(cluster, options.keep):
         server = Server(cluster, client, options.maintenance_work_mem, options.threads)
         header, done = dict(header_of(options, cluster), versions={}), []
         stem = os.path.join(BUILD, "bench", "quick" if options.quick else "peers")
@@ -193,11 +188,8 @@ def main():
             for k in options.ks:
                 plot(data, measured, k, f"{stem}-{data.table}-k{k}")
             # After each set, so that what is done is kept.
-            text = write(stem, header, done, options)
-        print(f"\n{text}\nwritten: {stem}.md, .json and pictures; {time.time() - started:.0f} s in all")
-    finally:
-        if not options.keep:
-            cluster.stop()
+            written = write(stem, header, done, options)
+        print(f"{written} and pictures; {time.time() - started:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ server asked the operating system for, of index and table; bytes are what the di
 read ahead by the kernel or not needed. Results: build/bench/cold.md, cold.json.
 """
 import argparse
-import json
 import math
 import os
 import time
 
-from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, timed_build
+from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, timed_build, write_result
 from sift import BASE_FILE, QUERY_FILE, exact, load_sift
 from tables import check_plan, fill, show_only
 
@@ -169,12 +168,8 @@ def main():
             bench.cluster.stop()
     text = "\n".join([f"# Cold caches: {options.rows:,} SIFT rows, {options.queries} queries, {bench.base.shape[1]} dimensions", "",
                       f"{cpu_name()}, {time.strftime('%Y-%m-%d %H:%M')}; one connection; means a query.", *lines]) + "\n"
-    print("\n" + text)
     result.update(sizes=sizes, settings=settings)
-    with open(os.path.join(BUILD, "bench", "cold.md"), "w") as file:
-        file.write(text)
-    with open(os.path.join(BUILD, "bench", "cold.json"), "w") as file:
-        json.dump(result, file, indent=1)
+    print(write_result(os.path.join(BUILD, "bench", "cold"), text, result))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import time
 import faiss
 import numpy as np
 
-from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, timed_build
+from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, running, timed_build, write_result
 from run_ivf import TABLE, VECTORQ
 from tables import check_plan, fill, show_only
 
@@ -320,12 +320,9 @@ def report(cases, header):
 
 def write(cases, header):
     name = os.path.join(BUILD, "bench", f"faiss-{header['rows']}")
-    with open(name + ".md", "w") as file:
-        file.write(report(cases, header))
-    with open(name + ".json", "w") as file:
-        json.dump(dict(header=header, lines=[dict(index=c.label, search=c.notes, options=f"{c.index.method}: {c.index.options}",
-                                                  flags=c.flags, builds=c.index.figures, **c.found) for c in cases]), file, indent=1)
-    return name
+    lines = [dict(index=c.label, search=c.notes, options=f"{c.index.method}: {c.index.options}", flags=c.flags,
+                  builds=c.index.figures, **c.found) for c in cases]
+    return write_result(name, report(cases, header), dict(header=header, lines=lines))
 
 
 def parse():
@@ -361,7 +358,7 @@ def main():
     client = build_client()
     conf = "\n".join(["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0", "jit = off"])
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF=conf)
-    try:
+    with running(cluster, options.keep):
         fill(cluster, client, VECTORQ.extension, VECTORQ.database, TABLE, stem + ".base.npy", options.rows, base.shape[1])
         server = Vectorq(cluster, client, options, options.rows, base.shape[1], stem + ".query.npy")
         fixed = server.fixed_cost()
@@ -383,10 +380,7 @@ def main():
                 f"{m} {case.found['faiss'][m]:.3f} / {case.found['vectorq'][m]:.3f}" for m in (*MEASURES, "ms")) +
                 (f"  !! {'; '.join(case.flags)}" if case.flags else ""), flush=True)
             write(done, header)
-        print("\n" + report(done, header) + f"\nwritten: {write(done, header)}.md, .json")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        print(write(done, header))
 
 
 if __name__ == "__main__":

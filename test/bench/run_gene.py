@@ -10,7 +10,6 @@ the reference from others (AUROC). At last gene/novel.sql flags the novel ones. 
 gene/README.md says what the sets are and what was found.
 """
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -18,7 +17,7 @@ import time
 
 import numpy as np
 
-from common import BUILD, ROOT, Cluster, build_client, cpu_name, load
+from common import BUILD, ROOT, Cluster, build_client, cpu_name, load, running, write_result
 from gene import mmseqs, novelty
 from gene.data import OUTSIDE, SETS, GeneData
 from gene.in_server import DATABASE, ServerIndex
@@ -170,11 +169,7 @@ def header_of(options, cluster, data):
 
 def write(stem, header, results, missing, novel):
     text = document(header, results, missing, novel)
-    with open(stem + ".md", "w", encoding="utf-8") as file:
-        file.write(text)
-    with open(stem + ".json", "w", encoding="utf-8") as file:
-        json.dump(dict(header=header, results=results, missing=missing, novel=novel), file, indent=1)
-    return text
+    return write_result(stem, text, dict(header=header, results=results, missing=missing, novel=novel))
 
 
 def measure_all(options, server, data, stem, header):
@@ -227,14 +222,11 @@ def main():
     data = GeneData(options.made, options.rows, options.queries)
     started, client = time.time(), build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=SHARED_BUFFERS, VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
-    try:
+    with running(cluster, options.keep):
         server = Server(cluster, client, options.maintenance_work_mem, options.threads)
         stem = os.path.join(BUILD, "bench", "gene-quick" if options.quick else "gene")
-        text = measure_all(options, server, data, stem, header_of(options, cluster, data))
-        print(f"\n{text}\nwritten: {stem}.md, .json and pictures; {time.time() - started:.0f} s in all")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        written = measure_all(options, server, data, stem, header_of(options, cluster, data))
+        print(f"{written} and pictures; {time.time() - started:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ the last target; the two steps around each target are then timed in rounds that 
 speed at exactly the target recall is interpolated between the medians of the two steps. Results: build/bench/.
 """
 import argparse
-import json
 import math
 import os
 import statistics
 import time
 
-from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, timed_build
+from common import BUILD, DATA, Cluster, ask, build_client, cpu_name, recall, run, running, timed_build, write_result
 from curve import between
 from sift import BASE_FILE, QUERY_FILE, exact, load_sift
 from tables import check_plan, fill, show_only
@@ -187,7 +186,7 @@ def main():
     shared_buffers = "4GB"
     conf = "\n".join(["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0", "jit = off"])
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=shared_buffers, VQ_AUTOVACUUM="off", VQ_CONF=conf)
-    try:
+    with running(cluster, options.keep):
         if any(c.engine is PGVECTOR for c in configs) or options.stand_in:
             run(os.path.join(os.path.dirname(__file__), "pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
         for engine in dict.fromkeys(c.engine for c in configs):
@@ -218,17 +217,9 @@ def main():
                       date=time.strftime("%Y-%m-%d %H:%M"), pgvector=versions[0][0], stand_in=options.stand_in)
         reference = next((c for c in configs if c.engine is PGVECTOR), None)
         text = report(configs, reference, header)
-        print("\n" + text)
         name = os.path.join(BUILD, "bench", f"ivf-{options.rows}" + ("-stand-in" if options.stand_in else ""))
-        with open(name + ".md", "w") as file:
-            file.write(text)
-        with open(name + ".json", "w") as file:
-            json.dump(dict(header=header, indexes={c.name: dict(label=c.label, options=c.options, **c.result)
-                                                   for c in configs}), file, indent=1)
-        print(f"written: {name}.md, {name}.json")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        print(write_result(name, text, dict(header=header, indexes={c.name: dict(label=c.label, options=c.options, **c.result)
+                                                                    for c in configs})))
 
 
 if __name__ == "__main__":

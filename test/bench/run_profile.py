@@ -7,7 +7,6 @@ Shares are of samples in functions themselves (not in what they call), put in gr
 linux-perf) and the right to use it (root). Results: build/bench/profile.{md,json}; docs/profile.md has a run and what follows from it.
 """
 import argparse
-import json
 import os
 import shlex
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from common import BUILD, Cluster, Session, build_client, cpu_name
+from common import BUILD, Cluster, Session, build_client, cpu_name, running, write_result
 from datasets import load_set
 from peers.postgres import Postgres, Server
 from perf_table import grouped, parse as parse_report
@@ -146,7 +145,7 @@ def main():
     options = parse()
     data, client = load_set(f"{options.set}:{options.rows}", 1000), build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=SHARED_BUFFERS, VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
-    try:
+    with running(cluster, options.keep):
         server, results = Server(cluster, client, options.maintenance_work_mem, options.threads), []
         arguments = shlex.join(sys.argv[1:])
         header = dict(date=time.strftime("%Y-%m-%d %H:%M"), cpu=cpu_name(), set=options.set, rows=data.rows, dims=data.dims,
@@ -163,13 +162,7 @@ def main():
             results.append(result)
             print(f"{name}: built in {result['build']['seconds']} s, {result['scan']['mean_ms']:.2f} ms a query", flush=True)
         stem, text = os.path.join(BUILD, "bench", "profile"), report(header, results)
-        for path, content in ((stem + ".md", text), (stem + ".json", json.dumps(dict(header=header, results=results), indent=1))):
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(content)
-        print(f"\n{text}\nwritten: {stem}.md, .json")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        print(write_result(stem, text, dict(header=header, results=results)))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ neighbour is among the nearest quarter of such distances, hard if among the fart
 with nprobe fixed at some caps. Figures at a recall are interpolated between two points of a curve. Results: build/bench/prune.md.
 """
 import argparse
-import json
 import os
 import time
 
 import numpy as np
 
-from common import BUILD, Cluster, build_client, cpu_name, load, recall
+from common import BUILD, Cluster, build_client, cpu_name, load, recall, running, write_result
 from sift import BASE_FILE, QUERY_FILE, exact, load_sift
 from tables import fill
 
@@ -99,7 +98,7 @@ def main():
     data = dict(base=base, queries=queries, limits=limits, easy=order[:quarter], hard=order[-quarter:])
     client = build_client()
     cluster = Cluster("prune", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off", VQ_CONF="max_wal_size = 16GB\njit = off")
-    try:
+    with running(cluster, options.keep):
         fill(cluster, client, "vectorq", DATABASE, TABLE, BASE_FILE, options.rows, base.shape[1])
         cluster.sql("DROP TABLE IF EXISTS queries", DATABASE)
         cluster.sql(f"CREATE TABLE queries (id bigint, embedding vector({base.shape[1]}))", DATABASE)
@@ -110,15 +109,8 @@ def main():
         lists = cluster.value("SELECT lists FROM vectorq_index_info('pruned')", DATABASE)
         curves = {"nprobe": [measure(cluster, data, n, 0) for n in options.nprobe],
                   **{f"epsilon, nprobe {cap}": [measure(cluster, data, cap, e) for e in options.epsilon] for cap in options.cap}}
-    finally:
-        if not options.keep:
-            cluster.stop()
     text = report(options, lists, curves)
-    print("\n" + text)
-    with open(os.path.join(BUILD, "bench", "prune.md"), "w") as file:
-        file.write(text)
-    with open(os.path.join(BUILD, "bench", "prune.json"), "w") as file:
-        json.dump(curves, file, indent=1)
+    print(write_result(os.path.join(BUILD, "bench", "prune"), text, curves))
 
 
 if __name__ == "__main__":

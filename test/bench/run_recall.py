@@ -8,13 +8,12 @@ inserts, and with filters.
 Results: build/bench/recall.md and .json. The only setting is the target: everything else is automatic.
 """
 import argparse
-import json
 import os
 import time
 
 import numpy as np
 
-from common import BUILD, Cluster, ask, build_client, cpu_name, load, timed_build
+from common import BUILD, Cluster, ask, build_client, cpu_name, load, running, timed_build, write_result
 from datasets import load_set
 from filters import SHARES, kept
 from peers.postgres import OPERATORS
@@ -129,20 +128,13 @@ def main():
     options = parser.parse_args()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
     bench = Bench(cluster, build_client(), options)
-    try:
+    with running(cluster, options.keep):
         database(cluster, DATABASE, "vectorq")
         started = time.time()
         for name in options.sets:
             bench.run(name)
         text = document(bench.rows, options)
-        with open(os.path.join(BUILD, "bench", "recall.md"), "w") as file:
-            file.write(text)
-        with open(os.path.join(BUILD, "bench", "recall.json"), "w") as file:
-            json.dump(bench.rows, file, indent=1)
-        print(text + f"{time.time() - started:.0f} s")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        print(write_result(os.path.join(BUILD, "bench", "recall"), text, bench.rows) + f"; {time.time() - started:.0f} s")
 
 
 if __name__ == "__main__":

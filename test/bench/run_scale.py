@@ -16,7 +16,7 @@ import statistics
 import sys
 import time
 
-from common import BUILD, Cluster, Session, build_client, cpu_name
+from common import BUILD, Cluster, Session, build_client, cpu_name, running, write_result
 from curve import ms_at
 from datasets import load_set
 from peers.postgres import Postgres, Server, entries
@@ -133,7 +133,7 @@ def main():
     dims = load_set(options.set, 1).dims
     client = build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=SHARED_BUFFERS, VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
-    try:
+    with running(cluster, options.keep):
         server = Server(cluster, client, options.maintenance_work_mem, options.threads)
         arguments = shlex.join(sys.argv[1:])
         header = dict(date=time.strftime("%Y-%m-%d %H:%M"), cpu=cpu_name(), cpus=os.cpu_count(), set=options.set, dims=dims, peer=options.peer,
@@ -143,15 +143,9 @@ def main():
         results, stem = [], os.path.join(BUILD, "bench", "scale")
         for rows in options.sizes:
             results.append(measure(server, options, rows))
-            text = report(header, results)
-            for path, content in ((stem + ".md", text), (stem + ".json", json.dumps(dict(header=header, results=results), indent=1))):
-                with open(path, "w", encoding="utf-8") as file:
-                    file.write(content)
+            written = write_result(stem, report(header, results), dict(header=header, results=results))
         plot(results, stem)
-        print(f"\n{text}\nwritten: {stem}.md, .json and pictures")
-    finally:
-        if not options.keep:
-            cluster.stop()
+        print(f"{written} and pictures")
 
 
 if __name__ == "__main__":

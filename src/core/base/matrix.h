@@ -64,4 +64,12 @@ private:
     AlignedArray<float> data_;
 };
 
+// `count` rows, evenly from all.
+inline Matrix EvenRows(const Matrix& rows, size_t count) {
+    Matrix part(count, rows.cols());
+    for (size_t i = 0; i < count; i++)
+        std::memcpy(part.row(i), rows.row(i * rows.rows() / count), rows.cols() * sizeof(float));
+    return part;
+}
+
 }  // namespace vectorq

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/base/group_sort.h"
 #include "core/cluster/trainer.h"
 
 namespace vectorq {
@@ -80,7 +81,7 @@ void Trainer::Balance(Matrix& centroids, int rounds) {
     double least = std::numeric_limits<double>::infinity();
     for (int round = 0;; round++) {
         Assign(centroids, error);
-        SortByList(lists);
+        SortByGroup(list_.data(), n_, lists, start_, order_.data());
         const std::vector<uint32_t> large = ListsAbove(limit);
         if (large.empty()) return;
         double squares = 0;

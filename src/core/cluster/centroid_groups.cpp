@@ -2,9 +2,9 @@
 #include "core/cluster/centroid_groups.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
+#include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
 
@@ -40,21 +40,11 @@ CentroidGroups GroupCentroids(const Matrix& centroids, size_t groups, bool dot, 
     options.hierarchical_above = 0;
     options.balance = kGroupBalance;
     options.iterations = kIterations;
-    const size_t taken = std::min(n, groups * kCentroidsPerGroup);
-    Matrix part;
-    if (taken < n) {
-        part = Matrix(taken, centroids.cols());
-        for (size_t j = 0; j < taken; j++) std::memcpy(part.row(j), centroids.row(j * n / taken), part.cols() * sizeof(float));
-    }
-    made.centers = TrainKMeans(taken < n ? part : centroids, options, stop);
+    made.centers = TrainKMeans(EvenRows(centroids, std::min(n, groups * kCentroidsPerGroup)), options, stop);
     std::vector<uint32_t> group(n);
     Assigner(made.centers, dot ? AssignMetric::kDot : AssignMetric::kL2)
         .Nearest(centroids.data(), n, group.data(), nullptr, threads, stop);
-    made.start.assign(made.centers.rows() + 1, 0);
-    for (const uint32_t g : group) made.start[g + 1]++;
-    std::partial_sum(made.start.begin(), made.start.end(), made.start.begin());
-    std::vector<uint32_t> next(made.start.begin(), made.start.end() - 1);
-    for (size_t i = 0; i < n; i++) made.members[next[group[i]]++] = uint32_t(i);
+    SortByGroup(group.data(), n, made.centers.rows(), made.start, made.members.data());
     return made;
 }
 

@@ -9,10 +9,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <random>
 #include <vector>
 
+#include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/panel_assign.h"
 #include "core/cluster/trainer.h"
@@ -78,14 +78,6 @@ void DropDuplicates(Matrix& centroids) {
 }
 
 bool TrainsInParts(size_t rows, size_t lists) noexcept { return lists >= kFewLists && rows > 2 * kFirstRows * lists; }
-
-// Every n-th row: a sample is in the order of the table where it is most of it.
-Matrix EveryNth(const Matrix& rows, size_t count) {
-    Matrix part(count, rows.cols());
-    for (size_t i = 0; i < count; i++)
-        std::memcpy(part.row(i), rows.row(i * rows.rows() / count), rows.cols() * sizeof(float));
-    return part;
-}
 
 }  // namespace
 
@@ -189,14 +181,6 @@ Matrix Trainer::Seed(size_t lists, const std::vector<uint32_t>& distinct) {
     return seeds;
 }
 
-void Trainer::SortByList(size_t lists) {
-    start_.assign(lists + 1, 0);
-    for (size_t i = 0; i < n_; i++) start_[list_[i] + 1]++;
-    std::partial_sum(start_.begin(), start_.end(), start_.begin());
-    std::vector<size_t> next(start_.begin(), start_.end() - 1);
-    for (size_t i = 0; i < n_; i++) order_[next[list_[i]]++] = uint32_t(i);
-}
-
 // Centroid = mean of its rows; that of an empty list stays.
 void Trainer::Update(Matrix& centroids) {
     // About a millisecond a range; small trainings then start no region, whose barriers would
@@ -273,7 +257,7 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
     for (int iteration = 0; iteration < iterations; iteration++) {
         if (progress != nullptr) progress(100 * iteration / iterations);
         Assign(centroids, error);
-        SortByList(centroids.rows());
+        SortByGroup(list_.data(), n_, centroids.rows(), start_, order_.data());
         Update(centroids);
         const double sum = SumErrors(error);
         const bool done = iteration + 1 == iterations || previous - sum <= kMinImprovement * previous;
@@ -294,13 +278,12 @@ void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
     ToError(error.data());
 }
 
-// Centroids of the first level, from each n-th row.
+// Centroids of the first level, from a part of the rows.
 Matrix Trainer::Coarse(size_t groups) {
     const size_t taken = std::min(n_, groups * kCoarseRowsPerGroup);
     if (taken == n_) return Flat(groups, options_.iterations, nullptr);
     ComputeInverseNorms();
-    Matrix part(taken, dims_);
-    for (size_t j = 0; j < taken; j++) std::memcpy(part.row(j), rows_.row(j * n_ / taken), dims_ * sizeof(float));
+    const Matrix part = EvenRows(rows_, taken);
     return Trainer(part, options_, stop_).Flat(groups, options_.iterations, nullptr);
 }
 
@@ -314,7 +297,7 @@ Matrix Trainer::TwoLevel(Progress progress) {
     list_.Resize(n_);
     order_.Resize(n_);
     Assigner(coarse, Metric()).Nearest(rows_.data(), n_, list_.data(), nullptr, options_.threads, stop_);
-    SortByList(groups);
+    SortByGroup(list_.data(), n_, groups, start_, order_.data());
     Matrix centroids(lists, dims_);
     size_t have = 0;
     for (size_t g = 0; g < groups; g++) {
@@ -347,7 +330,7 @@ void Trainer::Refine(Matrix& centroids, int passes) {
     AlignedArray<float> error(n_);
     for (int pass = 0; pass < passes; pass++) {
         Assign(centroids, error);
-        SortByList(centroids.rows());
+        SortByGroup(list_.data(), n_, centroids.rows(), start_, order_.data());
         Update(centroids);
         if (pass + 1 < passes) Repair(centroids, error);
     }
@@ -363,7 +346,8 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
     stop.ThrowIfStopped();
     Trainer trainer(sample, options, stop);
     if (TrainsInParts(sample.rows(), options.lists)) {
-        Matrix centroids = TrainKMeans(EveryNth(sample, kFirstRows * options.lists), options, stop, progress);
+        // A sample is in the order of the table where it is most of it.
+        Matrix centroids = TrainKMeans(EvenRows(sample, kFirstRows * options.lists), options, stop, progress);
         trainer.Refine(centroids, kWholePasses);
         trainer.Balance(centroids, kWholePasses);
         DropDuplicates(centroids);

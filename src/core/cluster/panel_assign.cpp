@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <utility>
 
+#include "core/base/group_sort.h"
 #include "core/cluster/kmeans.h"
 #include "core/simd/distance.h"
 
@@ -73,12 +73,9 @@ void PanelAssigner::FillPanels(const Matrix& centers, size_t groups_per_centroid
             for (size_t g = 0; g < groups_per_centroid; g++) nearest[i * groups_per_centroid + g] = order[g].second;
         }
     });
-    start_.assign(groups + 1, 0);
-    for (const uint32_t g : nearest) start_[g + 1]++;
-    std::partial_sum(start_.begin(), start_.end(), start_.begin());
-    std::vector<size_t> next(start_.begin(), start_.end() - 1);
     members_.resize(nearest.size());
-    for (size_t i = 0; i < nearest.size(); i++) members_[next[nearest[i]]++] = uint32_t(i / groups_per_centroid);
+    SortByGroup(nearest.data(), nearest.size(), groups, start_, members_.data());
+    for (uint32_t& member : members_) member = uint32_t(member / groups_per_centroid);
     // A center that has moved away from all centroids: rows near it would find none.
     for (size_t g = 0; g < groups; g++)
         if (start_[g] == start_[g + 1]) exact_ = std::make_unique<Assigner>(centroids_, metric_);
@@ -88,18 +85,16 @@ void PanelAssigner::NearestInBatch(const float* rows, size_t count, uint32_t* id
                                    StopToken& stop) const {
     const size_t dims = centroids_.cols();
     groups_->Nearest(rows, count, id, nullptr, threads, stop);
-    std::vector<size_t> next(start_.size(), 0);
-    for (size_t i = 0; i < count; i++) next[id[i] + 1]++;
+    std::vector<size_t> first;
+    std::vector<uint32_t> order(count);
+    SortByGroup(id, count, start_.size() - 1, first, order.data());
     std::vector<Run> runs;
-    for (size_t g = 0; g + 1 < start_.size(); g++) {
-        next[g + 1] += next[g];
-        const size_t rows_of_group = next[g + 1] - next[g];
+    for (size_t g = 0; g + 1 < first.size(); g++) {
+        const size_t rows_of_group = first[g + 1] - first[g];
         const size_t pieces = (rows_of_group + kRunRows - 1) / kRunRows;
         for (size_t p = 0; p < pieces; p++)
-            runs.push_back({uint32_t(g), next[g] + rows_of_group * p / pieces, next[g] + rows_of_group * (p + 1) / pieces});
+            runs.push_back({uint32_t(g), first[g] + rows_of_group * p / pieces, first[g] + rows_of_group * (p + 1) / pieces});
     }
-    std::vector<uint32_t> order(count);
-    for (size_t i = 0; i < count; i++) order[next[id[i]]++] = uint32_t(i);
     std::vector<Gathered> scratch(size_t(std::max(threads, 1)));
     ParallelFor(runs.size(), 1, threads, stop, [&](size_t r, size_t, int thread) {
         const Run& run = runs[r];

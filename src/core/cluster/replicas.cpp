@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
 #include "core/simd/distance.h"
@@ -155,12 +156,8 @@ struct ListGroups {
         std::vector<uint32_t> group(centroids.rows());
         Assigner(centers, AssignMetric::kL2)
             .Nearest(centroids.data(), centroids.rows(), group.data(), nullptr, threads, stop);
-        start.assign(centers.rows() + 1, 0);
-        for (const uint32_t g : group) start[g + 1]++;
-        std::partial_sum(start.begin(), start.end(), start.begin());
         members.resize(centroids.rows());
-        std::vector<size_t> next(start.begin(), start.end() - 1);
-        for (size_t i = 0; i < group.size(); i++) members[next[group[i]]++] = uint32_t(i);
+        SortByGroup(group.data(), group.size(), centers.rows(), start, members.data());
     }
     // Members of the groups nearest to group g, itself first, until there are `wanted`.
     std::vector<uint32_t> Candidates(size_t g, size_t wanted) const {

@@ -37,7 +37,6 @@ private:
     void ToError(float* distance);
     Matrix Seed(size_t lists, const std::vector<uint32_t>& distinct);
     std::vector<uint32_t> DrawByError(const AlignedArray<float>& error, size_t count);
-    void SortByList(size_t lists);
     void Update(Matrix& centroids);
     void Repair(Matrix& centroids, const AlignedArray<float>& error);
     double SumErrors(const AlignedArray<float>& error) const;
