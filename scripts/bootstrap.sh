@@ -12,7 +12,7 @@ packages_of() {
         format) echo clang-format ;;
         arm) echo qemu-user g++-aarch64-linux-gnu file ;;
         sqlsmith) echo sqlsmith ;;
-        assert) echo gcc make dpkg-dev libreadline-dev zlib1g-dev libipc-run-perl valgrind debian-archive-keyring ;;
+        assert) echo gcc make bison flex dpkg-dev libreadline-dev zlib1g-dev libipc-run-perl valgrind debian-archive-keyring ;;
         sift) echo python3-opencv python3-numpy ;;
         gene) echo mmseqs2 ;;
         profile) echo linux-perf ;;
