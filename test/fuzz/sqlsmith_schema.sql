@@ -35,4 +35,4 @@ CREATE VIEW near_wide AS SELECT id, v FROM wide ORDER BY v <-> array_fill(0.5, A
 CREATE VIEW near_parts AS SELECT id, v FROM parts ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
 ALTER DATABASE smith SET enable_seqscan = off;
 ALTER DATABASE smith SET enable_sort = off;
-VACUUM ANALYZE;
+VACUUM ANALYZE items, wide, parts, quick;
