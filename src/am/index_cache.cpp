@@ -11,6 +11,7 @@
 #include "core/transform/transform.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/memory.h"
 
 namespace vectorq {
 
@@ -82,7 +83,7 @@ static void make_room(Size wanted) {
 }
 
 static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context) {
-    float* floats = static_cast<float*>(MemoryContextAllocHuge(context, region->bytes));
+    float* floats = alloc_aligned<float>(context, region->bytes / sizeof(float));
     read_region(index, region, kind, 0, region->bytes, floats);
     return floats;
 }

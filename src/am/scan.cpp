@@ -90,23 +90,23 @@ void prepare_scan(Relation index, ScanState* state) {
         report_corruption(index, 0, "built for another operator class");
     const uint32 capacity = cache->geometry.capacity;
     state->codec = cache->codec;
-    state->query = static_cast<float*>(palloc(sizeof(float) * dims));
-    state->code_query = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
-    state->centroid = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
-    state->table = static_cast<float*>(palloc_extended(sizeof(float) * TableScratchFloats(cache->codec), MCXT_ALLOC_HUGE));
+    state->query = alloc_aligned<float>(state->context, dims);
+    state->code_query = alloc_aligned<float>(state->context, cache->meta.code_dims);
+    state->centroid = alloc_aligned<float>(state->context, cache->meta.code_dims);
+    state->table = alloc_aligned<float>(state->context, TableScratchFloats(cache->codec));
     state->chooser.context = state->context;
     state->chooser.metric = cache->codec.metric;
-    state->distances = static_cast<float*>(palloc(sizeof(float) * capacity));
+    state->distances = alloc_aligned<float>(state->context, capacity);
     state->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
     state->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
     state->pointers = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
     state->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
     if (cache->codec.kind == CodeKind::kPq4) {
-        state->lut = static_cast<uint8*>(palloc(Lut16TableBytes(cache->codec.pq.m)));
+        state->lut = alloc_aligned<uint8>(state->context, Lut16TableBytes(cache->codec.pq.m));
         if (cache->codec.pq.m <= kLut16MaxM && cache->geometry.pages == 1)
-            state->sums = static_cast<uint16*>(palloc(sizeof(uint16) * capacity));
+            state->sums = alloc_aligned<uint16>(state->context, capacity);
         else
-            state->wide_sums = static_cast<uint32*>(palloc(sizeof(uint32) * capacity));
+            state->wide_sums = alloc_aligned<uint32>(state->context, capacity);
     } else if (cache->codec.kind != CodeKind::kPq) {
         state->kernel = CodecKernel(cache->codec);
     }

@@ -61,7 +61,7 @@ TEST(Anisotropic, ExactNumbersGiveTheReferencesCodes) {
         for (const PqShape& shape : {PqShape{64, 32, 4}, {16, 5, 4}, {64, 10, 8}, {16, 16, 5}, {256, 128, 4}}) {
             const Matrix book = RandomIntegers(1, PqCodebookFloats(shape), 1, false);
             const Matrix x = RandomIntegers(70, shape.dims, 2, false), u = RandomIntegers(70, shape.dims, 3, true);
-            for (const size_t count : {1, 31, 33, 70}) {
+            for (const size_t count : {1, 2, 4, 5, 31, 33, 70}) {
                 std::vector<uint8_t> want(count * PqCodeBytes(shape));
                 reference::EncodeAnisotropicPq(shape, book.data(), 9.0f, x.data(), u.data(), count, want.data());
                 ASSERT_EQ(Encode(shape, book.data(), 9.0f, x, u, count), want) << shape.dims << " " << shape.m;

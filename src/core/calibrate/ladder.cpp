@@ -57,12 +57,14 @@ static size_t Wanted(const RankTable& ranks, const Samples& samples) {
     return wanted;
 }
 
-// Ranks of the neighbours found at a grid point, in no order.
+// Ranks of the neighbours found at a grid point, in order.
 static void RanksAt(const RankTable& ranks, const Samples& samples, size_t g, std::vector<uint16_t>* out) {
-    out->clear();
+    std::vector<uint32_t> count(RankTable::kMostRank, 0);
     ForEachSample(ranks, samples, [&](size_t q, size_t i) {
-        if (ranks.Rank(q, i, g) != RankTable::kNotFound) out->push_back(ranks.Rank(q, i, g));
+        if (ranks.Rank(q, i, g) != RankTable::kNotFound) count[ranks.Rank(q, i, g)]++;
     });
+    out->clear();
+    for (size_t rank = 0; rank < count.size(); rank++) out->insert(out->end(), count[rank], uint16_t(rank));
 }
 
 double RecallAt(const RankTable& ranks, ScanOrder order, size_t k, size_t g, size_t rows) {
@@ -102,7 +104,6 @@ static Column MakeColumn(const RankTable& ranks, ScanOrder order, size_t k, uint
     for (size_t g = 0; g < ranks.grid_points(); g++) {
         std::vector<uint16_t>& found = column.found[g];
         RanksAt(ranks, samples, g, &found);
-        std::sort(found.begin(), found.end());
         if (order == ScanOrder::kCodes)
             found.resize(size_t(std::lower_bound(found.begin(), found.end(), column.limit) - found.begin()));
     }

@@ -13,7 +13,7 @@ static constexpr uint64_t kFilterBits = 4096;
 
 static uint64_t FilterBit(uint64_t row) noexcept { return (row * 0x9E3779B97F4A7C15ull) >> 52; }
 
-RankTable::RankTable(size_t queries, size_t k, uint32_t lists) : k_(k) {
+RankTable::RankTable(size_t queries, size_t k, uint32_t lists) : most_queries_(queries), k_(k) {
     const double step = std::max(kGridStep, std::pow(double(lists), 1 / kMostGridPoints));
     for (double at = 1; at < lists; at = std::max(at + 1, std::floor(at * step))) grid_.push_back(uint32_t(at));
     grid_.push_back(lists);
@@ -68,28 +68,31 @@ size_t RankTable::AddList(const Candidate* entries, size_t count, size_t scanned
 
 // nearer[i]: entries so far that are nearer than sighting i but not nearer than sighting i - 1.
 void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
-    uint16_t* ranks = ranks_.data() + done_ * k_ * grid_.size();
+    uint16_t* ranks = ranks_.data() + (g * most_queries_ + done_) * k_;
     size_t rank = 0;
     for (size_t i = 0; i < sightings_.size(); i++) {
         rank += nearer[i];
         if (sightings_[i].list >= grid_[g] || rank >= kMostRank) continue;
-        uint16_t& to = ranks[sightings_[i].neighbour * grid_.size() + g];
+        uint16_t& to = ranks[sightings_[i].neighbour];
         to = std::min(to, uint16_t(rank));
     }
 }
 
 void RankTable::End() {
-    if (!open_ || done_ * k_ * grid_.size() >= ranks_.size()) return;
+    if (!open_ || done_ >= most_queries_) return;
     std::sort(sightings_.begin(), sightings_.end(),
               [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
     std::vector<uint32_t> nearer(sightings_.size(), 0);
     const auto farther = [](float distance, const Sighting& s) { return distance < s.distance; };
+    const float farthest = sightings_.empty() ? 0 : sightings_.back().distance;
     size_t at = 0, list = 0;
     for (size_t g = 0; g < grid_.size(); g++) {
         for (; list < list_end_.size() && list < grid_[g]; list++)
             for (; at < list_end_[list]; at++) {
+                // Most entries.
+                if (!(distances_[at] < farthest)) continue;
                 const auto first = std::upper_bound(sightings_.begin(), sightings_.end(), distances_[at], farther);
-                if (first != sightings_.end()) nearer[size_t(first - sightings_.begin())]++;
+                nearer[size_t(first - sightings_.begin())]++;
             }
         WriteRanks(g, nearer);
     }

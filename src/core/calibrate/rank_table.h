@@ -38,7 +38,7 @@ public:
     size_t neighbours(size_t q) const noexcept { return counts_[q]; }
     size_t grid_points() const noexcept { return grid_.size(); }
     uint32_t Grid(size_t g) const noexcept { return grid_[g]; }  // lists
-    uint16_t Rank(size_t q, size_t j, size_t g) const noexcept { return ranks_[(q * k_ + j) * grid_.size() + g]; }
+    uint16_t Rank(size_t q, size_t j, size_t g) const noexcept { return ranks_[(g * most_queries_ + q) * k_ + j]; }
     // Mean entries in a list that was probed.
     double EntriesPerList() const noexcept { return lists_scanned_ == 0 ? 0 : entries_scanned_ / lists_scanned_; }
 
@@ -51,9 +51,9 @@ private:
     uint32_t FindNeighbour(uint64_t row) const noexcept;
     void WriteRanks(size_t g, const std::vector<uint32_t>& nearer);
 
-    size_t k_;
+    size_t most_queries_, k_;
     std::vector<uint32_t> grid_, counts_;
-    std::vector<uint16_t> ranks_;
+    std::vector<uint16_t> ranks_;  // (grid points, most_queries_, k_): read and written a grid point at a time
     size_t done_ = 0;
     double lists_scanned_ = 0, entries_scanned_ = 0;
     // — of the present query —

@@ -84,8 +84,10 @@ class Postgres:
 
     def ladders(self, k):
         sweep = self.entry["sweep"]
-        first = max(sweep["from"], k) if self.entry.get("min_k") else sweep["from"]
-        return [[[f"SET {sweep['set']} = {value}", *variant] for value in geometric(first, sweep["to"], sweep["factor"])]
+        values = sweep.get("values")
+        if values is None:
+            values = geometric(max(sweep["from"], k) if self.entry.get("min_k") else sweep["from"], sweep["to"], sweep["factor"])
+        return [[[f"SET {sweep['set']} = {value}", *variant] for value in values]
                 for variant in self.entry.get("variants", [[]])]
 
     def sets(self, step):
