@@ -30,6 +30,9 @@ ScanStats last_scan_stats;
 // Rows collected in the first round: pushing is cheap (amortised O(1)) beside scoring, and a query
 // with a filter that keeps a hundredth of the rows still needs one round for ten results.
 static constexpr Size kFirstCapacity = 256;
+// Where the LIMIT is known (with what a filter leaves of the rows), so many times that: some rows may be dead.
+static constexpr Size kLeastCapacity = 64;
+static constexpr Size kRowsPerAsked = 4;
 static constexpr Size kCapacityGrowth = 8;
 // Each of these costs a visit to the heap.
 static constexpr Size kReorderGrowth = 4;
@@ -315,8 +318,7 @@ static void promise(ScanState* state, uint64 rows) {
 }
 
 // By the LIMIT; where that is not to be seen, what the executor took from the last scan is the best guess.
-static Size rows_expected(IndexScanDesc scan, const ScanState* state) {
-    const uint64 asked = rows_asked(scan);
+static Size rows_expected(const ScanState* state, uint64 asked) {
     const uint64 taken = state->cache->rows_taken > 0 ? state->cache->rows_taken : kUsualRows;
     return std::clamp<uint64>(asked > 0 ? asked : taken, 1, kMostExpected);
 }
@@ -350,12 +352,16 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->rows_seen = 0;
     state->lists_counted = 0;
     state->collected_before = 0;
-    state->asked = rows_expected(scan, state);
+    const uint64 asked = rows_asked(scan);
+    state->asked = rows_expected(state, asked);
     promise(state, state->asked);
     if (state->asked > kUsualRows) bound_lists(state);
     state->stats.target = state->choice.target;
     begin_query(state);
-    state->capacity = reorders(state) ? rows_to_collect(state) : std::max(kFirstCapacity, state->asked);
+    if (reorders(state))
+        state->capacity = rows_to_collect(state);
+    else
+        state->capacity = asked > 0 ? std::max(kLeastCapacity, kRowsPerAsked * state->asked) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
     if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);

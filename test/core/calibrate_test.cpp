@@ -137,6 +137,18 @@ TEST(RankTable, AQueryThatIsDroppedLeavesNothing) {
     ASSERT_EQ(ranks.Rank(0, 1, ranks.grid_points() - 1), RankTable::kNotFound);
 }
 
+// Inner products are negative distances.
+TEST(RankTable, AQueryWhoseNeighboursAreNowhereHasNoRanks) {
+    RankTable ranks(1, 3, 2);
+    const std::vector<uint64_t> rows = {1, 2, 3};
+    const Candidate other = {-5, 0, uint64_t(7) << 16};
+    ranks.Begin(rows.data(), 3, 9);
+    for (int list = 0; list < 2; list++) ASSERT_EQ(ranks.AddList(&other, 1, 1), 0u);
+    ranks.End();
+    ASSERT_EQ(ranks.queries(), 1u);
+    for (size_t j = 0; j < 3; j++) EXPECT_EQ(ranks.Rank(0, j, ranks.grid_points() - 1), RankTable::kNotFound);
+}
+
 // Neighbour j lies in a list and at a rank that grow with j and chance. The first 50 queries have a thousand.
 RankTable SomeRanks(size_t queries, uint32_t lists) {
     RankTable ranks(queries, kSampledNeighbours, lists);

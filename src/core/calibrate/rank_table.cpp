@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vectorq {
 
@@ -84,7 +85,7 @@ void RankTable::End() {
               [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
     std::vector<uint32_t> nearer(sightings_.size(), 0);
     const auto farther = [](float distance, const Sighting& s) { return distance < s.distance; };
-    const float farthest = sightings_.empty() ? 0 : sightings_.back().distance;
+    const float farthest = sightings_.empty() ? -std::numeric_limits<float>::infinity() : sightings_.back().distance;
     size_t at = 0, list = 0;
     for (size_t g = 0; g < grid_.size(); g++) {
         for (; list < list_end_.size() && list < grid_[g]; list++)
