@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 build=$(realpath -m "${BUILD:-build}")
 tests=${*:-vector_type ivf_scan pq ah}
 pg_config=$(BUILD=$build scripts/assert_server.sh) || exit 1
-supp=$(ls "$build"/assert/*/source/src/tools/valgrind.supp | tail -1)
+supp=$(dirname "$pg_config")/../../source/src/tools/valgrind.supp
 copy=$build/assert/vectorq
 mkdir -p "$copy"
 { git ls-files -co --exclude-standard 2>/dev/null || find . -path ./build -prune -o -type f -print; } |
