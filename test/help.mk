@@ -10,6 +10,8 @@ help:
 	@echo 'make check-isolation          sessions step by step: scans, vacuum, REINDEX CONCURRENTLY, locks; one: TESTS=locks'
 	@echo 'make check-versions           PostgreSQL 17 and 18 in chroots of Debian suites, GCC and Clang (root; scripts/versions.sh)'
 	@echo 'make check-upgrade            pg_upgrade from an older server: OLD=/path/to/its/pg_config'
+	@echo 'make check-assert             make check with a server that has assertions on, built from its source package'
+	@echo 'make valgrind                 regression tests in that server under valgrind; others: TESTS=reorder'
 	@echo 'make check-arm                unit tests of src/core on ARM, emulated'
 	@echo 'make fuzz-sql                 random SQL (sqlsmith) for TIME=300 seconds'
 	@echo 'make check-trust              all of test/README.md in its long form; TRUST=short: minutes; SEED=n repeats a run'
