@@ -22,6 +22,8 @@ CORE_OBJS := $(CORE_SRCS:.cpp=.o)
 OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
 SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
 DATA_built = sql/vectorq--$(EXTVERSION).sql
+# From each released version to the next: vectorq--0.1.0--0.2.0.sql
+DATA = $(wildcard sql/upgrade/vectorq--*--*.sql)
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) src/core/*/*.o src/core/*/*.d src/*/*.o src/*/*.d
 
 # -fno-math-errno lets sqrt be one instruction; no -march, no -ffast-math (STYLE section 4).

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that a step needs, if any is missing. Usage: bootstrap.sh STEP...
 # Steps: build (compiler, server headers, libraries), check (server and test tools), demo, bench,
-# format, sift (makes the benchmark's descriptors), gene (the aligner), profile (perf), arm (compiler and emulator), sqlsmith.
+# format, assert (a server from its source), sift (makes the benchmark's descriptors), gene (the aligner), profile (perf), arm (compiler and emulator), sqlsmith.
 set -eu
 packages_of() {
     case $1 in
@@ -12,6 +12,7 @@ packages_of() {
         format) echo clang-format ;;
         arm) echo qemu-user g++-aarch64-linux-gnu file ;;
         sqlsmith) echo sqlsmith ;;
+        assert) echo gcc make bison flex dpkg-dev libreadline-dev zlib1g-dev libipc-run-perl valgrind debian-archive-keyring ;;
         sift) echo python3-opencv python3-numpy ;;
         gene) echo mmseqs2 ;;
         profile) echo linux-perf ;;

@@ -3,9 +3,9 @@
 set -u
 cd "$(dirname "$0")/.."
 found=0
-# Files of the tree that match the patterns; without git (a tarball) all that lie there.
+# Files of the tree that match the patterns; without git (a tarball, a copy below a build folder) all that lie there.
 tree_files() {
-    git ls-files -co --exclude-standard -- "$@" 2>/dev/null && return
+    git ls-files --error-unmatch Makefile >/dev/null 2>&1 && { git ls-files -co --exclude-standard -- "$@"; return; }
     for pattern in "$@"; do
         case $pattern in :!*) ;; *) find . -path './build*' -prune -o -type f -path "./$pattern*" -print | sed 's|^\./||' ;; esac
     done

@@ -15,6 +15,7 @@ check=${CHECK:-check}
 mkdir -p "$base"
 passed=0 failed=0
 [ $# != 0 ] || set -- trixie sid
+case $1 in -*) sed -n '2,9p' "$0" | cut -c3-; exit 2 ;; esac
 
 copy_sources() { # TO
     mkdir -p "$1"
@@ -27,7 +28,8 @@ inside='
 set -u
 pg_config=$1 target=$2 status=0
 echo "== $("$pg_config" --version)"
-for cxx in g++ clang++; do
+# GCC last: the tests take its build.
+for cxx in clang++ g++; do
     command -v $cxx >/dev/null || { echo "== no $cxx here"; continue; }
     # The headers of a server that gcc built know attributes that clang ignores.
     [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags=-Wno-ignored-attributes; }
@@ -42,7 +44,6 @@ for cxx in g++ clang++; do
         status=1
     fi
 done
-make -s clean PG_CONFIG="$pg_config" >/dev/null 2>&1
 nice -n ${NICE:-0} make "$target" PG_CONFIG="$pg_config" >check.log 2>&1 || status=1
 grep -E "^== |not ok|FAILED|: no test ran" check.log || tail -30 check.log
 tail -1 check.log
@@ -86,13 +87,14 @@ run_suite() { # SUITE
 
 for where in "$@"; do
     echo "==== $where"
+    log=$base/$(echo "$where" | tr -c 'a-zA-Z0-9\n' _).log
     case $where in
         */*) run_pg_config "$where" ;;
         *) run_suite "$where" ;;
-    esac >"$base/last.log" 2>&1
+    esac >"$log" 2>&1
     status=$?
-    cat "$base/last.log"
-    sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$base/last.log" | tail -1)
+    cat "$log"
+    sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
     p=$(echo "$sum" | grep -oE '^[0-9]+') f=$(echo "$sum" | grep -oE '[0-9]+ failed' | grep -oE '[0-9]+')
     passed=$((passed + ${p:-0})) failed=$((failed + ${f:-0}))
     [ $status = 0 ] || [ "${f:-0}" != 0 ] || failed=$((failed + 1))

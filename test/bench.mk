@@ -39,6 +39,13 @@ bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-mi
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py $(BENCH_ARGS)
 .PHONY: bench-recall
 
+# Lists that differ from query to query against a fixed number: make bench-effort BENCH_ARGS='--sets gloss-minilm'
+# bench-options: the options that ah chooses by itself against a sweep
+bench-effort bench-options: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json $(VQ_DATA)/gene-250000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_$(@:bench-%=%).py $(BENCH_ARGS)
+.PHONY: bench-effort bench-options
+
 # Species by nearest neighbour. make bench-gene BENCH_ARGS=--quick     run_gene.py --help tells the arguments
 $(VQ_DATA)/gene-250000.json:
 	scripts/bootstrap.sh bench

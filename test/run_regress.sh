@@ -12,6 +12,8 @@ VQ_CONF="max_parallel_workers = 4" scripts/cluster.sh start regress || exit 1
 trap 'scripts/cluster.sh stop regress' EXIT
 eval "$(scripts/cluster.sh env regress)"
 psql -qAt -c 'ALTER SYSTEM RESET ALL' >/dev/null
+PG_ABS_BUILDDIR=$(realpath "$out")  # pg_regress of PostgreSQL 14 does not set it
+export PG_ABS_BUILDDIR
 regress=$(dirname "$($pg_config --pgxs)")/../test/regress/pg_regress
 "$regress" --inputdir=. --outputdir="$out" --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres \
     --dbname=vectorq_regress --load-extension=vectorq $tests 2>&1 | tee "$out/run.log" | grep -E '^(test|ok|not ok) |tests? (passed|failed)|^(NOTICE|ERROR)'

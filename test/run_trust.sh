@@ -37,10 +37,13 @@ tap faults 007_faults.pl
 tap sessions 008_sessions.pl
 tap limits 010_limits.pl
 tap format 012_format.pl
+tap upgrade 015_extension_upgrade.pl
 part privileges '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_regress.sh privileges
 part sqlsmith '^[1-9][0-9]* passed' '^not ok' $MAKE -s fuzz-sql TIME=$seconds SEED="$VQ_SEED"
 part sanitizers '^(test .* ok |ok [0-9]|\[  PASSED)|^[1-9][0-9]* passed' '^(test .*FAILED|not ok [0-9])|^\[  FAILED|[1-9][0-9]* failed$' $MAKE -s asan FUZZ=$values
 if [ "$form" != short ]; then
+    part assert '^== [a-z]+: [1-9][0-9]* passed, 0 failed' '^not ok|[1-9][0-9]* failed$' $MAKE -s check-assert
+    part valgrind '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])|[1-9][0-9]* failed$' $MAKE -s valgrind
     part arm '^\[  PASSED' '^\[  FAILED' $MAKE -s check-arm
     part versions '^== [a-z]+: [1-9][0-9]* passed, 0 failed' '^not ok|[1-9][0-9]* failed$' $MAKE -s check-versions
 fi

@@ -69,6 +69,14 @@ check-isolation: server-tree
 check-versions:
 	@$(PRIVATE) scripts/versions.sh $(VERSIONS)
 
+# make check with a server that has assertions on, built from Debian's source package (scripts/assert_server.sh)
+check-assert:
+	@server=$$($(PRIVATE) scripts/assert_server.sh) && $(PRIVATE) scripts/versions.sh "$$server"
+
+# The main paths under valgrind; others: make valgrind TESTS='reorder closure'
+valgrind:
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_valgrind.sh $(TESTS)
+
 # pg_upgrade to the server at hand: make check-upgrade OLD=/usr/lib/postgresql/15/bin/pg_config
 check-upgrade: server-tree
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(OLD)
@@ -77,7 +85,7 @@ check-upgrade: server-tree
 check-trust: fault-tree
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_trust.sh $(TRUST)
 
-.PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-upgrade check-trust asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
+.PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/bench.mk

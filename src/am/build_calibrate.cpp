@@ -24,8 +24,6 @@ static constexpr double kListsPerQuery = 8;
 // Part of the sample, and of maintenance_work_mem.
 static constexpr Size kSampleRowsPerQuery = 40;
 static constexpr Size kMemoryPart = 8;
-// Bytes of codes that the searches read for each row of the table.
-static constexpr double kCodeBytesPerRow = 4096;
 
 static Size held_out_rows(const Build* b) {
     const Size sample = b->objects->sample.rows();
@@ -73,7 +71,7 @@ void build_hold_out(Build* b) {
 void build_calibrate(Build* b, MetaPage* meta) {
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseCalibrate);
     Calibration calibration;
-    const double budget = kCodeBytesPerRow * static_cast<double>(b->indexed_rows);
+    const double budget = calibration_budget(meta, static_cast<double>(b->indexed_rows));
     if (!measure_recall(b->index, b->objects->finder, budget, kCalibratedByRows, &calibration)) return;
     overwrite_built_calibration(b->index, meta, &calibration);
     meta->calibration_id = calibration.crc;

@@ -68,17 +68,20 @@ static void sample_row(Relation, ItemPointer tid, Datum* values, bool* isnull, b
 static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumber wanted, uint32 seed) {
     Build* b = s->build;
     BlockSamplerData sampler;
+    // Rows that a running transaction has deleted or not yet committed may train, too. CREATE INDEX CONCURRENTLY reads by
+    // a snapshot, which knows no such choice.
+    const bool any_visible = !b->info->ii_Concurrent;
     const BlockNumber chosen = BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), seed);
     if (chosen >= blocks) {
         VQ_FAULT("sample.scan");
-        table_index_build_range_scan(b->heap, b->index, b->info, false, true, false, 0, InvalidBlockNumber, sample_row,
+        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, 0, InvalidBlockNumber, sample_row,
                                      s, NULL);
         return blocks;
     }
     while (BlockSampler_HasMore(&sampler)) {
         CHECK_FOR_INTERRUPTS();
-        table_index_build_range_scan(b->heap, b->index, b->info, false, true, false, BlockSampler_Next(&sampler), 1,
-                                     sample_row, s, NULL);
+        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false,
+                                     BlockSampler_Next(&sampler), 1, sample_row, s, NULL);
     }
     return chosen;
 }

@@ -19,6 +19,13 @@ static constexpr size_t kFewestQueries = 32;
 static constexpr uint32 kLeastListLimit = 64;
 static constexpr uint32 kListsPerLimit = 8;
 static constexpr double kMissingToGoOn = 0.004;
+static constexpr double kMostGrowth = 4, kLeastGrowth = 1.3;
+// Of the budget that a further round is reckoned to take, since later lists cost what earlier ones did.
+static constexpr double kBudgetPart = 0.9;
+
+// A build assigns and encodes a row in the time in which it could score some thousand codes.
+static constexpr double kReadsOfCode = 64;
+static constexpr double kLeastBytesPerRow = 4096;
 
 // Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its
 // lookup table), a byte of code scored, a row of the table or of a copy looked at. Only the ratios matter.
@@ -50,7 +57,8 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     memcpy(state->query, m->finder->query(q), sizeof(float) * cache->meta.dims);
     begin_query(state);
     state->codec.symmetric = false;
-    choose_lists(m->index, state->cache, &state->chooser, state->code_query, limit);
+    const EffortRule none = {0, 0, 0};
+    choose_lists_with_effort(m->index, state->cache, &state->chooser, state->code_query, limit, &none);
     state->lists = state->chooser.scores;
     size_t wanted = 0, found = 0;
     while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
@@ -72,7 +80,7 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
         if (m->code_bytes_left < 0) return false;
         core_call([&] { found = m->ranks->AddList(&state->collector->At(0), count, scanned); });
     }
-    core_call([&] { m->ranks->End(); });
+    core_call([&] { m->ranks->End(state->chooser.features); });
     m->wanted_rows += wanted;
     m->found_rows += found;
     return true;
@@ -81,10 +89,14 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
 static void trace_queries(Measurement* m, uint32 limit) {
     m->wanted_rows = m->found_rows = 0;
     for (size_t q = 0; q < m->finder->queries(); q++) {
-        CHECK_FOR_INTERRUPTS();
+        vacuum_delay();
         if (m->finder->rows(q).empty()) continue;
         if (!trace_query(m, q, limit)) break;
     }
+}
+
+double calibration_budget(const MetaPage* meta, double rows) {
+    return rows * std::max(kLeastBytesPerRow, kReadsOfCode * meta_geometry(meta).code_bytes * EntriesPerRow(*meta));
 }
 
 static ScanOrder scan_order(const IndexCache* cache) {
@@ -123,13 +135,16 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     const IndexCache* cache = m.state->cache;
     const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
-    for (uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));;
-         limit = std::min(lists, 4 * limit)) {
+    uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));
+    for (;;) {
+        const double left = m.code_bytes_left;
         make_rank_table(&m);
         trace_queries(&m, limit);
-        if (limit == lists || m.code_bytes_left < code_bytes / 2 ||
-            static_cast<double>(m.wanted_rows - m.found_rows) <= kMissingToGoOn * static_cast<double>(m.wanted_rows))
+        if (limit == lists || static_cast<double>(m.wanted_rows - m.found_rows) <= kMissingToGoOn * static_cast<double>(m.wanted_rows))
             break;
+        const double growth = kBudgetPart * m.code_bytes_left / std::max(left - m.code_bytes_left, 1.0);
+        if (growth < kLeastGrowth) break;
+        limit = static_cast<uint32>(std::min<double>(lists, limit * std::min(growth, kMostGrowth)));
     }
     memset(calibration, 0, sizeof(*calibration));
     calibration->rows = cache->meta.rows;
@@ -140,7 +155,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     if (enough) {
         calibration->source = source;
         core_call([&] {
-            BuildLadder(*m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
+            BuildLadderWithEffort(m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
         });
     }
     seal_calibration(calibration);

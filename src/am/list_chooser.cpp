@@ -2,8 +2,10 @@
 #include "am/list_chooser.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/cluster/replicas.h"
+#include "core/simd/distance.h"
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -89,7 +91,8 @@ static float select_threshold(const float* values, uint32 n, uint32 want, float*
     for (uint32 begin = 0; begin < n; begin += kBlock) {
         const size_t found = CompressBelow(values + begin, std::min(kBlock, n - begin), threshold, below);
         for (size_t i = 0; i < found; i++) {
-            buffer[count++] = values[begin + below[i]];
+            const float value = values[begin + below[i]];
+            buffer[count++] = value == value ? value : get_float4_infinity();
             if (count < 2 * want) continue;
             std::nth_element(buffer, buffer + want - 1, buffer + count);
             count = want;
@@ -104,30 +107,38 @@ static float select_threshold(const float* values, uint32 n, uint32 want, float*
 
 // Lists at a time that are compared with the threshold.
 static constexpr uint32 kSelectBlock = 256;
+static constexpr uint32 kTakenList = UINT32_MAX;
 
-// Puts the `want` nearest of the scored lists into scores, in no order. Of those that tie with the farthest, the ones
-// that were scored first.
+static void take_list(ListChooser* c, uint32 i) {
+    c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
+    c->flat[i] = get_float4_infinity();
+    c->flat_list[i] = kTakenList;
+}
+
+// Puts the `want` nearest of the scored lists that are not there yet into scores, in no order. Of those that tie with the
+// farthest, the ones that were scored first. want <= lists scored and not there yet.
 static void select_lists(ListChooser* c, uint32 want) {
     float threshold = get_float4_infinity();
     uint32 ties = c->scored;
-    if (want < c->scored) {
+    if (want < c->scored - c->known) {
         float* buffer = static_cast<float*>(palloc_extended(sizeof(float) * 2 * want, MCXT_ALLOC_HUGE));
         threshold = select_threshold(c->flat, c->scored, want, buffer, &ties);
         pfree(buffer);
     }
+    const uint32 end = c->known + want;
     uint16 below[kSelectBlock + 64];
     for (uint32 begin = 0; begin < c->scored; begin += kSelectBlock) {
         const size_t found = CompressBelow(c->flat + begin, std::min(kSelectBlock, c->scored - begin), threshold, below);
-        for (size_t i = 0; i < found; i++) {
-            float* score = &c->flat[begin + below[i]];
-            if (*score == threshold && ties-- == 0) {
-                ties = 0;
-                continue;
-            }
-            c->scores[c->known++] = {*score, c->flat_list[begin + below[i]]};
-            *score = get_float4_nan();
+        for (size_t i = 0; i < found && c->known < end; i++) {
+            const uint32 at = begin + below[i];
+            if (c->flat_list[at] == kTakenList || (c->flat[at] == threshold && ties == 0)) continue;
+            ties -= c->flat[at] == threshold;
+            take_list(c, at);
         }
     }
+    // Only scores that are no numbers leave some out.
+    for (uint32 i = 0; i < c->scored && c->known < end; i++)
+        if (c->flat_list[i] != kTakenList) take_list(c, i);
 }
 
 static void check_list(Relation index, const IndexCache* cache, uint32 list) {
@@ -138,7 +149,7 @@ static void check_list(Relation index, const IndexCache* cache, uint32 list) {
 // centroids.
 static void order_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 from, uint32 count) {
     const uint32 refined = refined_lists(c->known, from, count);
-    if (from > 0 && refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, nearer);
+    if (refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, nearer);
     for (uint32 i = from; i < refined; i++) {
         check_list(index, cache, c->scores[i].list);
         c->scores[i].score = metric_distance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
@@ -160,22 +171,58 @@ static void begin_choice(IndexCache* cache, ListChooser* c, const float* query) 
     score_groups(cache, c);
 }
 
-void choose_lists(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 count) {
-    begin_choice(cache, c, query);
-    const uint32 want = refined_lists(cache->compact.entries, 0, count);
-    score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(cache->compact.entries, want), cache->compact.entries)));
+// The `want` nearest lists are known then, in no order.
+static void select_nearest(Relation index, IndexCache* cache, ListChooser* c, uint32 want) {
+    if (want <= c->known) return;
+    const uint32 entries = cache->compact.entries;
+    score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(entries, want), entries)));
     if (c->scores_room < want) {
         c->scores = enlarge(c->context, c->scores, want);
         c->scores_room = want;
     }
-    select_lists(c, want);
+    select_lists(c, want - c->known);
+}
+
+void choose_lists(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 count) {
+    begin_choice(cache, c, query);
+    select_nearest(index, cache, c, refined_lists(cache->compact.entries, 0, count));
     order_lists(index, cache, c, 0, count);
+}
+
+float centroid_distance(Metric metric, float score, float query_norm) {
+    switch (metric) {
+        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
+        case Metric::kL1: return score;
+        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
+    }
+}
+
+// By the scores of compact centroids, which are near enough.
+static EffortFeatures effort_features(const IndexCache* cache, ListChooser* c) {
+    const uint32 rank = std::min(kEffortRank, c->known) - 1, dims = cache->meta.code_dims;
+    std::nth_element(c->scores, c->scores + rank, c->scores + c->known, nearer);
+    const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, nearer);
+    const float norm = std::sqrt(DotF32(c->query, c->query, dims));
+    return FeaturesOf(centroid_distance(c->metric, nearest.score, norm), centroid_distance(c->metric, c->scores[rank].score, norm));
+}
+
+uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 mean,
+                                const EffortRule* rule) {
+    const uint32 entries = cache->compact.entries;
+    begin_choice(cache, c, query);
+    select_nearest(index, cache, c, std::max(refined_lists(entries, 0, mean), std::min(kEffortRank, entries)));
+    c->features = effort_features(cache, c);
+    c->effort = EffortOf(*rule, c->features);
+    const uint32 count = ListsWithEffort(mean, c->effort, entries);
+    select_nearest(index, cache, c, refined_lists(entries, 0, count));
+    order_lists(index, cache, c, 0, count);
+    return count;
 }
 
 // Scored lists that were not chosen.
 static void add_other_lists(ListChooser* c) {
     for (uint32 i = 0; i < c->scored; i++)
-        if (c->flat[i] == c->flat[i]) c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
+        if (c->flat_list[i] != kTakenList) c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
     c->scored = 0;
 }
 

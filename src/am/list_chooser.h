@@ -6,6 +6,7 @@
 // windows; a list of a group that was taken late may be nearer than one of an earlier window.
 #pragma once
 #include "am/index_cache.h"
+#include "core/calibrate/effort.h"
 #include "core/cluster/compact_centroids.h"
 #include "pg/pg_headers.h"
 
@@ -26,7 +27,7 @@ struct ListChooser {
     CompactQuery compact;
     float* scratch;        // (2 * code dims)
     float* centroid;       // (code dims): buffer
-    // — scored lists: those that were chosen have NaN —
+    // — scored lists: those that were chosen are marked —
     float* flat;           // (room)
     uint32* flat_list;     // (room)
     uint32 scored, room;
@@ -39,10 +40,19 @@ struct ListChooser {
     // — the choice —
     ListScore* scores;     // (scores_room), of which `known` are there
     uint32 known, scores_room;
+    // — set by choose_lists_with_effort —
+    EffortFeatures features;
+    double effort;
 };
 
 // Begins anew: scores[0 .. count) are the lists to probe, nearest first. count <= live lists.
 void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 count);
+// Likewise for a query whose mean like takes `mean` lists: returns how many this one takes, by the rule.
+uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 mean,
+                                const EffortRule* rule);
+// How far the query is from a list's centroid, by its score. For inner product and cosine, whose centroids are of length 1,
+// the distance is that between the query's direction and the centroid.
+float centroid_distance(Metric metric, float score, float query_norm);
 // Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);
 

@@ -146,31 +146,41 @@ void begin_query(ScanState* state) {
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }
 
-// How far the query is from a list's centroid. Scores are squared for L2; for inner product and cosine, whose centroids
-// are of length 1, the distance is that between the query's direction and the centroid.
-static float centroid_distance(const ScanState* state, float score, float query_norm) {
-    switch (state->codec.metric) {
-        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
-        case Metric::kL1: return score;
-        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
-    }
-}
-
 // Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
 // easy queries read few. They come first in the next window if the executor asks for more rows.
 static void prune_window(ScanState* state) {
     const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
-    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state, state->lists[0].score, norm);
-    while (state->list_end > 1 && centroid_distance(state, state->lists[state->list_end - 1].score, norm) > limit)
+    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state->codec.metric, state->lists[0].score, norm);
+    while (state->list_end > 1 && centroid_distance(state->codec.metric, state->lists[state->list_end - 1].score, norm) > limit)
         state->list_end--;
 }
 
 static bool strict_order() { return settings.iterative_scan == static_cast<int>(IterativeScan::kStrict); }
 
-// Lists [from, to) become known and ordered.
-static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
+// Lists that vectorq.max_scan_rows allows beside `begin` ones, where more than the fewest are wished for.
+static uint32 allowed_lists(const ScanState* state, uint32 fewest, uint32 wanted) {
+    const double list = std::max(1.0f, state->cache->calibration.entries_a_list);
+    if (settings.max_scan_rows == 0 || wanted <= fewest) return wanted;
+    const double left = std::max(0.0, (settings.max_scan_rows - static_cast<double>(state->rows_seen)) / list);
+    return std::max(fewest, static_cast<uint32>(std::min<double>(wanted, fewest + left)));
+}
+
+// The first lists, as many as this query takes where the mean query takes `mean`.
+static uint32 open_first_lists(IndexScanDesc scan, ScanState* state, uint32 mean) {
+    IndexCache* cache = state->cache;
+    if (!state->choice.by_effort) {
+        choose_lists(scan->indexRelation, cache, &state->chooser, state->code_query, mean);
+        return mean;
+    }
+    const uint32 own =
+        choose_lists_with_effort(scan->indexRelation, cache, &state->chooser, state->code_query, mean, &cache->calibration.effort);
+    return allowed_lists(state, std::min(own, mean), own);
+}
+
+// Lists [from, to) become known and ordered; returns the end, which may differ from `to` where the query's own effort counts.
+static uint32 open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
     if (from == 0)
-        choose_lists(scan->indexRelation, state->cache, &state->chooser, state->code_query, to);
+        to = open_first_lists(scan, state, to);
     else
         choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
     state->lists = state->chooser.scores;
@@ -178,13 +188,13 @@ static void open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32
     state->done_after_split = kNothingDone;
     if (strict_order() && !reorders(state) && state->stats.rows_returned > 0)
         state->done_after_split = {state->last_distance, 0, state->last_tid};
+    return to;
 }
 
 static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint32 count) {
     const uint32 end = begin + std::min(count, state->cache->compact.entries - begin);
-    open_lists(scan, state, begin, end);
+    state->list_end = open_lists(scan, state, begin, end);
     state->list_begin = state->split = begin;
-    state->list_end = end;
     if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
     state->stats.lists_probed += state->list_end - begin;
 }
@@ -324,14 +334,6 @@ static Size rows_expected(const ScanState* state, uint64 asked) {
     return std::clamp<uint64>(asked > 0 ? asked : taken, 1, kMostExpected);
 }
 
-// Lists that vectorq.max_scan_rows allows beside `begin` ones, where more than the fewest are wished for.
-static uint32 allowed_lists(const ScanState* state, uint32 fewest, uint32 wanted) {
-    const double list = std::max(1.0f, state->cache->calibration.entries_a_list);
-    if (settings.max_scan_rows == 0 || wanted <= fewest) return wanted;
-    const double left = std::max(0.0, (settings.max_scan_rows - static_cast<double>(state->rows_seen)) / list);
-    return std::max(fewest, static_cast<uint32>(std::min<double>(wanted, fewest + left)));
-}
-
 // A LIMIT larger than usual gets as many lists as a usual one, and more only as vectorq.max_scan_rows allows.
 static void bound_lists(ScanState* state) {
     const IndexCache* cache = state->cache;
@@ -379,7 +381,10 @@ static void raise_promise(IndexScanDesc scan, ScanState* state) {
     const size_t waiting = state->count - state->next;
     if (state->promised < PG_UINT64_MAX)
         state->asked = std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
-    const uint32 end = allowed_lists(state, state->list_end, std::max(state->choice.nprobe, state->list_end));
+    const uint32 own = state->choice.by_effort
+                           ? ListsWithEffort(state->choice.nprobe, state->chooser.effort, state->cache->compact.entries)
+                           : state->choice.nprobe;
+    const uint32 end = allowed_lists(state, state->list_end, std::max(own, state->list_end));
     const bool whole = state->split == state->list_end && rows_done(state) > 0;
     if (whole && end > state->list_end && may_read_more(state))
         widen_window(scan, state, end);

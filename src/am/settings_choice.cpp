@@ -20,13 +20,14 @@ static constexpr double kSoarProbes = 0.6;
 static constexpr double kClosureProbes = 0.8;
 
 ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration, double rows) {
-    ScanChoice choice = {0, static_cast<Size>(settings.reorder_rows), 0};
+    ScanChoice choice = {0, static_cast<Size>(settings.reorder_rows), 0, false};
     if (calibration->source != kNotCalibrated) {
         const ScanSettings chosen = SettingsFor(*calibration, settings.target_recall, rows, meta->live_lists);
         choice.nprobe = chosen.nprobe;
         // Lists by hand may be many more than the target needs: the rows that it needs would then bound the recall.
         if (choice.reorder_rows == 0 && settings.nprobe == 0) choice.reorder_rows = chosen.rows;
         choice.target = settings.nprobe > 0 ? 0 : static_cast<float>(settings.target_recall);
+        choice.by_effort = choice.target > 0 && (calibration->effort.nearest != 0 || calibration->effort.farther != 0);
     } else {
         choice.nprobe =
             static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));

@@ -11,6 +11,7 @@ struct ScanChoice {
     uint32 nprobe;
     Size reorder_rows;  // 0: the rule of the code's coarseness (reorder.cpp)
     float target;       // recall that the settings were chosen for; 0: lists by hand, or not calibrated
+    bool by_effort;     // nprobe is that of the mean query (core/calibrate/effort.h)
 };
 
 // Settings of this session for a scan that is asked for `rows` rows.

@@ -8,6 +8,7 @@
 #include "am/list_table.h"
 #include "am/list_uses.h"
 #include "am/rebalance.h"
+#include "am/vacuum_calibrate.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
 #include "core/search/row_counter.h"
@@ -367,6 +368,7 @@ IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteRe
     // Without dead rows there is nothing to do, and no count of rows to report.
     if (stats != NULL) rebalance(info->index, heap);
     table_close(heap, NoLock);
+    vacuum_calibrate(info->index, stats);
     if (stats == NULL) return stats;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;

@@ -10,6 +10,7 @@
 #include "am/settings_choice.h"
 #include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
+#include "inspect/chosen.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -85,8 +86,8 @@ VQ_FUNCTION(vectorq_index_info) {
                                 (meta.generation == 0 ? meta.list_uses.blocks : 0);
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
-    Datum values[30];
-    bool nulls[30] = {};
+    Datum values[32];
+    bool nulls[32] = {};
     int n = 0;
     values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
@@ -128,6 +129,11 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int64GetDatum(other_pages * BLCKSZ);
     if (total == 0) nulls[n] = true;
     values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / table_rows);
+    static const char* const sources[] = {NULL, "rows", "queries"};
+    nulls[n] = nulls[n + 1] = calibration.source == kNotCalibrated;
+    values[n++] = calibration.source == kNotCalibrated ? static_cast<Datum>(0) : CStringGetTextDatum(sources[calibration.source]);
+    values[n++] = Int64GetDatum(static_cast<int64>(calibration.rows));
+    values[n++] = CStringGetTextDatum(describe_chosen(opened.index, &meta, &calibration));
     if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);
     close_index(&opened, AccessShareLock);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));

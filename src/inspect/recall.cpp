@@ -78,8 +78,12 @@ static void exact_scan(Recall* r) {
 
 // Recall of one query through the index.
 static double index_recall(Recall* r, int q, TupleTableSlot* slot) {
-    ScanKeyData order;
-    ScanKeyEntryInitialize(&order, SK_ORDER_BY, 1, 1, InvalidOid, InvalidOid, InvalidOid, r->query_values[q]);
+    // Not by ScanKeyEntryInitialize: it wants a function, and the index knows its own.
+    ScanKeyData order = {};
+    order.sk_flags = SK_ORDER_BY;
+    order.sk_attno = 1;
+    order.sk_strategy = 1;
+    order.sk_argument = r->query_values[q];
     IndexScanDesc scan = begin_index_scan(r->opened.heap, r->opened.index, GetActiveSnapshot(), 0, 1);
     index_rescan(scan, NULL, 0, &order, 1);
     const float* query = r->query_rows + static_cast<Size>(q) * r->dims;

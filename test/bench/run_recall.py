@@ -46,16 +46,18 @@ def each_recall(ids, found, near, k):
 
 
 class Bench:
+    database = DATABASE
+
     def __init__(self, cluster, client, options):
         self.cluster, self.client, self.options, self.rows = cluster, client, options, []
 
     def sql(self, statement):
-        return self.cluster.sql(statement, DATABASE)
+        return self.cluster.sql(statement, self.database)
 
     def build(self, data, table):
         method, _, given = self.options.index.partition("|")
         self.sql(f"DROP INDEX IF EXISTS {table}_index")
-        made = timed_build(self.cluster, DATABASE, ["SET maintenance_work_mem = '2GB'", "SET max_parallel_maintenance_workers = 1"],
+        made = timed_build(self.cluster, self.database, ["SET maintenance_work_mem = '2GB'", "SET max_parallel_maintenance_workers = 1"],
                            f"CREATE INDEX {table}_index ON {table} USING {method} (embedding vector_{data.metric}_ops)"
                            + (f" WITH ({given})" if given else ""))
         return made["seconds"]

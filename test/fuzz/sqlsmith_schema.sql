@@ -33,6 +33,6 @@ CREATE VIEW near_half_ip AS SELECT id, h FROM items ORDER BY h <#> '[1, 0, 2]' L
 CREATE VIEW near_each AS SELECT i.id, j.id AS near, j.v FROM items i, LATERAL (SELECT id, v FROM items ORDER BY items.v <-> i.v LIMIT 3) j;
 CREATE VIEW near_wide AS SELECT id, v FROM wide ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector LIMIT 5;
 CREATE VIEW near_parts AS SELECT id, v FROM parts ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
-ALTER DATABASE postgres SET enable_seqscan = off;
-ALTER DATABASE postgres SET enable_sort = off;
-VACUUM ANALYZE;
+ALTER DATABASE smith SET enable_seqscan = off;
+ALTER DATABASE smith SET enable_sort = off;
+VACUUM ANALYZE items, wide, parts, quick;

@@ -89,6 +89,12 @@ for my $round (1 .. $kills)
     IPC::Run::finish($_) for @loads;
     # a killed postmaster's pid lingers until it is reaped
     for (1 .. 300) { last unless kill 0, $pid; select undef, undef, undef, 0.1; }
+    # So do backends that are computing: until they see that it is gone the next one may not start. They work in its folder.
+    for (1 .. 600)
+    {
+        last unless grep { (readlink // '') eq $node->data_dir } glob '/proc/[0-9]*/cwd';
+        select undef, undef, undef, 0.1;
+    }
     $node->start;
     # What an interrupted REINDEX CONCURRENTLY leaves is invalid, and to be dropped.
     $node->safe_psql('postgres', 'DROP INDEX IF EXISTS t_extra');

@@ -66,6 +66,21 @@ for my $i (1 .. 5)
     });
     same_answers("in cycle $i");
 }
+# What vacuum measures again reaches the standby, and survives a crash.
+my $curve = "SELECT calibrated_rows, (SELECT array_agg(c) FROM vectorq_recall_curve('g_v') c) FROM vectorq_index_info('g_v')";
+$primary->safe_psql('postgres', q{
+    CREATE TABLE g AS SELECT i AS id, ARRAY[random(), random(), random(), random()]::vector(4) AS v FROM generate_series(1, 3200) i;
+    CREATE INDEX g_v ON g USING ivf (v);
+    DELETE FROM g WHERE id % 8 = 0;
+});
+$primary->safe_psql('postgres', 'VACUUM g');
+like($primary->safe_psql('postgres', $curve), qr/^2800\|./, 'vacuum has measured recall again');
+same_answers('after that');
+is($standby->safe_psql('postgres', $curve), $primary->safe_psql('postgres', $curve), 'and the standby knows');
+my $before = $primary->safe_psql('postgres', $curve);
+$primary->stop('immediate');
+$primary->start;
+is($primary->safe_psql('postgres', $curve), $before, 'after a crash, too');
 $primary->safe_psql('postgres', 'REINDEX INDEX t_v');
 same_answers('after REINDEX');
 

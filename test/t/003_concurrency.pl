@@ -1,4 +1,4 @@
-# Writers, readers, vacuum, REINDEX CONCURRENTLY at once. Each reader compares, in one snapshot, what the
+# Writers, readers, vacuum, REINDEX CONCURRENTLY, indexes that come and go (DROP, CREATE INDEX CONCURRENTLY) at once. Each reader compares, in one snapshot, what the
 # index returns with what a sequential scan returns: no row lost, none twice, none dead.
 use strict;
 use warnings;
@@ -27,6 +27,8 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 8, quantizer = pq, reorder = sq8);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX c_v ON c USING ah (v) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
+    CREATE INDEX t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8);
+    CREATE TABLE scans_of_goes (n bigint);
     CREATE FUNCTION agree(what text, by_index bigint[], by_seq bigint[]) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
         IF (SELECT array_agg(x ORDER BY x) FROM unnest(by_index) x) IS DISTINCT FROM (SELECT array_agg(x ORDER BY x) FROM unnest(by_seq) x) THEN
@@ -47,6 +49,8 @@ $node->safe_psql('postgres', q{
         PERFORM agree('t by pq', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <#> '[1,1,0,0,0,0,0,0]' LIMIT 1000000) s;
         PERFORM agree('t by ah', by_index, by_seq);
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v <+> '[1,1,0,0,0,0,0,0]' LIMIT 1000000) s;
+        PERFORM agree('t by what comes and goes', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector LIMIT 1000000) s;
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM w;
@@ -77,7 +81,21 @@ DELETE FROM c WHERE id % 61 = :r;
     read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1000', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
     iterate => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\n",
     vacuum => "VACUUM t;\nVACUUM w;\nVACUUM c;\n",
-    reindex => "REINDEX INDEX CONCURRENTLY t_v;\nREINDEX INDEX CONCURRENTLY t_a;\nSELECT pg_sleep(0.2);\n",
+    # In one session: two that wait for each other's snapshots would be a deadlock of PostgreSQL's own.
+    reindex => q{
+REINDEX INDEX CONCURRENTLY t_v;
+INSERT INTO scans_of_goes SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 't_goes';
+DROP INDEX t_goes;
+CREATE INDEX CONCURRENTLY t_goes ON t USING ah (v vector_ip_ops) WITH (lists = 8);
+REINDEX INDEX CONCURRENTLY t_a;
+DROP INDEX CONCURRENTLY t_goes;
+CREATE INDEX CONCURRENTLY t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure);
+SELECT pg_sleep(0.2);
+REINDEX INDEX CONCURRENTLY t_goes;
+DROP INDEX t_goes;
+CREATE INDEX t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8);
+SELECT pg_sleep(0.5);
+},
 );
 my @runs;
 for my $run ([ 'write', 3 ], [ 'read', 2 ], [ 'iterate', 1 ], [ 'vacuum', 1 ], [ 'reindex', 1 ])
@@ -99,7 +117,10 @@ is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and t
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
-is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c t_k c_v);
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c t_k t_goes c_v);
+my ($rounds, $scans) = split /\|/, $node->safe_psql('postgres', 'SELECT count(*), sum(n) FROM scans_of_goes');
+cmp_ok($rounds, '>', 0, "an index was dropped and built again $rounds times");
+cmp_ok($scans, '>', 0, "and was scanned $scans times between");
 # vacuum gives the room of dead rows to new ones
 $node->safe_psql('postgres', 'VACUUM w; VACUUM t; VACUUM c;');
 my $before = $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') + pg_relation_size('w_v') + pg_relation_size('c_v')");

@@ -16,6 +16,8 @@ static constexpr size_t kDepthOfFirst = 4;
 static constexpr double kMargin = 0.5;
 // Correlation between the neighbours of one query: they are found or missed together. 0.3 to 0.4 was seen on SIFT rows.
 static constexpr double kQueryCorrelation = 0.35;
+// Ladders are compared at targets that are asked for.
+static constexpr float kLeastCompared = 0.8f;
 // Without a rung that reaches the target: as near to the best recall as this.
 static constexpr double kNearBest = 0.001;
 
@@ -125,6 +127,10 @@ static Choice ChooseAt(const Column& column, ScanOrder order, size_t g, double t
     return choice;
 }
 
+static double CostOf(const RankTable& ranks, const ScanCosts& costs, size_t g, uint32_t rows) noexcept {
+    return ranks.MeanLists(g) * (costs.list + costs.entry * ranks.EntriesPerList()) + rows * costs.row;
+}
+
 // The cheapest of all grid points from `first` on.
 static Choice ChooseCheapest(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
                              size_t first, double target, uint32_t least_rows) {
@@ -132,7 +138,7 @@ static Choice ChooseCheapest(const RankTable& ranks, const Column& column, ScanO
     for (size_t g = first; g < ranks.grid_points(); g++) {
         Choice choice = ChooseAt(column, order, g, target, least_rows);
         if (choice.recall < 0) continue;
-        choice.cost = ranks.Grid(g) * (costs.list + costs.entry * ranks.EntriesPerList()) + choice.rows * costs.row;
+        choice.cost = CostOf(ranks, costs, g, choice.rows);
         if (best.recall < 0 || choice.cost < best.cost) best = choice;
     }
     return best;
@@ -145,9 +151,11 @@ static double BestRecall(const Column& column) {
     return std::max(0.0, double(most) / double(std::max<size_t>(column.wanted, 1)) - kNearBest);
 }
 
-static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
-                       uint32_t copies, CalibrationRung* rungs) {
+// Returns the sum of the logarithms of what the rungs from kLeastCompared on cost.
+static double FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
+                         uint32_t copies, CalibrationRung* rungs) {
     const double most = BestRecall(column);
+    double cost = 0;
     size_t grid_point = 0;
     uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * copies + 2 : 0;
     for (int i = 0; i < kNumTargets; i++) {
@@ -161,19 +169,60 @@ static void FillColumn(const RankTable& ranks, const Column& column, ScanOrder o
             grid_point = ranks.grid_points() - 1;
         }
         rungs[i] = {float(std::max(choice.recall, 0.0)), ranks.Grid(grid_point), rows};
+        if (target >= kLeastCompared) cost += std::log(CostOf(ranks, costs, grid_point, rows));
     }
+    return cost;
 }
 
-void BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
-                 Calibration* calibration) {
+double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+                   Calibration* calibration) {
+    double cost = 0;
     for (int c = 0; c < kNumCalibratedK; c++) {
         CalibrationRung* rungs = calibration->rungs[c];
-        FillColumn(ranks, MakeColumn(ranks, order, kCalibratedK[c], copies), order, costs, copies, rungs);
+        cost += FillColumn(ranks, MakeColumn(ranks, order, kCalibratedK[c], copies), order, costs, copies, rungs);
         for (int i = 0; i < kNumTargets && c > 0; i++) {
             rungs[i].nprobe = std::max(rungs[i].nprobe, calibration->rungs[c - 1][i].nprobe);
             rungs[i].rows = std::max(rungs[i].rows, calibration->rungs[c - 1][i].rows);
         }
     }
+    return cost;
+}
+
+// ---- effort
+
+// A query needs so many lists as find this share of its first neighbours, ten and a hundred of them.
+static constexpr double kNeededShare = 0.9;
+// Rungs must be cheaper by so much in the mean; the fiftieth centroid says nothing where there are few.
+static constexpr double kWorthwhile = 0.02;
+static constexpr uint32_t kFewestLists = 2 * kEffortRank;
+
+static EffortRule FitOn(const std::vector<EffortSample>& samples, size_t first, size_t step) {
+    std::vector<EffortSample> some;
+    for (size_t q = first; q < samples.size(); q += step) some.push_back(samples[q]);
+    return FitEffort(some);
+}
+
+void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+                           Calibration* calibration) {
+    ranks->SetEfforts({});
+    calibration->effort = {};
+    const double plain_cost = BuildLadder(*ranks, order, costs, copies, calibration);
+    if (ranks->Grid(ranks->grid_points() - 1) < kFewestLists) return;
+    std::vector<EffortSample> samples(ranks->queries());
+    for (size_t q = 0; q < samples.size(); q++)
+        samples[q] = {ranks->features(q), std::sqrt(double(ranks->Grid(ranks->PointOfShare(q, 10, kNeededShare))) *
+                                                    ranks->Grid(ranks->PointOfShare(q, 100, kNeededShare)))};
+    // Each half by the rule of the other, so that the rungs do not promise what only these queries keep.
+    const EffortRule halves[2] = {FitOn(samples, 1, 2), FitOn(samples, 0, 2)};
+    std::vector<double> efforts(samples.size());
+    for (size_t q = 0; q < samples.size(); q++) efforts[q] = EffortOf(halves[q % 2], samples[q].features);
+    ranks->SetEfforts(efforts);
+    Calibration with = *calibration;
+    const double cost = BuildLadder(*ranks, order, costs, copies, &with);
+    const auto compared = std::count_if(kRungTargets, kRungTargets + kNumTargets, [](float t) { return t >= kLeastCompared; });
+    if (cost > plain_cost - kWorthwhile * double(compared) * kNumCalibratedK) return;
+    *calibration = with;
+    calibration->effort = FitOn(samples, 0, 1);
 }
 
 // ---- between the rungs: the logarithms of lists and rows are linear in the logarithms of the missed share and of k
@@ -231,6 +280,9 @@ ScanSettings SettingsFor(const Calibration& calibration, double target, double k
 const char* CalibrationProblem(const Calibration& calibration, uint32_t lists) noexcept {
     if (calibration.version != kCalibrationVersion) return "calibration of another version of vectorq";
     if (calibration.source > kCalibratedByQueries) return "calibration from an unknown source";
+    const EffortRule& effort = calibration.effort;
+    if (!std::isfinite(effort.constant) || !std::isfinite(effort.nearest) || !std::isfinite(effort.farther))
+        return "calibration has impossible values";
     if (calibration.source == kNotCalibrated) return nullptr;
     for (const auto& rungs : calibration.rungs)
         for (const CalibrationRung& rung : rungs)

@@ -79,7 +79,7 @@ void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
     }
 }
 
-void RankTable::End() {
+void RankTable::End(const EffortFeatures& features) {
     if (!open_ || done_ >= most_queries_) return;
     std::sort(sightings_.begin(), sightings_.end(),
               [](const Sighting& a, const Sighting& b) { return a.distance < b.distance; });
@@ -98,8 +98,36 @@ void RankTable::End() {
         WriteRanks(g, nearer);
     }
     counts_.push_back(uint32_t(wanted_.size()));
+    features_.push_back(features);
     done_++;
     open_ = false;
+}
+
+void RankTable::SetEfforts(const std::vector<double>& efforts) {
+    point_.clear();
+    mean_lists_.clear();
+    if (efforts.empty()) return;
+    const size_t points = grid_.size();
+    point_.resize(done_ * points);
+    mean_lists_.assign(points, 0);
+    for (size_t q = 0; q < done_; q++)
+        for (size_t g = 0; g < points; g++) {
+            const uint32_t lists = ListsWithEffort(grid_[g], efforts[q], grid_.back());
+            size_t at = size_t(std::lower_bound(grid_.begin(), grid_.end(), lists) - grid_.begin());
+            if (at > 0 && double(lists) * lists < double(grid_[at]) * grid_[at - 1]) at--;
+            point_[q * points + g] = uint16_t(at);
+            mean_lists_[g] += lists / double(done_);
+        }
+}
+
+size_t RankTable::PointOfShare(size_t q, size_t depth, double share) const noexcept {
+    const size_t count = std::min(depth, neighbours(q)), wanted = size_t(std::ceil(share * double(count)));
+    for (size_t g = 0; g < grid_.size(); g++) {
+        size_t found = 0;
+        for (size_t j = 0; j < count; j++) found += Rank(q, j, g) != kNotFound;
+        if (found >= wanted) return g;
+    }
+    return grid_.size() - 1;
 }
 
 }  // namespace vectorq

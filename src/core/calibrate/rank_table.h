@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/calibrate/effort.h"
 #include "core/search/topk.h"
 
 namespace vectorq {
@@ -28,7 +29,7 @@ public:
     // how many neighbours have been found.
     size_t AddList(const Candidate* entries, size_t count, size_t scanned);
     // After its last list: in the lists after that its neighbours keep their ranks.
-    void End();
+    void End(const EffortFeatures& features = {});
     // Forgets what Begin and AddList said of the present query.
     void Drop() { open_ = false; }
 
@@ -37,8 +38,18 @@ public:
     // Neighbours of a query; at most depth().
     size_t neighbours(size_t q) const noexcept { return counts_[q]; }
     size_t grid_points() const noexcept { return grid_.size(); }
-    uint32_t Grid(size_t g) const noexcept { return grid_[g]; }  // lists
-    uint16_t Rank(size_t q, size_t j, size_t g) const noexcept { return ranks_[(g * most_queries_ + q) * k_ + j]; }
+    uint32_t Grid(size_t g) const noexcept { return grid_[g]; }  // lists of the mean query
+    // Lists at a grid point, the mean over the queries.
+    double MeanLists(size_t g) const noexcept { return mean_lists_.empty() ? grid_[g] : mean_lists_[g]; }
+    uint16_t Rank(size_t q, size_t j, size_t g) const noexcept {
+        return ranks_[((point_.empty() ? g : point_[q * grid_.size() + g]) * most_queries_ + q) * k_ + j];
+    }
+    const EffortFeatures& features(size_t q) const noexcept { return features_[q]; }
+    // From now on grid point g means so many lists for query q as the mean query's Grid(g) and its effort say, to the nearest
+    // grid point. Empty: Grid(g) for all, as at first. Throws std::bad_alloc.
+    void SetEfforts(const std::vector<double>& efforts);
+    // The first grid point at which query q has found `share` of its first `depth` neighbours; the last one if none.
+    size_t PointOfShare(size_t q, size_t depth, double share) const noexcept;
     // Mean entries in a list that was probed.
     double EntriesPerList() const noexcept { return lists_scanned_ == 0 ? 0 : entries_scanned_ / lists_scanned_; }
 
@@ -54,6 +65,9 @@ private:
     size_t most_queries_, k_;
     std::vector<uint32_t> grid_, counts_;
     std::vector<uint16_t> ranks_;  // (grid points, most_queries_, k_): read and written a grid point at a time
+    std::vector<uint16_t> point_;  // (queries, grid points): the grid point that stands for each; empty: itself
+    std::vector<double> mean_lists_;
+    std::vector<EffortFeatures> features_;
     size_t done_ = 0;
     double lists_scanned_ = 0, entries_scanned_ = 0;
     // — of the present query —

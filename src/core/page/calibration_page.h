@@ -1,10 +1,11 @@
-// What an index knows of its own recall: one page, written by the build and by vectorq_calibrate.
+// What an index knows of its own recall: one page, written by the build, by vacuum and by vectorq_calibrate.
 //
-//   +--------------------+---------------------------------------+-------+-----+
-//   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | stop  | crc |
-//   +--------------------+---------------------------------------+-------+-----+
+//   +--------------------+---------------------------------------+-----+
+//   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | crc |
+//   +--------------------+---------------------------------------+-----+
 //
-// A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i].
+// A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i]. Lists are those of
+// the mean query: effort says what part of them another one takes.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace vectorq {
 
-inline constexpr uint32_t kCalibrationVersion = 1;
+inline constexpr uint32_t kCalibrationVersion = 2;
 inline constexpr int kNumCalibratedK = 4;
 inline constexpr uint32_t kCalibratedK[kNumCalibratedK] = {1, 10, 100, 1000};
 inline constexpr int kNumTargets = 15;
@@ -26,9 +27,16 @@ struct CalibrationRung {
 };
 static_assert(sizeof(CalibrationRung) == 12);
 
+// The logarithm of a query's lists as a part of the mean query's, from logarithms of centroid distances (core/calibrate/effort.h).
+// All 0: every query takes the mean.
+struct EffortRule {
+    float constant, nearest, farther;
+};
+static_assert(sizeof(EffortRule) == 12);
+
 enum CalibrationSource : uint32_t { kNotCalibrated = 0, kCalibratedByRows = 1, kCalibratedByQueries = 2 };
 
-// v1. crc covers everything before it.
+// v1. v2: with an effort rule. crc covers everything before it.
 struct Calibration {
     uint32_t version;
     uint32_t source;       // CalibrationSource
@@ -36,7 +44,8 @@ struct Calibration {
     uint32_t blocks;       // of the index then
     uint64_t rows;         // of the index then
     float entries_a_list;  // mean over the lists that were probed
-    uint32_t reserved[5];  // 0
+    EffortRule effort;
+    uint64_t removed_rows;  // by vacuums since then
     CalibrationRung rungs[kNumCalibratedK][kNumTargets];
     uint32_t crc;
 };

@@ -11,7 +11,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 5;
+inline constexpr uint32_t kFormatVersion = 6;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
@@ -30,7 +30,7 @@ inline constexpr uint32_t kMaxDirectoryParts = 8;
 
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
-// v5. The crc covers everything before it; it is renewed by whoever changes a field.
+// v6. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;

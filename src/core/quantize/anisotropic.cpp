@@ -1,4 +1,5 @@
 // Encoder for the score-aware loss (see anisotropic.h; training is in anisotropic_train.cpp).
+// Long because the step is written twice, with rows and with codewords in the lanes, to be read side by side.
 //
 // With the other subspaces' part of <e, u> fixed, codeword k of subspace s costs, up to a constant,
 //   |c_k|^2 / 2 - <x_s, c_k> + (eta - 1) / 2 * (P - t_k)^2,  t_k = <c_k, u_s>,
