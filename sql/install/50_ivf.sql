@@ -78,7 +78,7 @@ CREATE FUNCTION vectorq_index_info(index regclass,
     OUT lists integer, OUT lists_option integer, OUT nprobe integer, OUT training_rows bigint, OUT seed integer,
     OUT list_rows_min bigint, OUT list_rows_median bigint, OUT list_rows_max bigint, OUT imbalance double precision,
     OUT bytes_total bigint, OUT bytes_lists bigint, OUT bytes_reorder bigint, OUT bytes_centroids bigint, OUT bytes_other bigint,
-    OUT bytes_per_row double precision)
+    OUT bytes_per_row double precision, OUT calibrated_with text, OUT calibrated_rows bigint, OUT chosen text)
     AS 'MODULE_PATHNAME', 'vectorq_index_info' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;
 
 COMMENT ON FUNCTION vectorq_index_info(regclass) IS 'options of a vectorq index as built, its lists and its bytes';
