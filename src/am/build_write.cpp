@@ -31,7 +31,7 @@ static void write_rows(Build* b, PostingBuilder* w) {
 
 static Region write_directory(const PostingBuilder* w, uint32 lists) {
     const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
-    Region region = {w->next_block, 0, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
+    Region region = {w->end, 0, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
     PGAlignedBlock image;
     for (uint32 list = 0; list < lists; list += per_page) {
         init_page(image.data, PageKind::kDirectory, 0, 0);
@@ -63,6 +63,7 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
                                     sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
+    meta->centroid_run = {meta->centroids.start, meta->centroids.blocks + meta->compact.blocks};
     meta->quantizer = append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(),
                                     sizeof(float) * o->quantizer.size());
     meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->copy_params.data(),
@@ -109,7 +110,8 @@ static MetaPage describe(const Build* b) {
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
     meta.flags = b->trained ? kMetaTrained : 0;
-    meta.lists = meta.live_lists = b->lists;
+    meta.lists = meta.live_lists = meta.next_list = b->lists;
+    meta.free_head = kInvalidBlock;
     meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
     meta.seed = static_cast<uint32>(b->options.seed);
@@ -131,7 +133,7 @@ static void write_index(Build* b, ForkNumber fork) {
     PostingBuilder w;
     if (b->sort != NULL && IsCopy(b->reorder)) build_records(b, fork, &meta);
     posting_builder_begin(&w, b->index, fork, &b->geometry, directory, b->lists);
-    meta.postings_start = w.next_block;
+    meta.postings_start = w.end;
     if (b->sort != NULL) write_rows(b, &w);
     posting_builder_end(&w);
     VQ_FAULT("write.directory");

@@ -24,7 +24,7 @@ const char* calibration_problem(const Calibration* calibration, const MetaPage* 
 }
 
 void read_calibration(Relation index, const MetaPage* meta, Calibration* calibration) {
-    read_region(index, &meta->calibration, PageKind::kCalibration, 0, sizeof(Calibration), calibration);
+    read_region(index, &meta->calibration, PageKind::kCalibration, 0, 0, sizeof(Calibration), calibration);
     const char* problem = calibration_problem(calibration, meta);
     if (unlikely(problem != NULL)) report_corruption(index, meta->calibration.start, problem);
 }

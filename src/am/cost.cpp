@@ -35,7 +35,9 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     shape.lists = meta.live_lists;
     shape.probes = choose_settings(&meta, &calibration, rows).nprobe;
     shape.dims = meta.dims;
-    shape.other_pages = static_cast<double>(meta.postings_start) + meta.directory.blocks;
+    // Rebalancing puts centroids and parts of the directory behind the postings.
+    shape.other_pages = static_cast<double>(meta.postings_start) + static_cast<double>(DirectoryPages(meta)) +
+                        (meta.generation > 0 ? meta.centroid_run.blocks : 0);
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
     shape.rows = std::max(1.0, info->tuples) * EntriesPerRow(meta);
     return shape;

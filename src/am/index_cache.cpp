@@ -32,11 +32,18 @@ static constexpr uint32 kMaxKnownLists = 64 * 1024;
 static constexpr BlockNumber kMaxRecentBlocks = 1024 * 1024;
 
 static IndexCache* entries;  // most recently used first
+// What is being loaded, or was when an error ended it.
+static Oid loading_index;
+static uint32 loading_generation;
 
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
     now.rows = entry->meta.rows;
     now.entries_per_row = entry->meta.entries_per_row;
+    now.oldest_generation = entry->meta.oldest_generation;
+    now.next_list = entry->meta.next_list;
+    now.free_head = entry->meta.free_head;
+    now.replacing = entry->meta.replacing;
     now.crc = entry->meta.crc;
     return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
@@ -69,6 +76,33 @@ static void forget_dropped(Datum, Oid index_oid) {
     }
 }
 
+// On the primary lists are dropped only when no snapshot is left that knew them. A standby's snapshots are not asked.
+static uint32 oldest_generation(Relation index) {
+    Buffer buffer = ReadBuffer(index, 0);
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    const uint32 oldest = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(buffer)))->oldest_generation;
+    UnlockReleaseBuffer(buffer);
+    return oldest;
+}
+
+static void raise_if_dropped(Relation index, uint32 generation) {
+    if (generation >= oldest_generation(index)) return;
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
+                    errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
+                    errhint("Try again; hot_standby_feedback prevents it.")));
+}
+
+void check_recovery_conflict(Relation index, const IndexCache* cache) {
+    if (unlikely(RecoveryInProgress())) raise_if_dropped(index, cache->meta.generation);
+}
+
+void check_recovery_conflict(Relation index) {
+    if (!RecoveryInProgress()) return;
+    if (loading_index == RelationGetRelid(index)) raise_if_dropped(index, loading_generation);
+    for (const IndexCache* entry = entries; entry != NULL; entry = entry->next)
+        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0) raise_if_dropped(index, entry->meta.generation);
+}
+
 static void make_room(Size wanted) {
     Size total = wanted;
     for (IndexCache* entry = entries; entry != NULL; entry = entry->next) total += entry->bytes;
@@ -82,9 +116,9 @@ static void make_room(Size wanted) {
     }
 }
 
-static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context) {
+static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context, uint32 owner = 0) {
     float* floats = alloc_aligned<float>(context, region->bytes / sizeof(float));
-    read_region(index, region, kind, 0, region->bytes, floats);
+    read_region(index, region, kind, owner, 0, region->bytes, floats);
     return floats;
 }
 
@@ -121,7 +155,7 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
     for (uint32 list = 0; list < meta->lists; list++) {
         const uint64 at = static_cast<uint64>(list) * dims;
         if (entry->centroids == NULL)
-            read_region(index, &meta->centroids, PageKind::kCentroids, at * sizeof(float), dims * sizeof(float), buffer);
+            read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, at * sizeof(float), dims * sizeof(float), buffer);
         const float* centroid = entry->centroids == NULL ? buffer : entry->centroids + at;
         for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
     }
@@ -148,7 +182,7 @@ static Size compact_bytes(const MetaPage* meta) {
 static void load_centroids(Relation index, IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, compact_bytes(meta)));
-    read_region(index, &meta->compact, PageKind::kCompactCentroids, 0, compact_bytes(meta), compact);
+    read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, compact_bytes(meta), compact);
     entry->compact_bytes = compact;
     // The header says how long the arrays are: it is looked at first.
     CompactHeader header;
@@ -156,7 +190,7 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
     if (header.groups == meta->groups) entry->compact = ViewCompactFront(compact, meta->code_dims);
     if (header.groups != meta->groups || !front_is_sound(&entry->compact, meta))
         report_corruption(index, meta->compact.start, "impossible groups of centroids");
-    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context);
+    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }
 
 static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryContext context) {
@@ -175,6 +209,8 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes +
                        (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
+    loading_index = RelationGetRelid(index);
+    loading_generation = meta->generation;
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
@@ -199,6 +235,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     prepare_memory_of_blocks(index, entry, context);
     VQ_FAULT("cache.keep");
     MemoryContextSetParent(context, CacheMemoryContext);
+    loading_index = InvalidOid;
     entry->next = entries;
     entries = entry;
     return entry;
@@ -294,7 +331,7 @@ Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, ui
     return read_recent(index, cache, block, PageKind::kReorder, 0, part);
 }
 
-// Bytes [offset, offset + length) of a region, as read_region() does, mostly without look-ups in the buffer table.
+// Bytes [offset, offset + length) of centroids, as read_region() does, mostly without look-ups in the buffer table.
 static void read_recent_region(Relation index, IndexCache* cache, const Region* region, PageKind kind, uint64 offset,
                                uint64 length, void* out) {
     const uint32 payload = PayloadBytes(BLCKSZ);
@@ -302,7 +339,8 @@ static void read_recent_region(Relation index, IndexCache* cache, const Region* 
     while (length > 0) {
         const uint32 at = static_cast<uint32>(offset % payload);
         const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind, 0, 0);
+        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind,
+                                    cache->meta.generation, 0);
         memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
         UnlockReleaseBuffer(buffer);
         to += part;

@@ -66,6 +66,11 @@ struct IndexCache {
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
 IndexCache* index_cache_pin(Relation index, MemoryContext owner);
 
+// Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only: what a
+// scan has read is not to be trusted before it has asked. The record that says so comes before the first change to
+// those lists' pages.
+void check_recovery_conflict(Relation index, const IndexCache* cache);
+
 // A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out);
 
@@ -82,7 +87,7 @@ inline Buffer* recent_buffer(IndexCache* cache, BlockNumber block) {
 // buffer table.
 Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part);
 
-// Where a list begins. Once a list has a first segment, that stays the first until a REINDEX.
+// Where a list begins. Once a list has a first segment, that stays the first as long as the entry knows the list.
 void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry);
 
 // Remembers from now on which buffers held the table's blocks. A table that was rewritten is found out here.

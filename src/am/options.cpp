@@ -49,6 +49,7 @@ const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas
                                               {"soar", static_cast<int>(Replicas::kSoar), false},
                                               {"closure", static_cast<int>(Replicas::kClosure), false},
                                               {NULL, 0, false}};
+const struct config_enum_entry kSwitch[] = {{"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
@@ -80,6 +81,8 @@ const OptionRow kOptions[] = {
      VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
     {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
      "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of that distance"},
+    {Scope::kIndex, kIvf | kAh, Kind::kEnum, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
+     "Whether vacuum splits lists that have outgrown the others and dissolves those that have shrunk: on or off"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),

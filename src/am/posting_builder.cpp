@@ -5,20 +5,59 @@
 
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
+#include "pg/fault.h"
 
 namespace vectorq {
 
+static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ? w->numbers[w->list] : w->list; }
+
 static void begin_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? w->list : 0, static_cast<uint16>(part));
+        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0, static_cast<uint16>(part));
     w->room = w->geometry->capacity;
+}
+
+// A page, or an extent, for what comes: its first block.
+static BlockNumber allocate(PostingBuilder* w) {
+    if (w->numbers != NULL) {
+        Buffer buffer = take_free_page(w->index, w->geometry);
+        if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
+        const BlockNumber block = BufferGetBlockNumber(buffer);
+        UnlockReleaseBuffer(buffer);
+        return block;
+    }
+    const BlockNumber block = w->end;
+    w->end += w->geometry->pages;
+    return block;
+}
+
+static void write_live_page(Relation index, BlockNumber block, Page image) {
+    VQ_FAULT("new_list.read");
+    Buffer buffer = ReadBuffer(index, block);
+    VQ_FAULT("new_list.lock");
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("new_list.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("new_list.register");
+    memcpy(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), image, BLCKSZ);
+    VQ_FAULT("new_list.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("new_list.release");
+    UnlockReleaseBuffer(buffer);
 }
 
 static void flush_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++) {
-        const BlockNumber block = append_built_page(w->index, w->fork, w->images + part * BLCKSZ);
-        if (block != w->next_block++) elog(ERROR, "unexpected block %u while building", block);
+        char* image = w->images + part * BLCKSZ;
+        if (w->numbers != NULL) {
+            write_live_page(w->index, w->block + part, image);
+        } else {
+            const BlockNumber block = append_built_page(w->index, w->fork, image);
+            if (block != w->block + part) elog(ERROR, "unexpected block %u while building", block);
+        }
     }
+    w->block = w->following;
+    w->following = InvalidBlockNumber;
     begin_page(w);
 }
 
@@ -52,8 +91,10 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     const uint32 capacity = g->pages > 1 ? g->capacity : g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows;
     const SegmentLayout layout = LayoutOf(*g, capacity);
     char* segment = segment_at(w->images, offset);
-    *segment_header(w->images, offset) = {w->list, static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
-                                          more ? w->next_block + g->pages : kInvalidBlock};
+    if (w->block == InvalidBlockNumber) w->block = allocate(w);
+    if (more) w->following = allocate(w);
+    *segment_header(w->images, offset) = {list_number(w), static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
+                                          more ? w->following : kInvalidBlock};
     for (uint32 slot = 0; slot < rows; slot++) {
         const char* row = w->staged + slot * w->row_bytes;
         memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
@@ -63,13 +104,14 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     }
     DirectoryEntry* entry = &w->directory[w->list];
     if (entry->head == kInvalidBlock) {
-        entry->head = w->next_block;
+        entry->head = w->block;
         entry->head_offset = static_cast<uint16>(offset);
     }
-    entry->hint = w->next_block;
+    entry->hint = w->block;
     entry->hint_offset = static_cast<uint16>(offset);
-    entry->contiguous_pages = w->next_block + g->pages - entry->head;
+    if (w->block == entry->head + entry->contiguous_pages) entry->contiguous_pages += g->pages;
     entry->rows += rows;
+    if (entry->segments < PG_UINT16_MAX) entry->segments++;
     w->num_staged -= rows;
     memmove(w->staged, w->staged + rows * w->row_bytes, w->num_staged * w->row_bytes);
     if (g->pages > 1) {
@@ -102,13 +144,21 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     w->fork = fork;
     w->geometry = geometry;
     w->lists = lists;
+    w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
     w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
     w->staged = static_cast<char*>(
         MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
-    w->next_block = RelationGetNumberOfBlocksInFork(index, fork);
-    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0};
+    w->end = RelationGetNumberOfBlocksInFork(index, fork);
+    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
+    begin_page(w);
+}
+
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, DirectoryEntry* directory,
+                                const uint32* numbers, uint32 lists) {
+    posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
+    w->numbers = numbers;
     begin_page(w);
 }
 

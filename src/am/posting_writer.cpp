@@ -106,7 +106,8 @@ struct Place {
 // unused pages, never a broken chain.
 static Place place_extent(Relation index, const PostingGeometry* g, uint32 list, const Row* row) {
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
-    const BlockNumber head = extend_index(index, g->pages);
+    Buffer free_head = take_free_page(index, g);
+    const BlockNumber head = BufferIsValid(free_head) ? BufferGetBlockNumber(free_head) : extend_index(index, g->pages);
     for (uint32 part = 1; part < g->pages; part++) {
         VQ_FAULT("extent_part.read");
         Buffer buffer = ReadBuffer(index, head + part);
@@ -123,6 +124,7 @@ static Place place_extent(Relation index, const PostingGeometry* g, uint32 list,
         VQ_FAULT("extent_part.release");
         UnlockReleaseBuffer(buffer);
     }
+    if (BufferIsValid(free_head)) return {free_head, 0, true};
     VQ_FAULT("extent.read");
     Buffer buffer = ReadBuffer(index, head);
     VQ_FAULT("extent.lock");
@@ -159,10 +161,15 @@ static Place place_in_shared_page(Relation index, const PostingGeometry* g, uint
         }
         ReleaseBuffer(buffer);
     }
+    Buffer buffer = take_free_page(index, g);
+    if (BufferIsValid(buffer)) {
+        RelationSetTargetBlock(index, BufferGetBlockNumber(buffer));
+        return {buffer, 0, true};
+    }
     const BlockNumber block = extend_index(index, 1);
     RelationSetTargetBlock(index, block);
     VQ_FAULT("shared.read_new");
-    Buffer buffer = ReadBuffer(index, block);
+    buffer = ReadBuffer(index, block);
     VQ_FAULT("shared.lock_new");
     LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
     return {buffer, 0, true};
@@ -216,13 +223,17 @@ static void append_segment(Relation index, const PostingGeometry* g, uint32 list
     if (place.buffer != last) UnlockReleaseBuffer(place.buffer);
 }
 
-// The first segment of a list that has none. False when somebody else has made one meanwhile.
-static bool begin_list(Relation index, const MetaPage* meta, const PostingGeometry* g, uint32 list, uint32 capacity,
+enum class Append { kDone, kListBegun, kClosed };
+
+// The first segment of a list that has none, unless somebody else has made one meanwhile.
+static Append begin_list(Relation index, const MetaPage* meta, const PostingGeometry* g, uint32 list, uint32 capacity,
                        const Row* row) {
     Buffer directory = lock_directory(index, meta, list);
     DirectoryEntry* entry = directory_entry(BufferGetPage(directory), list);
-    const bool empty = entry->head == kInvalidBlock;
-    if (empty) {
+    const Append result = !is_live(entry)                  ? Append::kClosed
+                          : entry->head == kInvalidBlock ? Append::kDone
+                                                         : Append::kListBegun;
+    if (result == Append::kDone) {
         const Place place = find_place(index, g, list, capacity, row, directory);
         VQ_FAULT("list.start");
         GenericXLogState* xlog = GenericXLogStart(index);
@@ -239,7 +250,7 @@ static bool begin_list(Relation index, const MetaPage* meta, const PostingGeomet
         UnlockReleaseBuffer(place.buffer);
     }
     UnlockReleaseBuffer(directory);
-    return empty;
+    return result;
 }
 
 static bool move_hint(DirectoryEntry* entry, void* arg) {
@@ -250,7 +261,8 @@ static bool move_hint(DirectoryEntry* entry, void* arg) {
     return true;
 }
 
-// Puts the row into the first free slot from `hint` on; returns the segment where the next insert should look first.
+// Puts the row into the first free slot from `hint` on; returns the segment where the next insert should look first, or
+// none if the list is closed: it closes from its head to its end, so whoever comes later finds a closed segment.
 static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 list, SegmentRef hint, uint32 list_rows,
                              const Row* row) {
     const PostingGeometry* g = &cache->geometry;
@@ -261,6 +273,10 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
             report_corruption(index, at.block, "list runs in a circle");
         Buffer buffer = read_segment(index, g, at, list, BUFFER_LOCK_EXCLUSIVE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
+        if (segment_is_sealed(header)) {
+            UnlockReleaseBuffer(buffer);
+            return kNoSegment;
+        }
         const uint32 slot = free_slot(segment_at(BufferGetPage(buffer), at.offset));
         const SegmentRef next = next_segment(header);
         if (slot < header->capacity) {
@@ -286,19 +302,42 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
     }
 }
 
-void posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
+bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid) {
+    DirectoryEntry entry;
+    read_directory(index, &cache->meta, list, &entry);
+    uint64 steps = 0;
+    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
+        CHECK_FOR_INTERRUPTS();
+        if ((++steps & 1023) == 0 && steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
+        Buffer buffer = read_segment(index, &cache->geometry, at, list, BUFFER_LOCK_SHARE);
+        const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
+        const ItemPointerData* tids = segment_tids(segment_at(BufferGetPage(buffer), at.offset));
+        bool has = false;
+        for (uint32 slot = 0; slot < header->count && !has; slot++) has = ItemPointerEquals(const_cast<ItemPointer>(&tids[slot]), heap_tid);
+        at = next_segment(header);
+        UnlockReleaseBuffer(buffer);
+        if (has) return true;
+    }
+    return false;
+}
+
+bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
                     const uint8* code, float scalar) {
     const Row row = {heap_tid, record, code, scalar};
     DirectoryEntry entry;
     read_directory(index, &cache->meta, list, &entry);
+    if (!is_live(&entry)) return false;
     if (entry.head == kInvalidBlock) {
         const uint32 capacity = next_capacity(&cache->geometry, cache->meta.lists, 0, 0);
-        if (begin_list(index, &cache->meta, &cache->geometry, list, capacity, &row)) return;
+        const Append begun = begin_list(index, &cache->meta, &cache->geometry, list, capacity, &row);
+        if (begun != Append::kListBegun) return begun == Append::kDone;
         read_directory(index, &cache->meta, list, &entry);
     }
     SegmentRef hint = append_row(index, cache, list, {entry.hint, entry.hint_offset}, entry.rows, &row);
+    if (!has_segment(hint)) return false;
     if (hint.block != entry.hint || hint.offset != entry.hint_offset)
         update_directory(index, &cache->meta, list, move_hint, &hint);
+    return true;
 }
 
 }  // namespace vectorq

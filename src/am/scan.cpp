@@ -280,6 +280,7 @@ static void search_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint
     state->list_begin = from;
     state->list_end = to;
     scan_lists(scan->indexRelation, state);
+    check_recovery_conflict(scan->indexRelation, state->cache);
     state->list_begin = begin;
     state->list_end = end;
     if (to <= state->lists_counted) return;

@@ -23,6 +23,7 @@ static_assert(PayloadBytes(BLCKSZ) >= sizeof(MetaPage));
 static_assert(kInvalidBlock == InvalidBlockNumber);
 
 void report_corruption(Relation index, BlockNumber block, const char* problem) {
+    check_recovery_conflict(index);
     ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
                     errmsg("index \"%s\" is damaged at block %u: %s", RelationGetRelationName(index), block, problem),
                     errhint("REINDEX it; the table itself is not affected.")));
@@ -106,6 +107,17 @@ static const char* records_problem(const MetaPage* meta, BlockNumber blocks) {
     return NULL;
 }
 
+static bool run_fits(const PageRun* run, BlockNumber blocks) { return run->start < blocks && run->blocks <= blocks - run->start; }
+
+static bool directory_fits(const MetaPage* meta, BlockNumber blocks) {
+    if (meta->directory.start < 1 || meta->directory.start >= blocks || meta->directory.blocks > blocks - meta->directory.start)
+        return false;
+    for (const Region& part : meta->more_directory)
+        if (part.blocks > 0 && (part.start < 1 || part.start >= blocks || part.blocks > blocks - part.start)) return false;
+    return meta->next_list >= meta->lists &&
+           DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
+}
+
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->magic != kMetaMagic) return "no vectorq meta page";
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
@@ -118,16 +130,16 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;
-    const uint64 directory_pages = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
     const uint64 transform_bytes = meta->transform == 0 ? 0 : (static_cast<uint64>(meta->dims) + 1) * dims * 4;
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
         !region_fits(&meta->compact, CompactBytes(meta->live_lists, meta->groups, dims), blocks) ||
         !region_fits(&meta->quantizer, quantizer_bytes(meta), blocks) ||
-        !region_fits(&meta->transform_matrix, transform_bytes, blocks) ||
+        !region_fits(&meta->transform_matrix, transform_bytes, blocks) || !directory_fits(meta, blocks) ||
         !region_fits(&meta->calibration, sizeof(Calibration), blocks) ||
-        !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 || meta->list_uses.bytes > 4 * lists || meta->directory.start < 1 ||
-        meta->directory.start >= blocks || meta->directory.blocks != directory_pages ||
-        meta->directory.blocks > blocks - meta->directory.start || meta->postings_start >= blocks)
+        !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 ||
+        meta->list_uses.bytes > 4 * lists || !run_fits(&meta->centroid_run, blocks) || !run_fits(&meta->old_run, blocks) ||
+        meta->postings_start >= blocks || (meta->free_head >= blocks && meta->free_head != kInvalidBlock) ||
+        meta->oldest_generation > meta->generation)
         return "meta page points outside the index";
     return records_problem(meta, blocks);
 }
@@ -139,7 +151,9 @@ void read_meta(Relation index, MetaPage* meta) {
     memcpy(meta, page_payload(BufferGetPage(buffer)), sizeof(MetaPage));
     UnlockReleaseBuffer(buffer);
     const char* problem = meta_problem(meta, blocks);
-    if (problem != NULL) report_corruption(index, 0, problem);
+    // Vacuum may have put centroids behind the end since we looked for it.
+    if (unlikely(problem != NULL)) problem = meta_problem(meta, RelationGetNumberOfBlocks(index));
+    if (unlikely(problem != NULL)) report_corruption(index, 0, problem);
 }
 
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg) {
@@ -255,7 +269,7 @@ uint64 most_segments(Relation index) {
 
 // ---- regions and directory
 
-void read_region(Relation index, const Region* region, PageKind kind, uint64 offset, uint64 length, void* out) {
+void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length, void* out) {
     const uint32 payload = PayloadBytes(BLCKSZ);
     Assert(offset + length <= region->bytes);
     char* to = static_cast<char*>(out);
@@ -263,7 +277,7 @@ void read_region(Relation index, const Region* region, PageKind kind, uint64 off
         const BlockNumber block = region->start + static_cast<BlockNumber>(offset / payload);
         const uint32 at = static_cast<uint32>(offset % payload);
         const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_page(index, block, kind, 0, 0, BUFFER_LOCK_SHARE);
+        Buffer buffer = read_page(index, block, kind, owner, 0, BUFFER_LOCK_SHARE);
         memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
         UnlockReleaseBuffer(buffer);
         to += part;
@@ -272,8 +286,31 @@ void read_region(Relation index, const Region* region, PageKind kind, uint64 off
     }
 }
 
+void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes) {
+    const uint32 payload = PayloadBytes(BLCKSZ);
+    for (uint32 i = 0; i < region->blocks; i++) {
+        CHECK_FOR_INTERRUPTS();
+        const uint64 offset = static_cast<uint64>(i) * payload;
+        VQ_FAULT("region.read");
+        Buffer buffer = ReadBuffer(index, region->start + i);
+        VQ_FAULT("region.lock");
+        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+        VQ_FAULT("region.start");
+        GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("region.register");
+        Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+        init_page(page, kind, owner, 0);
+        if (offset < region->bytes)
+            memcpy(page_payload(page), static_cast<const char*>(bytes) + offset, std::min<uint64>(payload, region->bytes - offset));
+        VQ_FAULT("region.finish");
+        GenericXLogFinish(xlog);
+        VQ_FAULT("region.release");
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
 static BlockNumber directory_block(const MetaPage* meta, uint32 list) {
-    return meta->directory.start + list / DirectoryEntriesPerPage(BLCKSZ);
+    return DirectoryBlock(*meta, list / DirectoryEntriesPerPage(BLCKSZ));
 }
 
 DirectoryEntry* directory_entry(Page page, uint32 list) {
@@ -285,6 +322,7 @@ void read_directory(Relation index, const MetaPage* meta, uint32 list, Directory
     Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
     *entry = *directory_entry(BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
+    if (entry->state > static_cast<uint8>(ListState::kUnused)) report_corruption(index, block, "directory entry of an unknown state");
     if (entry->head < meta->postings_start || (entry->head == kInvalidBlock) != (entry->hint == kInvalidBlock))
         report_corruption(index, block, "directory entry points outside the postings");
 }
@@ -375,6 +413,61 @@ BlockNumber extend_index(Relation index, uint32 count) {
     VQ_FAULT("extend.unlock");
     if (lock) UnlockRelationForExtension(index, ExclusiveLock);
     return first;
+}
+
+Buffer take_free_page(Relation index, const PostingGeometry* g) {
+    VQ_FAULT("free.meta");
+    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    const MetaPage* meta = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(meta_buffer)));
+    const BlockNumber block = meta->free_head;
+    if (block == kInvalidBlock) {
+        UnlockReleaseBuffer(meta_buffer);
+        return InvalidBuffer;
+    }
+    VQ_FAULT("free.page");
+    Buffer buffer = ReadBuffer(index, block);
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    const PageTail* tail = page_tail(BufferGetPage(buffer));
+    const BlockNumber next = tail->owner;
+    if (page_problem(BufferGetPage(buffer), PageKind::kFree, next, 0) != NULL ||
+        (next != kInvalidBlock && next >= RelationGetNumberOfBlocks(index))) {
+        UnlockReleaseBuffer(buffer);
+        UnlockReleaseBuffer(meta_buffer);
+        report_corruption(index, block, "not a free page");
+    }
+    VQ_FAULT("free.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("free.register");
+    MetaPage* changed = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
+    changed->free_head = next;
+    seal_meta(changed);
+    Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+    init_page(page, PageKind::kPosting, 0, 0);
+    // Full, of a segment of no list: nobody else puts a segment there before it is filled.
+    *segment_header(page, 0) = {kNoList, 0, 0, static_cast<uint16>(g->capacity), 0, kInvalidBlock};
+    if (g->pages == 1) page_tail(page)->used = LayoutOf(*g, g->capacity).bytes;
+    VQ_FAULT("free.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("free.release");
+    UnlockReleaseBuffer(meta_buffer);
+    return buffer;
+}
+
+void put_free_page(Relation index, Buffer buffer) {
+    VQ_FAULT("unused.meta");
+    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("unused.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("unused.register");
+    MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
+    Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
+    init_page(page, PageKind::kFree, meta->free_head, 0);
+    meta->free_head = BufferGetBlockNumber(buffer);
+    seal_meta(meta);
+    VQ_FAULT("unused.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("unused.release");
+    UnlockReleaseBuffer(meta_buffer);
 }
 
 }  // namespace vectorq

@@ -58,7 +58,11 @@ inline char* segment_at(Page page, uint32 offset) { return page_payload(page) + 
 inline SegmentHeader* segment_header(Page page, uint32 offset) {
     return reinterpret_cast<SegmentHeader*>(segment_at(page, offset));
 }
-inline SegmentRef next_segment(const SegmentHeader* header) { return {header->next_block, header->next_offset}; }
+inline SegmentRef next_segment(const SegmentHeader* header) {
+    return {header->next_block, static_cast<uint16>(header->next_offset & ~kSegmentSealed)};
+}
+inline bool segment_is_sealed(const SegmentHeader* header) { return (header->next_offset & kSegmentSealed) != 0; }
+inline bool is_live(const DirectoryEntry* entry) { return entry->state == static_cast<uint8>(ListState::kLive); }
 inline ItemPointerData* segment_tids(char* segment) {
     return reinterpret_cast<ItemPointerData*>(segment + sizeof(SegmentHeader));
 }
@@ -89,8 +93,13 @@ Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uin
 // More segments than this on a chain means that it runs in a circle.
 uint64 most_segments(Relation index);
 
-// Bytes [offset, offset + length) of a region.
-void read_region(Relation index, const Region* region, PageKind kind, uint64 offset, uint64 length, void* out);
+// Bytes [offset, offset + length) of a region. owner: meta.generation for centroids and compact centroids, else 0.
+void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length, void* out);
+// Writes a region over blocks that nobody reads any more or yet, WAL-logged page by page.
+void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes);
+// Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. Of all scans of the index
+// in this backend; index_cache.cpp has it for one.
+void check_recovery_conflict(Relation index);
 
 // Directory.
 void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry);
@@ -108,8 +117,18 @@ void overwrite_built_page(Relation index, ForkNumber fork, BlockNumber block, Pa
 Region append_region(Relation index, ForkNumber fork, PageKind kind, const void* bytes, uint64 length);
 void finish_build_wal(Relation index, ForkNumber fork);
 
-// Adds `count` (<= kMaxExtentPages) consecutive new pages to a live index; returns the first block.
+// Adds `count` consecutive new pages to a live index; returns the first block.
 // The pages are zeroed and not locked. Takes and releases the extension lock.
 BlockNumber extend_index(Relation index, uint32 count);
+
+// Pages of postings (extents, where segments have several) that are free again are on a list: meta.free_head leads to
+// the first, PageTail.owner of each to the next. Only who holds the meta page's lock goes along it.
+//
+// Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
+// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such, the
+// next vacuum puts back.
+Buffer take_free_page(Relation index, const PostingGeometry* g);
+// Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
+void put_free_page(Relation index, Buffer buffer);
 
 }  // namespace vectorq

@@ -4,7 +4,10 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/index_cache.h"
+#include "am/list_table.h"
 #include "am/list_uses.h"
+#include "am/rebalance.h"
 #include "am/vacuum_calibrate.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
@@ -19,13 +22,15 @@ namespace {
 struct VacuumState {
     Relation index;
     MetaPage meta;
+    AllLists lists;
     PostingGeometry geometry;
     ReorderGeometry records;  // if HasRecords(meta)
-    IndexBulkDeleteCallback callback;
+    IndexBulkDeleteCallback callback;  // NULL: no row is dead
     void* callback_state;
     IndexBulkDeleteResult* stats;
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
+    uint32* segments;             // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
     RowCounter* counter;          // NULL unless rows have different numbers of entries
     double live, removed;         // entries
@@ -93,7 +98,7 @@ static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32*
         ItemPointer tid = &segment_tids(segment)[slot];
         dead[slot] = !ItemPointerIsValid(tid);
         if (dead[slot]) continue;
-        if (v->callback(tid, v->callback_state)) {
+        if (v->callback != NULL && v->callback(tid, v->callback_state)) {
             dead[slot] = true;
             removed++;
         } else {
@@ -106,21 +111,99 @@ static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32*
 
 static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead, uint32* removed) {
     const SegmentHeader* header = segment_header(page, at.offset);
+    // Of no list, or of a replaced one: whoever still reads that has a snapshot to which the dead rows do not matter.
+    if (is_dropped(&v->lists, header->list) || !v->lists.searched[header->list]) {
+        memset(dead, 0, header->count);
+        return;
+    }
     uint32 live = 0;
     *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
     v->live += live;
     v->rows[header->list] += live;
+    v->segments[header->list]++;
     if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
 }
 
 static const char* posting_problem(const VacuumState* v, Page page) {
     const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
     for (uint32 at = 0; problem == NULL && at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at)) {
+        const uint32 list = segment_header(page, at)->list;
+        // An extent that was taken from the free ones and not filled.
+        if (v->geometry.pages > 1 && list == kNoList) break;
         problem = segment_problem(&v->geometry, page, at);
+        if (problem == NULL && list != kNoList && list >= v->meta.next_list) problem = "segment of a list that does not exist";
         if (problem != NULL) break;
-        if (segment_header(page, at)->list >= v->meta.lists) problem = "segment of a list that does not exist";
     }
     return problem;
+}
+
+// Takes the segments of dropped lists from a page copy, and the room at the page's end that was theirs. Returns whether
+// there was anything to take.
+static bool free_segments(const VacuumState* v, Page page, bool* empty) {
+    const PostingGeometry* g = &v->geometry;
+    bool changed = false;
+    uint32 end = 0;
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
+        SegmentHeader* header = segment_header(page, at);
+        if (!is_dropped(&v->lists, header->list)) {
+            end = segment_after(g, page, at);
+            continue;
+        }
+        changed |= header->list != kNoList;
+        *header = {kNoList, 0, 0, header->capacity, 0, kInvalidBlock};
+        // Tids beyond a segment's rows are 0.
+        const uint32 bytes = g->pages == 1 ? LayoutOf(*g, header->capacity).bytes : g->payload;
+        memset(segment_at(page, at) + sizeof(SegmentHeader), 0, bytes - sizeof(SegmentHeader));
+    }
+    *empty = end == 0;
+    if (g->pages == 1 && end < page_tail(page)->used) {
+        memset(page_payload(page) + end, 0, page_tail(page)->used - end);
+        page_tail(page)->used = end;
+        changed = true;
+    }
+    return changed || *empty;
+}
+
+static bool has_dropped(const VacuumState* v, Page page) {
+    for (uint32 at = 0; at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at))
+        if (is_dropped(&v->lists, segment_header(page, at)->list)) return true;
+    return segments_end(&v->geometry, page) == 0;
+}
+
+// True if the page is on the list of free ones now.
+static bool reclaim_page(VacuumState* v, Buffer buffer) {
+    PGAlignedBlock copy;
+    bool empty = false;
+    if (!has_dropped(v, BufferGetPage(buffer))) return false;
+    memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
+    if (!free_segments(v, copy.data, &empty)) return false;
+    if (empty) {
+        put_free_page(v->index, buffer);
+        return true;
+    }
+    VQ_FAULT("reclaim.start");
+    GenericXLogState* xlog = GenericXLogStart(v->index);
+    VQ_FAULT("reclaim.register");
+    free_segments(v, GenericXLogRegisterBuffer(xlog, buffer, 0), &empty);
+    VQ_FAULT("reclaim.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("reclaim.release");
+    return false;
+}
+
+// Pages that hold no postings: free ones, centroids, parts of the directory, and what a crash has left of such.
+static bool holds_no_postings(Page page) {
+    if (PageIsNew(page) || page_tail(page)->magic != kPageMagic) return PageIsNew(page);
+    switch (static_cast<PageKind>(page_tail(page)->kind)) {
+        case PageKind::kFree:
+        case PageKind::kCentroids:
+        case PageKind::kCompactCentroids:
+        case PageKind::kListUses:
+        case PageKind::kDirectory: return true;
+        case PageKind::kPosting:
+        case PageKind::kReorder: return page_tail(page)->part > 0;
+        default: return false;
+    }
 }
 
 // dead: room for a flag for each row of a page.
@@ -133,9 +216,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
     VQ_FAULT("vacuum.find");
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
-    const PageTail* tail = page_tail(page);
-    if (PageIsNew(page) || ((tail->kind == static_cast<uint16>(PageKind::kPosting) || tail->kind == static_cast<uint16>(PageKind::kReorder)) &&
-                             tail->part > 0)) {
+    if (holds_no_postings(page)) {
         UnlockReleaseBuffer(buffer);
         return;
     }
@@ -148,6 +229,10 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
     if (problem != NULL) {
         UnlockReleaseBuffer(buffer);
         report_corruption(v->index, block, problem);
+    }
+    if (reclaim_page(v, buffer)) {
+        UnlockReleaseBuffer(buffer);
+        return;
     }
     uint32 removed = 0, rows = 0;
     for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
@@ -176,7 +261,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
 namespace {
 struct ListUpdate {
     SegmentRef hint;
-    uint32 rows;
+    uint32 rows, segments;
 };
 
 struct RowCount {
@@ -193,12 +278,14 @@ static bool update_entry(DirectoryEntry* entry, void* arg) {
         entry->hint_offset = update->hint.offset;
     }
     entry->rows = update->rows;
+    entry->segments = static_cast<uint16>(std::min<uint32>(update->segments, PG_UINT16_MAX));
     return memcmp(&before, entry, sizeof(before)) != 0;
 }
 
 static void update_lists(VacuumState* v) {
     for (uint32 list = 0; list < v->meta.lists; list++) {
-        ListUpdate update = {v->first_with_room[list], v->rows[list]};
+        if (!v->lists.searched[list]) continue;
+        ListUpdate update = {v->first_with_room[list], v->rows[list], v->segments[list]};
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay();
     }
@@ -223,11 +310,16 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.callback_state = callback_state;
     v.stats = stats;
     read_meta(v.index, &v.meta);
+    v.lists = read_list_table(v.index, &v.meta);
+    Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
+    settle_lists(v.index, heap, &v.meta, &v.lists);
+    table_close(heap, NoLock);
     v.geometry = meta_geometry(&v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
     const Size lists = v.meta.lists;
     v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
     v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
@@ -238,27 +330,45 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay();
-        if (block >= v.meta.directory.start && block < v.meta.directory.start + v.meta.directory.blocks) continue;
         vacuum_page(&v, block, strategy, dead);
     }
     // When no posting entry points to them any more.
-    if (HasRecords(v.meta)) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
+    if (HasRecords(v.meta) && callback != NULL) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
-    age_list_uses(v.index, &v.meta);
+    // Whatever had segments of dropped lists was met.
+    release_numbers(v.index, &v.meta, &v.lists);
+    if (callback != NULL) age_list_uses(v.index, &v.meta);
     FreeAccessStrategy(strategy);
+    free_list_table(&v.lists);
     pfree(v.first_with_room);
     pfree(v.rows);
+    pfree(v.segments);
     pfree(v.extents);
     pfree(dead);
     MemoryContextDelete(context);
     return stats;
 }
 
+// A table that only grows has no dead rows to delete: its lists are counted once it has grown by a quarter.
+static constexpr double kGrowth = 1.25;
+
+// Whether lists wait to be settled, or have grown.
+static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
+    MetaPage meta;
+    read_meta(info->index, &meta);
+    if (meta.replacing != 0 || may_drop_lists(heap, &meta)) return true;
+    return rebalances(info->index, &meta) && info->num_heap_tuples > kGrowth * static_cast<double>(meta.rows);
+}
+
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     if (info->analyze_only) return stats;
+    Relation heap = table_open(IndexGetRelation(RelationGetRelid(info->index), false), NoLock);
+    if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
+    // Without dead rows there is nothing to do, and no count of rows to report.
+    if (stats != NULL) rebalance(info->index, heap);
+    table_close(heap, NoLock);
     vacuum_calibrate(info->index, stats);
-    // Without dead rows there is no count of rows to report.
     if (stats == NULL) return stats;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;

@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "am/calibration_store.h"
-#include "core/cluster/compact_centroids.h"
+#include "am/list_table.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
@@ -25,6 +25,7 @@ struct Checker {
     Relation index, heap;
     BlockNumber blocks, heap_blocks;
     MetaPage meta;
+    AllLists lists;
     PostingGeometry geometry;
     uint8* seen;  // one bit a block
     Tuplesortstate* chained;  // segments that lists lead to
@@ -49,13 +50,13 @@ static bool mark_seen(Checker* c, BlockNumber block) {
     return true;
 }
 
-static void check_region(Checker* c, const Region* region, PageKind kind) {
+static void check_region(Checker* c, const Region* region, PageKind kind, uint32 owner = 0) {
     for (uint32 i = 0; i < region->blocks; i++) {
         CHECK_FOR_INTERRUPTS();
         const BlockNumber block = region->start + i;
         Buffer buffer = ReadBuffer(c->index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
-        const char* problem = page_problem(BufferGetPage(buffer), kind, 0, 0);
+        const char* problem = page_problem(BufferGetPage(buffer), kind, owner, 0);
         UnlockReleaseBuffer(buffer);
         if (problem != NULL) found(c, block, problem);
         if (!mark_seen(c, block)) found(c, block, "block belongs to two regions");
@@ -176,8 +177,12 @@ static int64 next_chained(Checker* c) {
 static void check_page(Checker* c, BlockNumber block, Page page, int64* chained) {
     const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
     for (uint32 at = 0; problem == NULL && at < segments_end(&c->geometry, page); at = segment_after(&c->geometry, page, at)) {
+        if (c->geometry.pages > 1 && segment_header(page, at)->list == kNoList) break;
         problem = segment_problem(&c->geometry, page, at);
         if (problem != NULL) break;
+        const uint32 list = segment_header(page, at)->list;
+        // What a vacuum that was cut short has written, or dropped and not met yet.
+        if (list == kNoList || (list < c->meta.next_list && is_dropped(&c->lists, list) && !is_unused(&c->lists, list))) continue;
         const int64 here = pack_segment({block, static_cast<uint16>(at)});
         while (*chained >= 0 && *chained < here) {
             found(c, static_cast<BlockNumber>(*chained >> 16), "a list leads into the middle of a segment");
@@ -187,7 +192,7 @@ static void check_page(Checker* c, BlockNumber block, Page page, int64* chained)
             found(c, block, "no list leads to this segment");
             continue;
         }
-        check_rows(c, block, segment_at(page, at));
+        if (c->lists.searched[list]) check_rows(c, block, segment_at(page, at));
         *chained = next_chained(c);
         for (; *chained == here; *chained = next_chained(c)) found(c, block, "two lists lead to one segment");
         if (c->geometry.pages > 1) check_parts(c, segment_header(page, at)->list, block);
@@ -206,6 +211,14 @@ static bool begins_extent(const Checker* c, Page page) {
     return HasRecords(c->meta) && page_problem(page, PageKind::kReorder, 0, 0) == NULL;
 }
 
+// Centroids and directory pages outside their regions: of the generation before, or what a crash has left.
+static bool is_left_over(Page page) {
+    const PageTail* tail = page_tail(page);
+    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) || tail->kind == static_cast<uint16>(PageKind::kListUses) ||
+                                         tail->kind == static_cast<uint16>(PageKind::kCompactCentroids) ||
+                                         tail->kind == static_cast<uint16>(PageKind::kDirectory));
+}
+
 // New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.
 static void check_pages(Checker* c) {
     tuplesort_performsort(c->chained);
@@ -218,7 +231,7 @@ static void check_pages(Checker* c) {
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
-        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0) continue;
+        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || is_left_over(copy.data)) continue;
         if (begins_extent(c, copy.data))
             check_extent(c, block);
         else
@@ -262,36 +275,41 @@ static void check_duplicates(Checker* c) {
     tuplesort_end(c->tids);
 }
 
-// The lists that searches look through: each once.
-static void check_compact(Checker* c) {
-    const MetaPage* meta = &c->meta;
-    uint8* bytes = static_cast<uint8*>(palloc_extended(meta->compact.bytes, MCXT_ALLOC_HUGE));
-    uint8* listed = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    read_region(c->index, &meta->compact, PageKind::kCompactCentroids, 0, meta->compact.bytes, bytes);
-    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
-    if (header->entries != meta->live_lists || header->groups != meta->groups) {
-        found(c, meta->compact.start, "impossible groups of centroids");
-        return;
+// The lists that searches look through: each once, and in use.
+static void check_searched(Checker* c) {
+    uint32 searched = 0;
+    c->lists = read_list_table(c->index, &c->meta);
+    for (uint32 list = 0; list < c->meta.lists; list++) {
+        const DirectoryEntry* entry = &c->lists.entries[list];
+        searched += c->lists.searched[list];
+        if (entry->state > static_cast<uint8>(ListState::kUnused)) found(c, 0, psprintf("list %u is in an unknown state", list));
+        if (!is_dropped(&c->lists, list)) continue;
+        if (c->lists.searched[list]) found(c, 0, psprintf("list %u is searched and no longer in use", list));
+        if (entry->head != kInvalidBlock) found(c, 0, psprintf("list %u is dropped and has rows", list));
     }
-    const CompactFront front = ViewCompactFront(bytes, meta->code_dims);
-    const uint32 all[2] = {0, front.entries};
-    const uint32* start = front.groups > 0 ? front.start : all;
-    for (uint32 g = 0; g < std::max<uint32>(front.groups, 1); g++) {
+    if (searched != c->meta.live_lists) found(c, c->meta.compact.start, "a list is searched twice");
+}
+
+// The list of free pages.
+static void check_free(Checker* c) {
+    for (BlockNumber block = c->meta.free_head; block != kInvalidBlock;) {
         CHECK_FOR_INTERRUPTS();
-        if (start[g] > start[g + 1] || start[g + 1] > front.entries) {
-            found(c, meta->compact.start, "impossible groups of centroids");
+        if (block >= c->blocks || !mark_seen(c, block)) {
+            found(c, block, "the list of free pages leads outside the index, or to a page in use");
             return;
         }
-        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]),
-                                                 start[g + 1] - start[g], meta->code_dims);
-        for (uint32 i = 0; i < start[g + 1] - start[g]; i++)
-            if (part.list[i] >= meta->lists || listed[part.list[i]]++)
-                found(c, meta->compact.start, psprintf("list %u is searched twice, or does not exist", part.list[i]));
+        for (uint32 part = 1; part < c->geometry.pages && block + part < c->blocks; part++) mark_seen(c, block + part);
+        Buffer buffer = ReadBuffer(c->index, block);
+        LockBuffer(buffer, BUFFER_LOCK_SHARE);
+        const BlockNumber next = page_tail(BufferGetPage(buffer))->owner;
+        const char* problem = page_problem(BufferGetPage(buffer), PageKind::kFree, next, 0);
+        UnlockReleaseBuffer(buffer);
+        if (problem != NULL) {
+            found(c, block, problem);
+            return;
+        }
+        block = next;
     }
-    for (uint32 list = 0; list < meta->lists && meta->live_lists == meta->lists; list++)
-        if (!listed[list]) found(c, meta->compact.start, psprintf("list %u is not searched", list));
-    pfree(listed);
-    pfree(bytes);
 }
 
 static const char* read_raw_meta(Checker* c) {
@@ -317,9 +335,10 @@ static void check_index(Checker* c) {
     c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
                                        kSortOnce);
     mark_seen(c, 0);
-    check_region(c, &c->meta.centroids, PageKind::kCentroids);
-    check_region(c, &c->meta.compact, PageKind::kCompactCentroids);
-    check_compact(c);
+    check_region(c, &c->meta.centroids, PageKind::kCentroids, c->meta.generation);
+    check_region(c, &c->meta.compact, PageKind::kCompactCentroids, c->meta.generation);
+    check_searched(c);
+    check_free(c);
     check_region(c, &c->meta.quantizer, PageKind::kQuantizer);
     check_region(c, &c->meta.reorder_params, PageKind::kReorderParams);
     check_region(c, &c->meta.transform_matrix, PageKind::kTransform);
@@ -327,7 +346,9 @@ static void check_index(Checker* c) {
     check_calibration(c);
     check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
-    for (uint32 list = 0; list < c->meta.lists; list++) check_list(c, list);
+    for (const Region& part : c->meta.more_directory) check_region(c, &part, PageKind::kDirectory);
+    for (uint32 list = 0; list < c->meta.lists; list++)
+        if (!is_dropped(&c->lists, list)) check_list(c, list);
     if (HasRecords(c->meta)) {
         c->records.index = c->index;
         c->records.meta = &c->meta;

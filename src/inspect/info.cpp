@@ -5,6 +5,7 @@
 
 #include "am/calibration_store.h"
 #include "am/index_cache.h"
+#include "am/list_table.h"
 #include "am/scan_state.h"
 #include "am/settings_choice.h"
 #include "core/search/row_counter.h"
@@ -18,12 +19,13 @@ namespace vectorq {
 
 // Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
 // counter: NULL unless rows have different numbers of entries.
-static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32* rows, RowCounter* counter) {
+static void count_page(const PostingGeometry* g, Page page, const AllLists* table, uint32* rows, RowCounter* counter) {
     if (page_problem(page, PageKind::kPosting, 0, 0) != NULL) return;
     for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
         if (segment_problem(g, page, at) != NULL) return;
         const SegmentHeader* header = segment_header(page, at);
-        if (header->list < lists) rows[header->list] += header->count - header->dead;
+        if (header->list >= table->lists || !table->searched[header->list]) continue;
+        rows[header->list] += header->count - header->dead;
         const ItemPointerData* tids = segment_tids(segment_at(page, at));
         for (uint32 slot = 0; counter != NULL && slot < header->count; slot++)
             if (ItemPointerIsValid(&tids[slot])) core_call([&] { counter->Add(pack_tid(&tids[slot]) >> 16); });
@@ -31,7 +33,7 @@ static void count_page(const PostingGeometry* g, Page page, uint32 lists, uint32
 }
 
 // Returns the pages of records beside those as built, too.
-static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows, RowCounter* counter) {
+static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows, RowCounter* counter) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BlockNumber record_pages = 0;
@@ -41,7 +43,7 @@ static BlockNumber count_rows(Relation index, const MetaPage* meta, uint32* rows
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const Page page = BufferGetPage(buffer);
-        count_page(&g, page, meta->lists, rows, counter);
+        count_page(&g, page, table, rows, counter);
         record_pages += !PageIsNew(page) && page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder);
         UnlockReleaseBuffer(buffer);
     }
@@ -63,19 +65,25 @@ VQ_FUNCTION(vectorq_index_info) {
     read_calibration(opened.index, &meta, &calibration);
     uint32* rows = static_cast<uint32*>(
         palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    const AllLists table = read_list_table(opened.index, &meta);
     RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
-    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, rows, counter);
-    std::sort(rows, rows + meta.lists);
+    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows, counter);
+    // Lists that were replaced do not count.
+    uint32 lists = 0;
+    for (uint32 list = 0; list < meta.lists; list++)
+        if (table.searched[list]) rows[lists++] = rows[list];
+    std::sort(rows, rows + lists);
     uint64 total = 0;
     double squares = 0;
-    for (uint32 list = 0; list < meta.lists; list++) {
+    for (uint32 list = 0; list < lists; list++) {
         total += rows[list];
         squares += static_cast<double>(rows[list]) * rows[list];
     }
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
-    const int64 centroid_pages = meta.centroids.blocks + meta.compact.blocks;
+    const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.calibration.blocks + meta.directory.blocks + meta.list_uses.blocks;
+                                meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
+                                (meta.generation == 0 ? meta.list_uses.blocks : 0);
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[32];
@@ -104,16 +112,16 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
     const double table_rows = std::rint(static_cast<double>(total) / entries_per_row);
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
-    values[n++] = Int32GetDatum(static_cast<int32>(meta.lists));
+    values[n++] = Int32GetDatum(static_cast<int32>(lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
     values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
-    values[n++] = Int64GetDatum(rows[meta.lists / 2]);
-    values[n++] = Int64GetDatum(rows[meta.lists - 1]);
+    values[n++] = Int64GetDatum(rows[lists / 2]);
+    values[n++] = Int64GetDatum(rows[lists - 1]);
     // FAISS's imbalance factor: 1 = all lists alike; the work of a query grows with it.
-    values[n++] = Float8GetDatum(total == 0 ? 1.0 : squares * meta.lists / (static_cast<double>(total) * total));
+    values[n++] = Float8GetDatum(total == 0 ? 1.0 : squares * lists / (static_cast<double>(total) * total));
     values[n++] = Int64GetDatum(pages * BLCKSZ);
     values[n++] = Int64GetDatum(list_pages * BLCKSZ);
     values[n++] = Int64GetDatum(record_pages * BLCKSZ);

@@ -3,6 +3,7 @@
 // bytes were read. Locks as a scan does; writes nothing.
 #include <algorithm>
 
+#include "am/list_table.h"
 #include "am/list_uses.h"
 #include "am/readahead.h"
 #include "inspect/open.h"
@@ -72,12 +73,17 @@ static bool load_list(Prewarm* p, uint32 list) {
 }
 
 // The most used first; of equals, in the order of the file.
-static ListUse* lists_by_use(Prewarm* p) {
+static ListUse* lists_by_use(Prewarm* p, uint32* count) {
     uint32* uses = static_cast<uint32*>(palloc_extended(sizeof(uint32) * p->meta.lists, MCXT_ALLOC_HUGE));
     ListUse* lists = static_cast<ListUse*>(palloc_extended(sizeof(ListUse) * p->meta.lists, MCXT_ALLOC_HUGE));
+    AllLists table = read_list_table(p->index, &p->meta);
     read_list_uses(p->index, &p->meta, uses);
-    for (uint32 list = 0; list < p->meta.lists; list++) lists[list] = {list, uses[list]};
-    std::sort(lists, lists + p->meta.lists, [](const ListUse& a, const ListUse& b) {
+    uint32 searched = 0;
+    for (uint32 list = 0; list < p->meta.lists; list++)
+        if (table.searched[list]) lists[searched++] = {list, uses[list]};
+    free_list_table(&table);
+    *count = searched;
+    std::sort(lists, lists + searched, [](const ListUse& a, const ListUse& b) {
         return a.uses != b.uses ? a.uses > b.uses : a.list < b.list;
     });
     pfree(uses);
@@ -90,8 +96,11 @@ static void prewarm(Prewarm* p) {
         !load_region(p, &meta->quantizer) || !load_region(p, &meta->transform_matrix) ||
         !load_region(p, &meta->reorder_params) || !load_region(p, &meta->calibration) || !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
         return;
-    const ListUse* lists = lists_by_use(p);
-    for (uint32 i = 0; i < meta->lists; i++)
+    for (const Region& part : meta->more_directory)
+        if (!load_region(p, &part)) return;
+    uint32 count;
+    const ListUse* lists = lists_by_use(p, &count);
+    for (uint32 i = 0; i < count; i++)
         if (!load_list(p, lists[i].list)) return;
     load_run(p, meta->records_start, meta->records_blocks);
 }

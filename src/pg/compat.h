@@ -6,11 +6,12 @@
 #error "vectorq needs PostgreSQL 14 or later"
 #endif
 
-#if PG_VERSION_NUM >= 150000
 extern "C" {
+#if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
-}
 #endif
+#include "postmaster/autovacuum.h"
+}
 
 namespace vectorq {
 
@@ -95,6 +96,16 @@ inline void vacuum_delay() {
 #else
     vacuum_delay_point();
 #endif
+}
+
+// In kilobytes.
+inline int vacuum_memory() {
+#if PG_VERSION_NUM >= 170000
+    const bool automatic = AmAutoVacuumWorkerProcess();
+#else
+    const bool automatic = IsAutoVacuumWorkerProcess();
+#endif
+    return automatic && autovacuum_work_mem != -1 ? autovacuum_work_mem : maintenance_work_mem;
 }
 
 inline void init_random(ReservoirState reservoir, uint32 seed) {

@@ -4,13 +4,15 @@
     make bench-churn [BENCH_ARGS='--rows 100000 ...']
 
 The rows are cut into 32 clusters, of which half are "old" and half "new". The index is built on old rows; then half of
-them are deleted, as many new ones inserted, and the table is vacuumed. Recall@10 (an exact search tells the neighbours)
-and pages read a query are taken at a ladder of probes, before and after REINDEX, whose index is what a fresh build
-is. Printed: recall of both at the pages that the fresh index reads for 0.90, 0.95 and 0.99, and the sizes of the lists.
+them are deleted, as many new ones inserted, and the table is vacuumed: once with rebalance = off, once with rebalance = on.
+Recall@10 (an exact search tells the neighbours) and pages read a query are taken at a ladder of probes, for both and
+after REINDEX, whose index is what a fresh build is. Printed: recall of all three at the pages that the fresh index reads for
+0.90, 0.95 and 0.99, and the sizes of the lists.
 """
 import argparse
 import json
 import os
+import time
 
 import numpy as np
 
@@ -22,7 +24,8 @@ TARGETS = (0.90, 0.95, 0.99)
 LADDER = (2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 # Neighbours and pages of one query; the counters are of the session's last scan.
 PROBE = f"""
-CREATE OR REPLACE FUNCTION probe(q vector, OUT ids bigint[], OUT pages bigint) LANGUAGE plpgsql AS $$
+DROP FUNCTION IF EXISTS probe(vector);
+CREATE FUNCTION probe(q vector, OUT ids bigint[], OUT pages bigint) LANGUAGE plpgsql AS $$
 BEGIN
     SELECT array_agg(id) INTO ids FROM (SELECT id FROM {TABLE} ORDER BY embedding <-> q LIMIT {K}) s;
     SELECT pages_read INTO pages FROM vectorq_stats();
@@ -77,7 +80,7 @@ def main():
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--method", default="ivf")
     parser.add_argument("--options", default="quantizer = sq8", help="as in WITH (...)")
-    parser.add_argument("--vacuums", type=int, default=1)
+    parser.add_argument("--vacuums", type=int, default=2, help="one replaces three quarters of the lists at most")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     stem = os.path.join(DATA, "sift-photo-1000000")
@@ -95,42 +98,56 @@ def main():
     kth = limits(base, kept, queries)
     client = build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off", VQ_CONF="jit = off")
+    sizes, points, problems = {}, {}, []
+    info = f"SELECT lists, list_rows_min, list_rows_median, list_rows_max, round(imbalance::numeric, 2) FROM vectorq_index_info('{INDEX}')"
     try:
-        database(cluster, NAME, "vectorq")
-        create(cluster, NAME, TABLE, base.shape[1])
-        load(client, cluster, NAME, TABLE, files["old"])
-        create(cluster, NAME, "queries", base.shape[1])
-        load(client, cluster, NAME, "queries", stem + ".query.npy", len(queries))
-        cluster.sql(PROBE, NAME)
-        cluster.sql(f"SET maintenance_work_mem = '512MB'; CREATE INDEX {INDEX} ON {TABLE} USING {options.method} "
-                    f"(embedding vector_l2_ops) WITH ({options.options})", NAME)
-        info = f"SELECT lists, list_rows_min, list_rows_median, list_rows_max, round(imbalance::numeric, 2) FROM vectorq_index_info('{INDEX}')"
-        sizes = {"built": cluster.sql(info, NAME)[0]}
-        create(cluster, NAME, "fresh_rows", base.shape[1])
-        load(client, cluster, NAME, "fresh_rows", files["new"])
-        cluster.sql(f"DELETE FROM {TABLE} WHERE id < {len(old) // 2}", NAME)
-        cluster.sql(f"INSERT INTO {TABLE} (id, embedding) SELECT id + {len(old)}, embedding FROM fresh_rows", NAME)
-        for _ in range(options.vacuums):
-            cluster.sql(f"VACUUM {TABLE}", NAME)
-        sizes["churned"] = cluster.sql(info, NAME)[0]
-        churned = climb(cluster, base, queries, kth)
-        problems = cluster.sql(f"SELECT * FROM vectorq_check('{INDEX}')", NAME)
-        cluster.sql(f"SET maintenance_work_mem = '512MB'; REINDEX INDEX {INDEX}", NAME)
+        for name in ("off", "on"):
+            database(cluster, NAME, "vectorq")
+            cluster.sql(f"ALTER DATABASE {NAME} SET maintenance_work_mem = '512MB'")
+            churn(cluster, client, base, old, files, stem, options, name)
+            sizes[name] = cluster.sql(info, NAME)[0]
+            points[name] = climb(cluster, base, queries, kth)
+            problems += cluster.sql(f"SELECT * FROM vectorq_check('{INDEX}')", NAME)
+        cluster.sql(f"REINDEX INDEX {INDEX}", NAME)
         sizes["fresh"] = cluster.sql(info, NAME)[0]
-        fresh = climb(cluster, base, queries, kth)
+        points["fresh"] = climb(cluster, base, queries, kth)
     finally:
         cluster.stop()
+    report(kept, new, options, sizes, points, problems)
+
+
+def churn(cluster, client, base, old, files, stem, options, rebalance):
+    create(cluster, NAME, TABLE, base.shape[1])
+    load(client, cluster, NAME, TABLE, files["old"])
+    create(cluster, NAME, "queries", base.shape[1])
+    load(client, cluster, NAME, "queries", stem + ".query.npy", options.queries)
+    cluster.sql(PROBE, NAME)
+    cluster.sql(f"CREATE INDEX {INDEX} ON {TABLE} USING {options.method} "
+                f"(embedding vector_l2_ops) WITH ({options.options}, rebalance = {rebalance})", NAME)
+    create(cluster, NAME, "fresh_rows", base.shape[1])
+    load(client, cluster, NAME, "fresh_rows", files["new"])
+    cluster.sql(f"DELETE FROM {TABLE} WHERE id < {len(old) // 2}", NAME)
+    cluster.sql(f"INSERT INTO {TABLE} (id, embedding) SELECT id + {len(old)}, embedding FROM fresh_rows", NAME)
+    for _ in range(options.vacuums):
+        cluster.sql("SELECT txid_current()", NAME)
+        start = time.monotonic()
+        cluster.sql(f"VACUUM {TABLE}", NAME)
+        print(f"  rebalance = {rebalance}: vacuum {time.monotonic() - start:.1f} s", flush=True)
+
+
+def report(kept, new, options, sizes, points, problems):
     print(f"{len(kept)} rows, {len(kept) - len(new)} old and {len(new)} new; {options.method} ({options.options}); vectorq_check: {problems or 'sound'}")
     for name, (lists, least, median, most, imbalance) in sizes.items():
-        print(f"  {name:8s} {lists} lists of {least} / {median} / {most} rows (least, median, most), imbalance {imbalance}")
+        print(f"  {name:6s} {lists} lists of {least} / {median} / {most} rows (least, median, most), imbalance {imbalance}")
     result = []
     for target in TARGETS:
-        pages = at(fresh, target, from_column=1)
-        result.append(dict(pages=round(pages, 1), fresh=round(at(fresh, pages), 4), churned=round(at(churned, pages), 4)))
-        print(f"  {pages:6.1f} pages a query: recall@{K} fresh {result[-1]['fresh']:.4f}, churned {result[-1]['churned']:.4f}, "
-              f"lost {result[-1]['fresh'] - result[-1]['churned']:+.4f}")
+        pages = at(points["fresh"], target, from_column=1)
+        row = dict(pages=round(pages, 1), **{name: round(at(curve, pages), 4) for name, curve in points.items()})
+        result.append(row)
+        print(f"  {pages:6.1f} pages a query: recall@{K} fresh {row['fresh']:.4f}, rebalance = on {row['on']:.4f} (lost {row['fresh'] - row['on']:+.4f}), "
+              f"off {row['off']:.4f} (lost {row['fresh'] - row['off']:+.4f})")
     with open(os.path.join(BUILD, "bench", "churn.json"), "w") as file:
-        json.dump(dict(arguments=vars(options), sizes=sizes, at_equal_pages=result, fresh=fresh, churned=churned), file, indent=1)
+        json.dump(dict(arguments=vars(options), sizes=sizes, at_equal_pages=result, points=points), file, indent=1)
 
 
 if __name__ == "__main__":

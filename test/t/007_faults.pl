@@ -2,7 +2,7 @@
 # write paths. Afterwards every index passes vectorq_check and holds exactly the rows of its table, and the same
 # session, or the server after its recovery, goes on.
 #
-# make check raises an ERROR at one passage of each point in two paths, in turn the first, a middle one and the last,
+# make check raises an ERROR at one passage of each point in two paths (points of rebalancing: one), in turn the first, a middle one and the last,
 # and crashes at every tenth. VQ_FAULT_ALL=1 takes all three in all paths, and crashes at each (make faults-long).
 use strict;
 use warnings;
@@ -23,6 +23,8 @@ $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    CREATE FUNCTION far(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS
+        'SELECT array_agg(CASE WHEN g % 2 = 0 THEN 9 ELSE 0 END + random() + 0 * i)::vector FROM generate_series(1, n) g';
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(3000));
     CREATE TABLE e (id bigserial PRIMARY KEY, v vector(16));
@@ -39,6 +41,17 @@ $node->safe_psql('postgres', q{
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
     INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 260) i;
     CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
+    CREATE TABLE r (id bigserial PRIMARY KEY, v vector(16));
+    CREATE TABLE rw (id bigserial PRIMARY KEY, v vector(3000));
+    CREATE TABLE rm (id bigserial PRIMARY KEY, v vector(2));
+    CREATE TABLE base AS SELECT 1 AS what, rv(16, i) AS v, NULL::vector AS w, NULL::vector AS m FROM generate_series(1, 300) i
+        UNION ALL SELECT 2, NULL, rv(3000, i), NULL FROM generate_series(1, 300) i UNION ALL SELECT 3, NULL, NULL, rv(2, i) FROM generate_series(1, 700) i
+        UNION ALL SELECT 4, far(16, i), NULL, NULL FROM generate_series(1, 300) i UNION ALL SELECT 5, NULL, far(3000, i), NULL FROM generate_series(1, 150) i
+        UNION ALL SELECT 6, NULL, NULL, far(2, i) FROM generate_series(1, 100) i;
+    CREATE INDEX r_flat ON r USING ivf (v) WITH (lists = 8);
+    CREATE INDEX r_ah ON r USING ah (v vector_ip_ops) WITH (lists = 8, reorder = f16);
+    CREATE INDEX rw_v ON rw USING ivf (v) WITH (lists = 4);
+    CREATE INDEX rm_v ON rm USING ivf (v) WITH (lists = 330);
     CREATE INDEX e_v ON e USING ivf (v);
     CREATE TABLE g (id serial, v vector(8)) WITH (autovacuum_enabled = off);
     INSERT INTO g (v) SELECT rv(8, i) FROM generate_series(1, 2700) i;
@@ -49,6 +62,7 @@ my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
     t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
     t_k => [ 't', 'v <+>', 'vector(16)' ], g_v => [ 'g', 'v <->', 'vector(8)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
+    r_flat => [ 'r', 'v <->', 'vector(16)' ], r_ah => [ 'r', 'v <#>', 'vector(16)' ], rw_v => [ 'rw', 'v <->', 'vector(3000)' ], rm_v => [ 'rm', 'v <->', 'vector(2)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
 # Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.
@@ -80,6 +94,13 @@ my %work = (
     first => [ 'TRUNCATE e; TRUNCATE ew;', 'INSERT INTO e (v) SELECT rv(16, i) FROM generate_series(1, 300) i; INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', '' ],
     vacuum => [ 'UPDATE t SET v = rv(16, id::int) WHERE id % 5 = 0; DELETE FROM w WHERE id % 4 = 1; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 4) i; UPDATE c SET v = rv(1536, id::int) WHERE id IN (SELECT id FROM c ORDER BY random() LIMIT 12);', "VACUUM t;\nVACUUM w;\nVACUUM c;", '' ],
     refill => [ 'VACUUM t; VACUUM c; VACUUM w; DELETE FROM w WHERE id IN (SELECT id FROM w ORDER BY id LIMIT 3); VACUUM w;', 'UPDATE t SET v = v WHERE id % 7 = 0; UPDATE w SET v = v WHERE id % 3 = 0; UPDATE c SET v = rv(1536, 1) WHERE id % 30 = 0;', '' ],
+    # Rows of another place fill few lists, which are split; the next vacuum drops the lists that were replaced, and a third one
+    # uses their pages and numbers again. The directory of rm_v grows.
+    rebalance => [ 'TRUNCATE r, rw, rm; INSERT INTO r (v) SELECT v FROM base WHERE what = 1; INSERT INTO rw (v) SELECT w FROM base WHERE what = 2; INSERT INTO rm (v) SELECT m FROM base WHERE what = 3; '
+        . 'REINDEX TABLE r; REINDEX TABLE rw; REINDEX TABLE rm; DELETE FROM r WHERE id % 3 = 0; DELETE FROM rw WHERE id % 3 = 0; DELETE FROM rm WHERE id % 3 = 0; '
+        . 'INSERT INTO r (v) SELECT v FROM base WHERE what = 4; INSERT INTO rw (v) SELECT w FROM base WHERE what = 5; INSERT INTO rm (v) SELECT m FROM base WHERE what = 6;',
+        "VACUUM r;\nVACUUM rw;\nVACUUM rm;\nDO 'BEGIN PERFORM txid_current(); END';\nVACUUM r;\nVACUUM rw;\nINSERT INTO r (v) SELECT v FROM base WHERE what = 1;\n"
+        . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
     # a tenth of the rows changed: measured again
@@ -113,11 +134,17 @@ sub wait_for_server
 wait_for_server();
 
 my ($struck, $crashes, $missed, $turn, %names, %struck) = (0, 0, 0, 0);
-my $verify = join '', map { verify_sql($_) } @sound;
+# Rebalancing has tables of its own.
+my @rebalanced = qw(r_flat r_ah rw_v rm_v);
+my %is_rebalanced = map { $_ => 1 } @rebalanced;
+my $verify_others = join '', map { verify_sql($_) } grep { !$is_rebalanced{$_} } @sound;
+my $verify_rebalanced = join '', map { verify_sql($_) } @rebalanced;
 my $start = time;
 for my $what (sort keys %work)
 {
     my ($before, $statement, $after) = @{ $work{$what} };
+    my $verify = $what eq 'rebalance' ? $verify_rebalanced : $verify_others;
+    my $enough = $what eq 'rebalance' ? 1 : 2;
     my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
     is($err, '', "$what without a fault") or next;
     my %hits = $hits =~ /^([\w.]+) (\d+)$/mg;
@@ -125,7 +152,7 @@ for my $what (sort keys %work)
     my @bad;
     for my $name (sort keys %hits)
     {
-        next if !$all && ($struck{$name} // 0) >= 2;
+        next if !$all && ($struck{$name} // 0) >= $enough;
         my $middle = 1 + int($hits{$name} / 2);
         my @passages = (1, $middle, $hits{$name});
         my %strikes = map { $_ => 1 } $all ? @passages : $passages[ $turn % 3 ];

@@ -30,12 +30,13 @@ enum class PageKind : uint16_t {
     kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
     kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
     kCalibration = 11,      // see calibration_page.h
+    kFree = 12,             // of postings once; PageTail.owner: the next free one, see storage.h
 };
 
 // v1. At the end of every page.
 struct PageTail {
     uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t owner;     // page of an extent of several pages: list id; else 0
+    uint32_t owner;     // page of an extent of several pages: list id; of centroids: MetaPage.generation; free: next; else 0
     uint16_t part;      // number of the page within such an extent; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
@@ -47,7 +48,15 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
     return page_bytes - kPageHeaderBytes - static_cast<uint32_t>(sizeof(PageTail));
 }
 
-// v1. One per list, in the directory region; an entry never straddles pages.
+// What has become of a list since the build: README of src/am, Rebalancing.
+enum class ListState : uint8_t {
+    kLive = 0,
+    kSealed = 1,   // takes no rows any more: about to be replaced, or replaced and still known to older scans
+    kDropped = 2,  // no chain; segments that say they are its are free
+    kUnused = 3,   // no such segments any more: the number may be given to another list
+};
+
+// v2. One per list, in the directory region; an entry never straddles pages.
 struct DirectoryEntry {
     uint32_t head;              // block of the first segment; kInvalidBlock: the list has none
     uint32_t hint;              // block of a segment of this list; inserts walk on from there
@@ -55,7 +64,9 @@ struct DirectoryEntry {
     uint16_t hint_offset;       // likewise
     uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
-    uint32_t reserved;          // 0
+    uint8_t state;              // ListState
+    uint8_t odd;                // 1: larger or smaller than others from the start: its rows are alike, or far from others
+    uint16_t segments;          // as of the last build or vacuum, or 65,535
 };
 static_assert(sizeof(DirectoryEntry) == 24);
 

@@ -19,6 +19,15 @@ struct Region {
     uint64_t bytes;   // bytes in use, over all payloads
 };
 
+// A run of pages that holds centroids and compact centroids, or did.
+struct PageRun {
+    uint32_t start;   // first block; 0: none
+    uint32_t blocks;
+};
+
+// The directory grows by so many further regions, each half as large as all before it or larger.
+inline constexpr uint32_t kMaxDirectoryParts = 8;
+
 enum MetaFlags : uint16_t { kMetaTrained = 1 };
 
 // v5: the calibration has a rule of effort and counts removed rows. The crc covers everything before it; it is renewed by whoever changes a field.
@@ -34,7 +43,7 @@ struct MetaPage {
     uint8_t wanted_code;       // CodeKind that the options ask for
     uint8_t transform;         // TransformKind; 0 = none
     uint16_t flags;            // MetaFlags
-    uint32_t lists;            // lists in the index
+    uint32_t lists;            // numbers of lists are below this; not all of them are searched, see live_lists
     uint32_t wanted_lists;     // the option; 0 = automatic
     uint32_t training_rows;    // rows that trained it
     uint32_t seed;
@@ -53,7 +62,7 @@ struct MetaPage {
     Region compact;
     Region quantizer;          // sq8: offset, scale; pq: codebook
     Region transform_matrix;   // f32 (code_dims, dims), then f32 offset (code_dims)
-    Region directory;
+    Region directory;          // entries of the first lists; those of later ones in more_directory
     uint32_t postings_start;   // first block of the extents
     uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
@@ -67,9 +76,35 @@ struct MetaPage {
     uint32_t live_lists;       // lists that are searched
     uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
     Region calibration;        // one page, changed in place; always there
-    uint32_t reserved1;        // 0
+    // — changed by rebalancing (README of src/am) —
+    uint32_t generation;       // how often lists were replaced
+    uint32_t oldest_generation;  // lists retired before it are dropped: a scan that knows only older ones must end
+    uint32_t next_list;        // numbers of lists from here on were never given out
+    uint32_t free_head;        // first free page of postings (first of an extent); kInvalidBlock: none
+    uint64_t retire_xid;       // no snapshot as old as this: no scan knows the lists retired so far
+    PageRun centroid_run;      // where centroids, compact and list_uses lie
+    PageRun old_run;           // where they lay before; free once oldest_generation = generation
+    Region more_directory[kMaxDirectoryParts];
+    uint32_t replacing;        // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t crc;
 };
+// Entries that the directory has pages for.
+inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
+    uint64_t pages = meta.directory.blocks;
+    for (const Region& part : meta.more_directory) pages += part.blocks;
+    return pages;
+}
+// Block of the directory's n-th page, n < DirectoryPages.
+inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
+    const Region* part = &meta.directory;
+    const Region* next = meta.more_directory;
+    while (n >= part->blocks) {
+        n -= part->blocks;
+        part = next++;
+    }
+    return part->start + static_cast<uint32_t>(n);
+}
+
 // True if the index keeps copies of the vectors for reordering.
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
 // Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
@@ -86,7 +121,7 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 248);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, crc) == 244);
+static_assert(sizeof(MetaPage) == 416);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 && offsetof(MetaPage, crc) == 412);
 
 }  // namespace vectorq

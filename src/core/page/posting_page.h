@@ -36,10 +36,15 @@ struct SegmentHeader {
     uint16_t count;        // slots in use, dead ones too
     uint16_t dead;         // of these, dead
     uint16_t capacity;     // slots
-    uint16_t next_offset;  // of the list's next segment within its page's payload
+    uint16_t next_offset;  // of the list's next segment within its page's payload, and kSegmentSealed
     uint32_t next_block;   // its (first) block; kInvalidBlock at the end of the list
 };
 static_assert(sizeof(SegmentHeader) == 16);
+
+// Offsets are multiples of 8: the lowest bit says that the segment takes no rows any more.
+inline constexpr uint16_t kSegmentSealed = 1;
+// The list of a segment that has none any more.
+inline constexpr uint32_t kNoList = 0xFFFFFFFFu;
 
 inline constexpr uint32_t kTidBytes = 6;
 inline constexpr uint32_t kPointerBytes = 6;

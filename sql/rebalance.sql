@@ -1,0 +1,54 @@
+-- Vacuum splits lists that have outgrown the others, and dissolves those that have shrunk.
+SET client_min_messages = warning;
+CREATE TABLE rebalanced (id serial PRIMARY KEY, v vector(4));
+CREATE FUNCTION near(n int, place float8) RETURNS vector LANGUAGE sql IMMUTABLE AS
+    $$ SELECT ARRAY[place + n % 7, place + n % 11, place + n % 13, place + n % 17 + n / 1000.0]::real[]::vector $$;
+CREATE FUNCTION list_sizes(index regclass) RETURNS TABLE (lists int, largest bigint) LANGUAGE sql AS
+    'SELECT lists, list_rows_max FROM vectorq_index_info(index)';
+INSERT INTO rebalanced (v) SELECT near(n, 0) FROM generate_series(1, 800) n;
+CREATE INDEX rebalanced_on ON rebalanced USING ivf (v) WITH (lists = 20);
+CREATE INDEX rebalanced_off ON rebalanced USING ivf (v vector_l1_ops) WITH (lists = 20, rebalance = off);
+CREATE INDEX rebalanced_soar ON rebalanced USING ah (v vector_ip_ops) WITH (lists = 20, replicas = soar);
+CREATE INDEX rebalanced_closure ON rebalanced USING ivf (v vector_cosine_ops) WITH (lists = 20, replicas = closure);
+-- As many rows again, far away: one list or few take them all.
+INSERT INTO rebalanced (v) SELECT near(n, 100) FROM generate_series(1, 800) n;
+SELECT largest >= 200 AS uneven FROM list_sizes('rebalanced_on');
+-- Nothing is dead, but the table has grown by more than a quarter.
+VACUUM rebalanced;
+SELECT lists > 20 AS split, largest < 200 AS even FROM list_sizes('rebalanced_on');
+SELECT lists = 20 AS "not split", largest >= 200 AS uneven FROM list_sizes('rebalanced_off');
+SELECT lists > 20 AS split FROM list_sizes('rebalanced_soar');
+SELECT lists > 20 AS split FROM list_sizes('rebalanced_closure');
+SELECT index, problem.* FROM unnest(ARRAY['rebalanced_on', 'rebalanced_off', 'rebalanced_soar', 'rebalanced_closure']) index, vectorq_check(index::regclass) problem;
+-- Each row once, and the nearest first.
+SET enable_seqscan = off;
+SET enable_sort = off;
+SET vectorq.max_scan_rows = 0;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <-> '[100,100,100,100]' LIMIT 10000) s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <#> '[1,1,1,1]' LIMIT 10000) s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <=> '[1,2,1,1]' LIMIT 10000) s;
+SET vectorq.nprobe = 100;
+SELECT array_agg(id) = (SELECT array_agg(id) FROM (SELECT id FROM rebalanced WHERE id % 1 = 0 ORDER BY (v <-> '[103,104,105,106]') + 0, id LIMIT 5) e)
+FROM (SELECT id FROM rebalanced ORDER BY v <-> '[103,104,105,106]' LIMIT 5) s;
+RESET vectorq.nprobe;
+-- Rows that come later find the new lists; rows that go leave small ones, which are dissolved.
+INSERT INTO rebalanced (v) SELECT near(n, 100) FROM generate_series(801, 900) n;
+DELETE FROM rebalanced WHERE id <= 780;
+SELECT txid_current() IS NOT NULL AS "a transaction";
+VACUUM rebalanced;
+SELECT txid_current() IS NOT NULL AS "a transaction";
+VACUUM rebalanced;
+SELECT index, problem.* FROM unnest(ARRAY['rebalanced_on', 'rebalanced_off', 'rebalanced_soar', 'rebalanced_closure']) index, vectorq_check(index::regclass) problem;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <-> '[0,0,0,0]' LIMIT 10000) s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <#> '[1,1,1,1]' LIMIT 10000) s;
+SELECT rows FROM vectorq_index_info('rebalanced_on');
+-- Switched on later.
+ALTER INDEX rebalanced_off SET (rebalance = on);
+DELETE FROM rebalanced WHERE id % 10 = 0;
+VACUUM rebalanced;
+SELECT lists <> 20 AS replaced FROM list_sizes('rebalanced_off');
+SELECT * FROM vectorq_check('rebalanced_off');
+CREATE INDEX ON rebalanced USING pq (v) WITH (rebalance = on);
+CREATE INDEX ON rebalanced USING ivf (v) WITH (rebalance = perhaps);
+DROP TABLE rebalanced;
+DROP FUNCTION near, list_sizes;

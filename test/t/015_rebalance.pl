@@ -1,0 +1,249 @@
+# Vacuum splits and dissolves lists while others read and write: every snapshot sees each of its rows once, before, while and
+# after lists are replaced, after crashes and cancels in between, and on a standby, which replays it under
+# wal_consistency_checking. Numbers of lists and pages are used again; the directory grows.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $node = PostgreSQL::Test::Cluster->new('rebalance');
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 50\nwal_keep_size = 4GB\nwal_consistency_checking = 'all'\n");
+$node->start;
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nmax_standby_streaming_delay = -1\n");
+$standby->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(8));
+    CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500));
+    CREATE TABLE mismatches (what text);
+    CREATE FUNCTION rv(n int, shift float8, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(shift + random() + 0 * i)::vector FROM generate_series(1, n)';
+    INSERT INTO t (v) SELECT rv(8, 0, i) FROM generate_series(1, 3000) i;
+    INSERT INTO w (v) SELECT rv(2500, 0, i) FROM generate_series(1, 300) i;
+    CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 40);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 40, quantizer = sq8);
+    CREATE INDEX t_ah ON t USING ah (v vector_ip_ops) WITH (lists = 40);
+    CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 40, replicas = closure, closure_epsilon = 0.5);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 40, quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
+    CREATE INDEX w_v ON w USING ivf (v) WITH (lists = 10);
+    CREATE INDEX t_off ON t USING ivf ((v::halfvec(8)) halfvec_ip_ops) WITH (lists = 40, rebalance = off);
+    CREATE FUNCTION ids(q text) RETURNS bigint[] LANGUAGE plpgsql AS $$
+    DECLARE r bigint[];
+    BEGIN
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off;
+        EXECUTE 'SELECT array_agg(id ORDER BY id) FROM (SELECT id FROM ' || q || ' LIMIT 1000000) s' INTO r;
+        RETURN r;
+    END $$;
+    CREATE FUNCTION all_ids(t text) RETURNS bigint[] LANGUAGE plpgsql AS $$
+    DECLARE r bigint[];
+    BEGIN
+        SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off;
+        EXECUTE 'SELECT array_agg(id ORDER BY id) FROM ' || t INTO r;
+        SET LOCAL enable_indexscan = on;
+        RETURN r;
+    END $$;
+    CREATE FUNCTION queries() RETURNS text[] LANGUAGE sql AS $$ SELECT ARRAY['t ORDER BY v <-> ''[1,1,1,1,1,1,1,1]''', 't ORDER BY v <=> ''[1,2,1,1,1,1,1,1]''',
+        't ORDER BY v <#> ''[1,1,1,1,1,1,1,1]''', 't ORDER BY v <+> ''[1,1,1,1,1,1,1,1]''', 't ORDER BY v::halfvec(8) <-> ''[1,1,1,1,1,1,1,1]''::halfvec(8)'] $$;
+    CREATE FUNCTION compare() RETURNS SETOF text LANGUAGE plpgsql AS $$
+    DECLARE q text; in_table bigint[]; found bigint[];
+    BEGIN
+        in_table := all_ids('t');
+        FOREACH q IN ARRAY queries() LOOP
+            found := ids(q);
+            IF found IS DISTINCT FROM in_table THEN
+                RETURN NEXT format('%s: index %s rows, table %s', q, cardinality(found), cardinality(in_table));
+            END IF;
+        END LOOP;
+        in_table := all_ids('w');
+        found := ids('w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector');
+        IF found IS DISTINCT FROM in_table THEN RETURN NEXT format('w: index %s rows, table %s', cardinality(found), cardinality(in_table)); END IF;
+    END $$;
+});
+my $settings = 'SET vectorq.max_scan_rows = 0; SET vectorq.nprobe = 3;';
+my $by_index = "$settings SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;";
+# The comparison says nothing unless the planner takes the indexes.
+my %used = map { $_ => 1 } map { $node->safe_psql('postgres', "$by_index EXPLAIN SELECT id FROM $_ LIMIT 1000000") =~ /Index Scan using (\w+)/ }
+    (split /\n/, $node->safe_psql('postgres', 'SELECT unnest(queries())')), 'w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector';
+is(join(' ', sort keys %used), 't_ah t_c t_flat t_k t_sq8 w_v', 'the comparison goes through the indexes');
+
+my %script = (
+    write => q{
+\set r random(0, 30)
+\set shift random(0, 5)
+INSERT INTO t (v) SELECT rv(8, :shift, i) FROM generate_series(1, 60) i;
+UPDATE t SET v = rv(8, :shift, 1) WHERE id % 61 = :r;
+DELETE FROM t WHERE id % 31 = :r;
+INSERT INTO w (v) SELECT rv(2500, :shift, i) FROM generate_series(1, 4) i;
+DELETE FROM w WHERE id % 31 = :r;
+},
+    # A snapshot that outlives vacuums: the lists that it knows stay. The cursor began before them, and ends after them.
+    read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '3', true), set_config('vectorq.max_scan_rows', '0', true), "
+        . "set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true);\n"
+        . "CREATE TEMP TABLE at_start ON COMMIT DROP AS SELECT unnest(all_ids('t')) AS id;\n"
+        . "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'on', true);\n"
+        . "DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1,1,1,1]';\nFETCH 1 FROM c;\nINSERT INTO mismatches SELECT compare();\nSELECT pg_sleep(0.2);\n"
+        . "INSERT INTO mismatches SELECT compare();\nINSERT INTO mismatches SELECT drain(id) FROM (SELECT min(id) AS id FROM at_start) s WHERE drain(id) <> '';\nCOMMIT;\n",
+    vacuum => "VACUUM (PARALLEL 0) t;\nVACUUM w;\n");
+# Takes what is left of cursor c; says what differs from at_start but for the one row that was fetched before.
+$node->safe_psql('postgres', q{
+    CREATE FUNCTION drain(bigint) RETURNS text LANGUAGE plpgsql AS $$
+    DECLARE c refcursor := 'c'; r bigint; n bigint := 0; sum numeric := 0; rows bigint;
+    BEGIN
+        LOOP
+            FETCH c INTO r;
+            EXIT WHEN NOT FOUND;
+            n := n + 1;
+            sum := sum + r;
+        END LOOP;
+        SELECT count(*) INTO rows FROM at_start;
+        IF n = 0 AND rows > 1 THEN RETURN ''; END IF;  -- drained already
+        IF n <> rows - 1 OR NOT EXISTS (SELECT FROM at_start HAVING sum(id) - sum BETWEEN min(id) AND max(id)) THEN
+            RETURN format('cursor: %s rows, table %s', n + 1, rows);
+        END IF;
+        RETURN '';
+    END $$;
+});
+my @indexes = qw(t_flat t_sq8 t_ah t_k t_c w_v t_off);
+sub under_load
+{
+    my ($seconds, $kill) = @_;
+    my @runs;
+    for my $run ([ 'write', 3 ], [ 'read', 2 ], [ 'vacuum', 1 ])
+    {
+        my ($name, $clients) = @$run;
+        my $file = $node->basedir . "/$name.sql";
+        unlink $file;
+        append_to_file($file, $script{$name});
+        my $out = '';
+        push @runs, [ $name, \$out, IPC::Run::start(
+            [ 'pgbench', '-n', '-c', $clients, '-j1', '-T', $seconds, '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ], '<', \undef, '>&', \$out) ];
+    }
+    if ($kill)
+    {
+        sleep $kill;
+        $node->stop('immediate');
+    }
+    for my $run (@runs)
+    {
+        my ($name, $out, $handle) = @$run;
+        my $ok = IPC::Run::finish($handle);
+        ok($ok, "$name: no error") or diag($$out) if !$kill;
+    }
+    $node->start if $kill;
+}
+sub all_is_well
+{
+    my ($when) = @_;
+    is($node->safe_psql('postgres', "$settings SELECT compare()"), '', "$when: each row once");
+    is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', "$when: and so in every snapshot before");
+    is($node->safe_psql('postgres', join ' ', map { "SELECT '$_', * FROM vectorq_check('$_');" } @indexes), '', "$when: the indexes are sound");
+}
+sub lists { $node->safe_psql('postgres', "SELECT lists FROM vectorq_index_info('$_[0]')") }
+sub catch_up { $node->wait_for_catchup($standby, 'replay', $node->lsn('insert')) }
+# Once a transaction has begun and ended after lists were replaced, nobody knows the old ones.
+sub vacuum { $node->safe_psql('postgres', $_) for map { ('SELECT txid_current()', "VACUUM (PARALLEL 0) $_") } @_ }
+
+# 1. In the midst of writes and reads.
+under_load($ENV{VQ_SECONDS} || 8, 0);
+all_is_well('after the load');
+cmp_ok(lists('t_flat'), '>', 40, 'lists were split');
+catch_up();
+is($standby->safe_psql('postgres', "$settings SELECT compare()"), '', 'the standby finds each row once');
+is($standby->safe_psql('postgres', join ' ', map { "SELECT '$_', * FROM vectorq_check('$_');" } @indexes), '', 'and its indexes are sound');
+
+# 2. Crashes.
+for my $round (1 .. ($ENV{VQ_KILLS} || 2))
+{
+    under_load(20, 1 + rand 2);
+    all_is_well("crash $round");
+}
+
+# 3. Cancelled at any moment: the next vacuum takes up what it finds.
+for my $ms (map { 4 * 1.45**$_ } 0 .. 14)
+{
+    $node->safe_psql('postgres', q{DELETE FROM t WHERE id % 17 = } . int(rand 17) . q{; INSERT INTO t (v) SELECT rv(8, 3 * random(), i) FROM generate_series(1, 100) i; SELECT txid_current()});
+    $node->psql('postgres', 'SET statement_timeout = ' . (1 + int $ms) . '; VACUUM (PARALLEL 0) t;', on_error_stop => 0, stderr => \my $ignored);
+}
+all_is_well('after cancels');
+vacuum(qw(t w t w));
+all_is_well('after vacuum');
+# Vacuum has split what the shifted rows made long; without it the lists stay uneven.
+my ($with, $without) = map { $node->safe_psql('postgres', "SELECT imbalance FROM vectorq_index_info('$_')") } qw(t_flat t_off);
+cmp_ok($with, '<', 0.6 * $without, "imbalance $with with rebalancing, $without without");
+
+# 4. The rows move to and fro: pages and numbers of lists are used again.
+$node->safe_psql('postgres', 'DROP INDEX t_sq8, t_ah, t_k, t_c, t_off; DELETE FROM w WHERE id % 2 = 0');
+my @size;
+for my $round (1 .. 16)
+{
+    $node->safe_psql('postgres', 'DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY id LIMIT (SELECT count(*) / 2 FROM t)); INSERT INTO t (v) SELECT rv(8, '
+        . (10 * ($round % 2)) . ', i) FROM generate_series(1, 2000) i');
+    vacuum('t');
+    push @size, $node->safe_psql('postgres', "SELECT pg_relation_size('t_flat')");
+}
+@indexes = qw(t_flat w_v);
+cmp_ok($size[15], '<=', 1.3 * $size[7], "the index does not grow: @size");
+is($node->safe_psql('postgres', "$by_index SELECT count(*) = (SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 1000000) s), count(*) FROM t") =~ /^t/, 1, 'no row is lost');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_flat')"), '', 't_flat is sound');
+
+# 5. The directory and the centroids outgrow their pages.
+$node->safe_psql('postgres', q{
+    CREATE TABLE g (id bigserial PRIMARY KEY, v vector(8));
+    INSERT INTO g (v) SELECT rv(8, 0, i) FROM generate_series(1, 3300) i;
+    CREATE INDEX g_v ON g USING ivf (v) WITH (lists = 330, quantizer = sq8);
+    INSERT INTO g (v) SELECT rv(8, 3, i) FROM generate_series(1, 10000) i;
+});
+vacuum('g');
+cmp_ok(lists('g_v'), '>', 400, 'more lists than a page of the directory has');
+$node->stop('immediate');
+$node->start;
+$node->safe_psql('postgres', 'INSERT INTO g (v) SELECT rv(8, 3, i) FROM generate_series(1, 1000) i; DELETE FROM g WHERE id % 5 = 0');
+vacuum(qw(g g));
+sub rows_of_g { $_[0]->safe_psql('postgres', "$by_index SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM g ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 1000000) s") }
+is(rows_of_g($node), '11440|11440', 'each row once');
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('g_v')"), '', 'g_v is sound');
+catch_up();
+is(rows_of_g($standby), '11440|11440', 'each row once on the standby');
+
+# 6. A scan of a standby that outlives the lists it knows ends with an error, and not before. The table's own records would end it
+# earlier: they are written by a vacuum that leaves the index alone.
+$node->safe_psql('postgres', 'INSERT INTO g (v) SELECT rv(8, -5, i) FROM generate_series(1, 8000) i');
+$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP OFF) g');
+catch_up();
+my ($in, $out, $timer) = ('', '', IPC::Run::timeout(60));
+my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $standby->connstr('postgres'), '-f', '-' ], '<', \$in, '>&', \$out, $timer);
+sub ask
+{
+    my ($sql) = @_;
+    $in .= "$sql\n\\echo done\n";
+    $session->pump until $out =~ /^done$/m;
+    my $answer = $out;
+    $out = '';
+    $answer =~ s/^done\n//m;
+    return $answer;
+}
+ask("$by_index BEGIN ISOLATION LEVEL REPEATABLE READ;");
+ask("DECLARE c CURSOR FOR SELECT id FROM g ORDER BY v <-> '[1,1,1,1,1,1,1,1]'; DECLARE d CURSOR FOR SELECT id FROM g ORDER BY v <-> '[1,1,1,1,1,1,1,1]'; FETCH 1 FROM c; FETCH 1 FROM d;");
+my $before = lists('g_v');
+vacuum('g');
+cmp_ok(lists('g_v'), '!=', $before, 'lists were replaced');
+catch_up();
+my @rows = split /\n/, ask('FETCH ALL FROM c;');
+is(scalar(@rows), 19440 - 1, 'a scan goes on in the lists that it knows');
+my %seen = map { $_ => 1 } @rows;
+is(scalar(keys %seen), 19440 - 1, 'and returns no row twice');
+vacuum('g');
+catch_up();
+like(ask('FETCH ALL FROM d;'), qr/conflict with recovery/, 'until they are dropped');
+ask('ROLLBACK;');
+is(rows_of_g($standby), '19440|19440', 'the next scan knows the new ones');
+$in .= "\\q\n";
+$session->finish;
+$standby->stop;
+$node->stop;
+done_testing();
