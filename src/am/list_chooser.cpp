@@ -18,9 +18,12 @@ static uint32 refined_lists(uint32 lists, uint32 from, uint32 count) {
     return std::min(lists, from + count + count / 4 + 8);
 }
 
-static bool nearer(const ListScore& a, const ListScore& b) {
-    return a.score < b.score || (a.score == b.score && a.list < b.list);
-}
+namespace {
+// A type, as NearerFirst is (core/search/topk.h): called through a pointer it took 5 % of a query.
+struct NearerList {
+    bool operator()(const ListScore& a, const ListScore& b) const noexcept { return a.score < b.score || (a.score == b.score && a.list < b.list); }
+};
+}  // namespace
 
 // ---- scoring
 
@@ -48,8 +51,8 @@ static uint32 next_group(ListChooser* c, uint32 groups) {
     if (c->groups_taken == c->groups_sorted) {
         const uint32 end = std::min(groups, std::max(c->groups_sorted + kSortGroups, 2 * c->groups_sorted));
         ListScore* all = c->groups;
-        if (end < groups) std::nth_element(all + c->groups_sorted, all + end, all + groups, nearer);
-        std::sort(all + c->groups_sorted, all + end, nearer);
+        if (end < groups) std::nth_element(all + c->groups_sorted, all + end, all + groups, NearerList());
+        std::sort(all + c->groups_sorted, all + end, NearerList());
         c->groups_sorted = end;
     }
     return c->groups[c->groups_taken++].list;
@@ -149,13 +152,13 @@ static void check_list(Relation index, const IndexCache* cache, uint32 list) {
 // centroids.
 static void order_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 from, uint32 count) {
     const uint32 refined = refined_lists(c->known, from, count);
-    if (refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, nearer);
+    if (refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, NearerList());
     for (uint32 i = from; i < refined; i++) {
         check_list(index, cache, c->scores[i].list);
         c->scores[i].score = metric_distance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
                                              cache->meta.code_dims);
     }
-    std::sort(c->scores + from, c->scores + refined, nearer);
+    std::sort(c->scores + from, c->scores + refined, NearerList());
 }
 
 static void begin_choice(IndexCache* cache, ListChooser* c, const float* query) {
@@ -200,8 +203,8 @@ float centroid_distance(Metric metric, float score, float query_norm) {
 // By the scores of compact centroids, which are near enough.
 static EffortFeatures effort_features(const IndexCache* cache, ListChooser* c) {
     const uint32 rank = std::min(kEffortRank, c->known) - 1, dims = cache->meta.code_dims;
-    std::nth_element(c->scores, c->scores + rank, c->scores + c->known, nearer);
-    const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, nearer);
+    std::nth_element(c->scores, c->scores + rank, c->scores + c->known, NearerList());
+    const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, NearerList());
     const float norm = std::sqrt(DotF32(c->query, c->query, dims));
     return FeaturesOf(centroid_distance(c->metric, nearest.score, norm), centroid_distance(c->metric, c->scores[rank].score, norm));
 }
