@@ -12,6 +12,11 @@
 #include "pg/fault.h"
 #include "pg/memory.h"
 
+extern "C" {
+#include "access/heapam.h"
+#include "access/htup_details.h"
+}
+
 namespace vectorq {
 
 static bool codes_are_rows(const Rebalance* r) {
@@ -110,14 +115,32 @@ static bool vector_of_slot(Rebalance* r, TableReader* t, float* x) {
     return kept;
 }
 
+// Whether the row is deleted and a part of it lies out of line. Others do not wait for a vacuum's snapshot: that part may be
+// gone by now.
+static bool may_lack_parts(TupleTableSlot* slot) {
+    if (!TTS_IS_BUFFERTUPLE(slot)) return false;
+    HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
+    if (!HeapTupleHasExternal(tuple)) return false;
+    const Buffer buffer = reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->buffer;
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    const HTSV_Result state = HeapTupleSatisfiesVacuum(tuple, FirstNormalTransactionId, buffer);
+    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+    return state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD;
+}
+
 // The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. The versions of a HOT chain that were
 // made since the index was built share the indexed value, so the last one has it; the first may be older than the index.
-static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, float* x) {
+// The centroid of its list stands for what cannot be read: only snapshots from before the row was deleted look for it still.
+static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, uint32 victim, float* x) {
     bool call_again = false, all_dead = false, kept = false;
     ItemPointerData at = *tid;
     do {
         if (!table_index_fetch_tuple(t->fetch, &at, &t->snapshot, t->slot, &call_again, &all_dead)) break;
-        kept = vector_of_slot(r, t, x);
+        kept = may_lack_parts(t->slot);
+        if (kept)
+            std::copy_n(r->objects->all.row(r->victims[r->batch->first + victim].list), r->cache->meta.code_dims, x);
+        else
+            kept = vector_of_slot(r, t, x);
     } while (call_again);
     ExecClearTuple(t->slot);
     return kept;
@@ -135,7 +158,7 @@ static void read_from_table(Rebalance* r) {
     Size kept = 0;
     for (Size i = 0; i < r->num_rows; i++) {
         vacuum_delay();
-        if (!read_row(r, &t, &r->tids[i], r->objects->rows.row(kept))) continue;
+        if (!read_row(r, &t, &r->tids[i], r->victim_of[i], r->objects->rows.row(kept))) continue;
         r->tids[kept] = r->tids[i];
         r->pointers[kept] = r->pointers[i];
         r->victim_of[kept] = r->victim_of[i];
