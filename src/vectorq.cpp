@@ -4,8 +4,7 @@
 #include "pg/fault.h"
 
 extern "C" {
-_Pragma("GCC visibility push(default)")
-PG_MODULE_MAGIC;
+_Pragma("GCC visibility push(default)") PG_MODULE_MAGIC;
 void _PG_init(void);
 _Pragma("GCC visibility pop")
 }

@@ -42,7 +42,8 @@ uint64 rows_asked(IndexScanDesc scan) {
     LimitSearch search = {scan, NULL};
     find_limit(ActivePortal->queryDesc->planstate, &search);
     if (search.limit == NULL || search.limit->noCount) return 0;
-    return static_cast<uint64>(static_cast<double>(search.limit->count + search.limit->offset) * rows_for_one(search.limit, scan));
+    return static_cast<uint64>(static_cast<double>(search.limit->count + search.limit->offset) *
+                               rows_for_one(search.limit, scan));
 }
 
 }  // namespace vectorq

@@ -57,27 +57,31 @@ static void choose_codec(Build* b) {
     if (o->quantizer == kQuantizerPq) {
         if (o->bits == 4) b->codec.kind = CodeKind::kPq4;
         // Four dimensions a byte, as in FAISS's everyday PQ16 for 64 and PQ32 for 128; two a nibble, as ScaNN.
-        const uint32 automatic = std::max<uint32>(1, o->bits == 4 ? b->codec.dims / 2 : std::min<uint32>(b->codec.dims / 4, 256));
+        const uint32 automatic =
+            std::max<uint32>(1, o->bits == 4 ? b->codec.dims / 2 : std::min<uint32>(b->codec.dims / 4, 256));
         b->codec.pq = {b->codec.dims, o->subvectors > 0 ? static_cast<uint32>(o->subvectors) : automatic,
                        static_cast<uint32>(o->bits)};
     }
-    if (o->anisotropic_threshold > 0) b->codec.eta = AnisotropicEta(static_cast<float>(o->anisotropic_threshold), b->codec.dims);
+    if (o->anisotropic_threshold > 0)
+        b->codec.eta = AnisotropicEta(static_cast<float>(o->anisotropic_threshold), b->codec.dims);
     // Distances of codes are not those of rows, unless the codes are the rows.
-    const bool exact = (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) &&
-                       spec.kind == TransformKind::kNone;
+    const bool exact =
+        (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) && spec.kind == TransformKind::kNone;
     b->reorder = o->reorder != kReorderAuto ? static_cast<Reorder>(o->reorder) : exact ? Reorder::kOff : Reorder::kHeap;
 }
 
 // True if no copy could be more exact than the codes.
 static bool lists_keep_rows(const Build* b) {
     return b->transform_kind == TransformKind::kNone &&
-           (b->codec.kind == CodeKind::kF32 || (b->codec.kind == CodeKind::kF16 && b->opclass->element == ElementType::kF16));
+           (b->codec.kind == CodeKind::kF32 ||
+            (b->codec.kind == CodeKind::kF16 && b->opclass->element == ElementType::kF16));
 }
 
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const bool dot = b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
-    if (b->opclass->metric == Metric::kL1 && (o->quantizer != kQuantizerFlat || b->transform_kind != TransformKind::kNone))
+    if (b->opclass->metric == Metric::kL1 &&
+        (o->quantizer != kQuantizerFlat || b->transform_kind != TransformKind::kNone))
         refuse("L1 distance needs quantizer = flat and no transform",
                "Leave the option away, or use an operator class for L2, inner product or cosine.");
     if (o->subvectors > 0 && o->quantizer != kQuantizerPq)
@@ -116,8 +120,8 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
 }
 
-// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken while there
-// is some.
+// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken
+// while there is some.
 static void touch_stack() {
     volatile char frame[256 * 1024];
     for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;

@@ -31,27 +31,27 @@ struct BuildObjects {
     NeighbourFinder* finder = nullptr;   // of the queries that calibrate; none for a small table
     Matrix centroids;
     CentroidGroups groups;
-    AlignedArray<float> quantizer;  // sq8: offset, scale; pq: codebook
-    AlignedArray<float> eta_origin; // (code dims); empty unless the codec has one
-    AlignedArray<float> transform;  // matrix, offset; empty without one
+    AlignedArray<float> quantizer;   // sq8: offset, scale; pq: codebook
+    AlignedArray<float> eta_origin;  // (code dims); empty unless the codec has one
+    AlignedArray<float> transform;   // matrix, offset; empty without one
     PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
-    AlignedArray<float> block;      // (block_rows, dims)
-    AlignedArray<float> made;       // (block_rows, code dims), transformed; empty without a transform
-    AlignedArray<float> scratch;    // of each thread, for encoding
-    AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
-    AlignedArray<ItemPointerData> tids; // (block_rows)
-    AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
-    AlignedArray<uint32_t> row_lists;   // (block_rows, copies) that list and further ones; empty without copies
-    AlignedArray<uint8_t> row_copies;   // (block_rows) how many; likewise
-    AlignedArray<uint32_t> entry_row;   // (max_entries) of the block
-    AlignedArray<uint32_t> entry_list;  // (max_entries)
-    AlignedArray<uint8_t> payload;      // (max_entries, payload_bytes)
-    AlignedArray<uint8_t> entry_fits;   // (max_entries)
-    AlignedArray<float> copy_params;    // sq8 copies: offset (dims), scale (dims)
-    AlignedArray<float> zeros;          // likewise: (dims)
-    AlignedArray<uint8_t> records;      // (block_rows, record_payload_bytes); empty without copies
-    AlignedArray<uint8_t> copy_fits;    // (block_rows)
+    AlignedArray<float> block;           // (block_rows, dims)
+    AlignedArray<float> made;            // (block_rows, code dims), transformed; empty without a transform
+    AlignedArray<float> scratch;         // of each thread, for encoding
+    AlignedArray<uint64_t> block_tids;   // (block_rows), as Candidate::tid; empty without a finder
+    AlignedArray<ItemPointerData> tids;  // (block_rows)
+    AlignedArray<uint32_t> block_list;   // (block_rows) the nearest list
+    AlignedArray<uint32_t> row_lists;    // (block_rows, copies) that list and further ones; empty without copies
+    AlignedArray<uint8_t> row_copies;    // (block_rows) how many; likewise
+    AlignedArray<uint32_t> entry_row;    // (max_entries) of the block
+    AlignedArray<uint32_t> entry_list;   // (max_entries)
+    AlignedArray<uint8_t> payload;       // (max_entries, payload_bytes)
+    AlignedArray<uint8_t> entry_fits;    // (max_entries)
+    AlignedArray<float> copy_params;     // sq8 copies: offset (dims), scale (dims)
+    AlignedArray<float> zeros;           // likewise: (dims)
+    AlignedArray<uint8_t> records;       // (block_rows, record_payload_bytes); empty without copies
+    AlignedArray<uint8_t> copy_fits;     // (block_rows)
     StopToken stop;
     BuildObjects();
     ~BuildObjects() {
@@ -97,11 +97,11 @@ struct Build {
 // Threads that a build or the like may use: max_parallel_maintenance_workers + 1 within the machine.
 int maintenance_threads();
 
-void build_sample(Build* b);  // fills objects->sample
+void build_sample(Build* b);    // fills objects->sample
 void build_hold_out(Build* b);  // takes the queries that will calibrate the index out of the sample
-void build_train(Build* b);   // lists, centroids, quantizer, codec, geometry
-void build_assign(Build* b);  // heap scan into the sort
-void build_write(Build* b);   // the index's pages
+void build_train(Build* b);     // lists, centroids, quantizer, codec, geometry
+void build_assign(Build* b);    // heap scan into the sort
+void build_write(Build* b);     // the index's pages
 // Measures the index just written, if queries were held out. meta: of the index; sealed and written anew.
 void build_calibrate(Build* b, MetaPage* meta);
 

@@ -1,9 +1,9 @@
 // The heap scan of a build: rows gather in blocks; a full block is assigned and encoded by threads,
 // then its rows go to a sort by list (and by scan order within a list, so that builds repeat).
 //
-// A sorted tuple is (key bigint = list << 32 | sequence, row bytea = tid | pointer | scalar | code), one for each list that
-// holds the row. With copies for reordering there is one tuple a row, (key, row, record bytea), where `row` is all of
-// its entries, payload_bytes apart, each but the first with its list in the four bytes before it: build_records.cpp
+// A sorted tuple is (key bigint = list << 32 | sequence, row bytea = tid | pointer | scalar | code), one for each list
+// that holds the row. With copies for reordering there is one tuple a row, (key, row, record bytea), where `row` is all
+// of its entries, payload_bytes apart, each but the first with its list in the four bytes before it: build_records.cpp
 // takes them apart once the record's place is known.
 #include <algorithm>
 
@@ -31,7 +31,9 @@ static Size code_offset() { return VARHDRSZ + kRowCodeAt; }
 // The sorted form of an entry.
 static uint8_t* payload_of(const Build* b, Size entry) { return b->objects->payload.data() + entry * b->payload_bytes; }
 
-static uint8_t* record_of(const Build* b, Size row) { return b->objects->records.data() + row * b->record_payload_bytes; }
+static uint8_t* record_of(const Build* b, Size row) {
+    return b->objects->records.data() + row * b->record_payload_bytes;
+}
 
 // Rows [begin, end) of the block as their records keep them.
 static void encode_records(Build* b, size_t begin, size_t end) {
@@ -39,7 +41,8 @@ static void encode_records(Build* b, size_t begin, size_t end) {
     const VectorCopies* copies = &b->copies_of_rows;
     float scratch;
     EncodeRows(copies->codec, o->block.data() + begin * b->dims, end - begin, copies->centroid, nullptr,
-               RecordSink(copies->geometry, record_of(b, begin) + VARHDRSZ, b->record_payload_bytes, o->copy_fits.data() + begin),
+               RecordSink(copies->geometry, record_of(b, begin) + VARHDRSZ, b->record_payload_bytes,
+                          o->copy_fits.data() + begin),
                &scratch);
 }
 
@@ -54,8 +57,8 @@ static void assign_copies(Build* b) {
     const Size rows = b->block_fill;
     const float* x = block_points(b);
     if (b->replicas == Replicas::kClosure) {
-        o->replicas->ClosureLists(x, rows, o->block_list.data(), static_cast<float>(b->options.closure_epsilon), b->copies,
-                                  o->row_lists.data(), o->row_copies.data(), b->threads, o->stop);
+        o->replicas->ClosureLists(x, rows, o->block_list.data(), static_cast<float>(b->options.closure_epsilon),
+                                  b->copies, o->row_lists.data(), o->row_copies.data(), b->threads, o->stop);
         return;
     }
     o->replicas->SoarSecond(x, rows, o->block_list.data(), kSoarLambda, o->entry_list.data(), b->threads, o->stop);
@@ -78,8 +81,7 @@ static void assign_block(Build* b) {
     });
     if (o->assigner != nullptr)
         o->assigner->Nearest(block_points(b), rows, o->block_list.data(), nullptr, b->threads, o->stop);
-    else
-        std::fill_n(o->block_list.data(), rows, 0u);
+    else std::fill_n(o->block_list.data(), rows, 0u);
     if (b->copies > 1) assign_copies(b);
     if (o->finder != nullptr) o->finder->Add(o->block.data(), o->block_tids.data(), rows, o->stop);
 }
@@ -111,7 +113,8 @@ static Size scratch_floats(const Build* b) {
 // Codes entries [begin, end), whose rows lie one after another at `rows`.
 static void encode_range(Build* b, const float* rows, Size begin, Size end, float* scratch) {
     BuildObjects* o = b->objects;
-    const RowSink sink = {payload_of(b, begin), b->payload_bytes, code_offset(), scalar_offset(), o->entry_fits.data() + begin};
+    const RowSink sink = {payload_of(b, begin), b->payload_bytes, code_offset(), scalar_offset(),
+                          o->entry_fits.data() + begin};
     EncodeRows(b->codec, rows, end - begin, o->centroids.data(), o->entry_list.data() + begin, sink, scratch);
 }
 
@@ -126,14 +129,16 @@ static void encode_entries(Build* b) {
         float* gathered = scratch + EncodeScratchFloats(b->codec, kEncodeGrain);
         for (size_t at = begin; at < end; at += kGatherRows) {
             const size_t last = std::min<size_t>(end, at + kGatherRows);
-            for (size_t i = at; i < last; i++) std::copy_n(x + o->entry_row[i] * dims, dims, gathered + (i - at) * dims);
+            for (size_t i = at; i < last; i++)
+                std::copy_n(x + o->entry_row[i] * dims, dims, gathered + (i - at) * dims);
             encode_range(b, gathered, at, last, scratch);
         }
     });
 }
 
 static Datum entry_key(const Build* b, Size entry) {
-    return Int64GetDatum(static_cast<int64>(b->objects->entry_list[entry]) << 32 | static_cast<uint32>(b->indexed_rows));
+    return Int64GetDatum(static_cast<int64>(b->objects->entry_list[entry]) << 32 |
+                         static_cast<uint32>(b->indexed_rows));
 }
 
 static void sort_entry(Build* b, Size entry) {

@@ -64,7 +64,9 @@ static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* sl
     while (tuplesort_gettupleslot(rows, true, false, slot, NULL)) {
         CHECK_FOR_INTERRUPTS();
         slot_getallattrs(slot);
-        const auto bytes = [&](int column) { return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column])); };
+        const auto bytes = [&](int column) {
+            return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column]));
+        };
         const ItemPointerData at = add_record(w, bytes(2));
         // Each entry but the first has its list in the bytes before it, where the first one's length stood.
         const Size entries = (VARSIZE_ANY_EXHDR(bytes(1)) + VARHDRSZ) / w->build->payload_bytes;

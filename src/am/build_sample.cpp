@@ -68,20 +68,21 @@ static void sample_row(Relation, ItemPointer tid, Datum* values, bool* isnull, b
 static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumber wanted, uint32 seed) {
     Build* b = s->build;
     BlockSamplerData sampler;
-    // Rows that a running transaction has deleted or not yet committed may train, too. CREATE INDEX CONCURRENTLY reads by
-    // a snapshot, which knows no such choice.
+    // Rows that a running transaction has deleted or not yet committed may train, too. CREATE INDEX CONCURRENTLY reads
+    // by a snapshot, which knows no such choice.
     const bool any_visible = !b->info->ii_Concurrent;
-    const BlockNumber chosen = BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), seed);
+    const BlockNumber chosen =
+        BlockSampler_Init(&sampler, blocks, static_cast<int>(std::min<BlockNumber>(wanted, INT_MAX)), seed);
     if (chosen >= blocks) {
         VQ_FAULT("sample.scan");
-        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, 0, InvalidBlockNumber, sample_row,
-                                     s, NULL);
+        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, 0, InvalidBlockNumber,
+                                     sample_row, s, NULL);
         return blocks;
     }
     while (BlockSampler_HasMore(&sampler)) {
         CHECK_FOR_INTERRUPTS();
-        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false,
-                                     BlockSampler_Next(&sampler), 1, sample_row, s, NULL);
+        table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, BlockSampler_Next(&sampler),
+                                     1, sample_row, s, NULL);
     }
     return chosen;
 }
@@ -101,7 +102,8 @@ static double training_bytes(const Build* b, size_t rows, const KMeansOptions& o
         const double learn = TransformTrainBytes(spec, rows, b->dims, b->threads);
         bytes = std::max(bytes, learn + sizeof(float) * static_cast<double>(rows) * b->codec.dims);
     }
-    if (IsProductCode(b->codec.kind)) bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
+    if (IsProductCode(b->codec.kind))
+        bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
     return bytes;
 }
 
@@ -132,8 +134,10 @@ void build_sample(Build* b) {
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
     const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
-    const double for_lists = b->lists * (am_of_index(b->index) == AmKind::kIvf && for_codes > 0 ? kRowsPerListOfCodes : kRowsPerList);
-    double wanted = b->options.training_rows > 0 ? b->options.training_rows : std::max({kMinSample, for_lists, for_codes});
+    const double for_lists =
+        b->lists * (am_of_index(b->index) == AmKind::kIvf && for_codes > 0 ? kRowsPerListOfCodes : kRowsPerList);
+    double wanted =
+        b->options.training_rows > 0 ? b->options.training_rows : std::max({kMinSample, for_lists, for_codes});
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
     wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});

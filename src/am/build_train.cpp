@@ -31,8 +31,7 @@ static void thin_sample(Build* b) {
     if (IsAnisotropic(b->codec.eta))
         wanted = std::clamp(kAnisotropicSampleBytes / (sample.cols() * sizeof(float)), wanted, kAnisotropicTrainRows);
     if (rows <= wanted) return;
-    for (size_t i = 0; i < wanted; i++)
-        std::copy_n(sample.row(i * rows / wanted), sample.cols(), sample.row(i));
+    for (size_t i = 0; i < wanted; i++) std::copy_n(sample.row(i * rows / wanted), sample.cols(), sample.row(i));
     sample.TruncateRows(wanted);
 }
 
@@ -46,7 +45,8 @@ static void train_quantizer(Build* b) {
         directions = Matrix(o->sample.rows(), dims);
         for (size_t i = 0; i < directions.rows(); i++)
             for (size_t d = 0; d < dims; d++)
-                directions.row(i)[d] = o->sample.row(i)[d] - (b->codec.eta_origin == nullptr ? 0 : b->codec.eta_origin[d]);
+                directions.row(i)[d] =
+                    o->sample.row(i)[d] - (b->codec.eta_origin == nullptr ? 0 : b->codec.eta_origin[d]);
     }
     std::vector<uint32_t> list(o->sample.rows());
     o->assigner->Nearest(o->sample.data(), o->sample.rows(), list.data(), nullptr, b->threads, o->stop);
@@ -74,8 +74,7 @@ static void train_transform(Build* b) {
     if (dot_metric(b)) transform.offset.Fill(0.0f);
     const size_t in = transform.in_dims, out = transform.out_dims;
     o->transform.Resize(in * out + out);
-    if (transform.matrix.rows() > 0)
-        std::copy_n(transform.matrix.data(), in * out, o->transform.data());
+    if (transform.matrix.rows() > 0) std::copy_n(transform.matrix.data(), in * out, o->transform.data());
     else  // centring alone
         for (size_t i = 0; i < out; i++)
             for (size_t j = 0; j < in; j++) o->transform[i * in + j] = i == j ? 1.0f : 0.0f;
@@ -124,7 +123,8 @@ static void train(Build* b) {
     train_lists(b, &options);
     o->assigner = new PanelAssigner(o->centroids, dot_metric(b) ? AssignMetric::kDot : AssignMetric::kL2,
                                     options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
-    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), dot_metric(b), options.seed, b->threads, o->stop);
+    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), dot_metric(b), options.seed, b->threads,
+                               o->stop);
     if (HasEtaOrigin(b->codec)) {
         o->eta_origin.Resize(b->codec.dims);
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
@@ -167,11 +167,11 @@ void build_train(Build* b) {
         core_call([&] { train(b); });
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
         if (b->lists + wanted / 20 < wanted && b->options.lists > 0)
-            ereport(NOTICE, (errmsg_plural("index \"%s\" has %u list instead of %u",
-                                           "index \"%s\" has %u lists instead of %u", b->lists,
-                                           RelationGetRelationName(b->index), b->lists, wanted),
-                             errdetail("The rows that training saw allow no more distinct lists."),
-                             errhint("Leave the option lists away to have it chosen by the number of rows.")));
+            ereport(NOTICE,
+                    (errmsg_plural("index \"%s\" has %u list instead of %u", "index \"%s\" has %u lists instead of %u",
+                                   b->lists, RelationGetRelationName(b->index), b->lists, wanted),
+                     errdetail("The rows that training saw allow no more distinct lists."),
+                     errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
     if (b->objects->replicas == nullptr) {
         b->replicas = Replicas::kNone;

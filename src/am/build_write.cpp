@@ -1,5 +1,5 @@
-// Writing: meta page, regions, records if there are any, then the lists one after another, each a run of consecutive pages,
-// then the directory. Nobody sees the pages before the index exists, so they are logged once at the end.
+// Writing: meta page, regions, records if there are any, then the lists one after another, each a run of consecutive
+// pages, then the directory. Nobody sees the pages before the index exists, so they are logged once at the end.
 #include <algorithm>
 
 #include "am/build.h"
@@ -54,8 +54,7 @@ void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
 static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     BuildObjects* o = b->objects;
     // Untrained indexes have one list and no groups yet.
-    if (o->groups.start.empty())
-        core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
+    if (o->groups.start.empty()) core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
     meta->groups = static_cast<uint32>(o->groups.centers.rows());
     const Size compact_bytes = CompactBytes(b->lists, meta->groups, b->codec.dims);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
@@ -64,17 +63,18 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
                                     sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
     meta->centroid_run = {meta->centroids.start, meta->centroids.blocks + meta->compact.blocks};
-    meta->quantizer = append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(),
-                                    sizeof(float) * o->quantizer.size());
+    meta->quantizer =
+        append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(), sizeof(float) * o->quantizer.size());
     meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->copy_params.data(),
                                          sizeof(float) * o->copy_params.size());
-    meta->transform_matrix = append_region(b->index, fork, PageKind::kTransform, o->transform.data(),
-                                           sizeof(float) * o->transform.size());
+    meta->transform_matrix =
+        append_region(b->index, fork, PageKind::kTransform, o->transform.data(), sizeof(float) * o->transform.size());
     meta->calibration = append_calibration(b->index, fork);
     pfree(compact);
     uint32* uses = static_cast<uint32*>(
         MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    meta->list_uses = append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
+    meta->list_uses =
+        append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
     pfree(uses);
     pg_crc32c crc;
     INIT_CRC32C(crc);
@@ -105,7 +105,8 @@ static MetaPage describe(const Build* b) {
     meta.reorder = static_cast<uint8>(b->reorder);
     meta.replicas = static_cast<uint8>(b->replicas);
     meta.closure_epsilon = b->replicas == Replicas::kClosure ? static_cast<float>(b->options.closure_epsilon) : 0;
-    meta.entries_per_row = b->indexed_rows > 0 ? static_cast<float>(static_cast<double>(b->indexed_entries) / b->indexed_rows) : 1;
+    meta.entries_per_row =
+        b->indexed_rows > 0 ? static_cast<float>(static_cast<double>(b->indexed_entries) / b->indexed_rows) : 1;
     meta.eta = b->codec.eta;
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
     meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;

@@ -140,7 +140,8 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
         const double left = m.code_bytes_left;
         make_rank_table(&m);
         trace_queries(&m, limit);
-        if (limit == lists || static_cast<double>(m.wanted_rows - m.found_rows) <= kMissingToGoOn * static_cast<double>(m.wanted_rows))
+        if (limit == lists ||
+            static_cast<double>(m.wanted_rows - m.found_rows) <= kMissingToGoOn * static_cast<double>(m.wanted_rows))
             break;
         const double growth = kBudgetPart * m.code_bytes_left / std::max(left - m.code_bytes_left, 1.0);
         if (growth < kLeastGrowth) break;
@@ -155,7 +156,8 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     if (enough) {
         calibration->source = source;
         core_call([&] {
-            BuildLadderWithEffort(m.ranks, scan_order(cache), scan_costs(cache), CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
+            BuildLadderWithEffort(m.ranks, scan_order(cache), scan_costs(cache),
+                                  CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
         });
     }
     seal_calibration(calibration);

@@ -16,8 +16,8 @@ void seal_calibration(Calibration* calibration);
 Region append_calibration(Relation index, ForkNumber fork);
 void overwrite_built_calibration(Relation index, const MetaPage* meta, const Calibration* calibration);
 
-// Replaces the calibration of a live index by a sealed one, WAL-logged in one record with the meta page. Takes the meta page's lock,
-// then that of the calibration page.
+// Replaces the calibration of a live index by a sealed one, WAL-logged in one record with the meta page. Takes the meta
+// page's lock, then that of the calibration page.
 void update_calibration(Relation index, const Calibration* calibration);
 
 }  // namespace vectorq

@@ -85,8 +85,8 @@ static void read_by_and_by(ExactPass* p, IndexInfo* info) {
     for (BlockNumber block = 0; block < blocks && !p->out_of_line; block += kGentleBlocks) {
         VQ_FAULT("vacuum.exact");
         vacuum_delay();
-        table_index_build_range_scan(p->heap, p->index, info, false, false, false, block, std::min(kGentleBlocks, blocks - block),
-                                     add_row, p, NULL);
+        table_index_build_range_scan(p->heap, p->index, info, false, false, false, block,
+                                     std::min(kGentleBlocks, blocks - block), add_row, p, NULL);
     }
 }
 
@@ -95,10 +95,8 @@ bool find_exact_neighbours(ExactPass* p, bool in_vacuum) {
     IndexInfo* info = BuildIndexInfo(p->index);
     // A snapshot's rows, while others write.
     info->ii_Concurrent = true;
-    if (in_vacuum)
-        read_by_and_by(p, info);
-    else
-        table_index_build_scan(p->heap, p->index, info, true, false, add_row, p, NULL);
+    if (in_vacuum) read_by_and_by(p, info);
+    else table_index_build_scan(p->heap, p->index, info, true, false, add_row, p, NULL);
     flush_rows(p);
     core_call([&] {
         p->objects->finder->Finish();

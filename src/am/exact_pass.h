@@ -27,8 +27,9 @@ ExactPass* make_exact_pass(Relation heap, Relation index);
 // The queries: `count` rows of `dims` values at `queries`, of length one under cosine. own: which row each is, or NULL.
 void set_exact_queries(ExactPass* pass, const float* queries, const uint64* own, Size count, int threads);
 
-// The table's rows as a snapshot has them, while others write. in_vacuum: some blocks at a time, each with a snapshot of its
-// own, under vacuum's cost delay; false if a vector lies out of line, which is not read then (vacuum_calibrate.cpp).
+// The table's rows as a snapshot has them, while others write. in_vacuum: some blocks at a time, each with a snapshot
+// of its own, under vacuum's cost delay; false if a vector lies out of line, which is not read then
+// (vacuum_calibrate.cpp).
 bool find_exact_neighbours(ExactPass* pass, bool in_vacuum);
 
 const NeighbourFinder* exact_neighbours(const ExactPass* pass);

@@ -52,8 +52,8 @@ static HeapReader* heap_reader(IndexScanDesc scan, ScanState* state) {
                                             table_slot_callbacks(scan->heapRelation));
     reader->row_context = AllocSetContextCreate(state->context, "vectorq heap row", ALLOCSET_DEFAULT_SIZES);
     reader->has_blocks = scan->heapRelation->rd_tableam == GetHeapamTableAmRoutine();
-    reader->plain = reader->has_blocks &&
-                    reader->info->ii_IndexAttrNumbers[0] > 0 && !RelationUsesLocalBuffers(scan->heapRelation);
+    reader->plain =
+        reader->has_blocks && reader->info->ii_IndexAttrNumbers[0] > 0 && !RelationUsesLocalBuffers(scan->heapRelation);
     MemoryContextSwitchTo(before);
     state->heap_reader = reader;
     return reader;
@@ -94,7 +94,8 @@ static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* r
         ask_for_rows(scan, state, reader, i);
         check_heap_block(scan, state, reader->tids[i]);
         unpack_tid(reader->tids[i], &pointer);
-        if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead)) continue;
+        if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead))
+            continue;
         ExprContext* econtext = GetPerTupleExprContext(reader->estate);
         ResetExprContext(econtext);
         econtext->ecxt_scantuple = reader->slot;
@@ -155,7 +156,8 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
         check_heap_block(scan, state, reader->tids[i]);
         unpack_tid(reader->tids[i], &pointer);
         HeapTupleData tuple;
-        const Buffer buffer = pin_recent(heap, block_of(reader->tids[i]), heap_buffer(reader, cache, reader->tids[i]), &cache->recent_turn);
+        const Buffer buffer = pin_recent(heap, block_of(reader->tids[i]), heap_buffer(reader, cache, reader->tids[i]),
+                                         &cache->recent_turn);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const bool seen = heap_hot_search_buffer(&pointer, heap, buffer, scan->xs_snapshot, &tuple, NULL, true);
         LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
@@ -181,10 +183,8 @@ void read_heap_vectors(IndexScanDesc scan, ScanState* state, const uint64* tids,
     reader->n = n;
     if (reader->plain) index_cache_track_heap(state->cache, scan->heapRelation);
     readahead_begin(&reader->ahead, scan->heapRelation, &state->cache->heap_cold);
-    if (reader->plain)
-        read_by_buffers(scan, state, reader, visit, arg);
-    else
-        read_by_table_am(scan, state, reader, visit, arg);
+    if (reader->plain) read_by_buffers(scan, state, reader, visit, arg);
+    else read_by_table_am(scan, state, reader, visit, arg);
     readahead_end(&reader->ahead, &state->cache->heap_cold);
 }
 

@@ -87,9 +87,10 @@ static uint32 oldest_generation(Relation index) {
 
 static void raise_if_dropped(Relation index, uint32 generation) {
     if (generation >= oldest_generation(index)) return;
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
-                    errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
-                    errhint("Try again; hot_standby_feedback prevents it.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("canceling statement due to conflict with recovery"),
+             errdetail("Lists of index \"%s\" were replaced on the primary.", RelationGetRelationName(index)),
+             errhint("Try again; hot_standby_feedback prevents it.")));
 }
 
 void check_recovery_conflict(Relation index, const IndexCache* cache) {
@@ -100,7 +101,8 @@ void check_recovery_conflict(Relation index) {
     if (!RecoveryInProgress()) return;
     if (loading_index == RelationGetRelid(index)) raise_if_dropped(index, loading_generation);
     for (const IndexCache* entry = entries; entry != NULL; entry = entry->next)
-        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0) raise_if_dropped(index, entry->meta.generation);
+        if (entry->index_oid == RelationGetRelid(index) && entry->pins > 0)
+            raise_if_dropped(index, entry->meta.generation);
 }
 
 static void make_room(Size wanted) {
@@ -116,7 +118,8 @@ static void make_room(Size wanted) {
     }
 }
 
-static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context, uint32 owner = 0) {
+static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context,
+                          uint32 owner = 0) {
     float* floats = alloc_aligned<float>(context, region->bytes / sizeof(float));
     read_region(index, region, kind, owner, 0, region->bytes, floats);
     return floats;
@@ -155,7 +158,8 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
     for (uint32 list = 0; list < meta->lists; list++) {
         const uint64 at = static_cast<uint64>(list) * dims;
         if (entry->centroids == NULL)
-            read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, at * sizeof(float), dims * sizeof(float), buffer);
+            read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, at * sizeof(float),
+                        dims * sizeof(float), buffer);
         const float* centroid = entry->centroids == NULL ? buffer : entry->centroids + at;
         for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
     }
@@ -190,7 +194,8 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
     if (header.groups == meta->groups) entry->compact = ViewCompactFront(compact, meta->code_dims);
     if (header.groups != meta->groups || !front_is_sound(&entry->compact, meta))
         report_corruption(index, meta->compact.start, "impossible groups of centroids");
-    if (keeps_exact(meta)) entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
+    if (keeps_exact(meta))
+        entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }
 
 static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryContext context) {
@@ -206,14 +211,13 @@ static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryCo
 }
 
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
-    const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes + 2 * meta->reorder_params.bytes +
-                       (keeps_exact(meta) ? meta->centroids.bytes : 0);
+    const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes +
+                       2 * meta->reorder_params.bytes + (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
     loading_index = RelationGetRelid(index);
     loading_generation = meta->generation;
     // Under the caller's context until complete, so that an error in between leaves nothing behind.
-    MemoryContext context =
-        AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
     IndexCache* entry = static_cast<IndexCache*>(MemoryContextAllocZero(context, sizeof(IndexCache)));
     entry->index_oid = RelationGetRelid(index);
     entry->file = file_locator(index);
@@ -255,10 +259,8 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
     for (IndexCache *each = entries, *next; each != NULL; each = next) {
         next = each->next;
         if (each->index_oid != RelationGetRelid(index) || each->doomed) continue;
-        if (same_index(each, index, &meta))
-            entry = each;
-        else
-            doom(each);
+        if (same_index(each, index, &meta)) entry = each;
+        else doom(each);
     }
     if (entry == NULL) entry = load_entry(index, &meta);
     VQ_FAULT("cache.pin");
@@ -291,7 +293,8 @@ Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* 
     return buffer;
 }
 
-static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner, uint16 part) {
+static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner,
+                          uint16 part) {
     const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
@@ -317,8 +320,8 @@ void index_cache_track_heap(IndexCache* cache, Relation heap) {
     cache->heap_file = file_locator(heap);
     cache->heap_recent_blocks = 0;
     const BlockNumber blocks = std::min(RelationGetNumberOfBlocks(heap), kMaxRecentBlocks);
-    cache->heap_recent = static_cast<Buffer*>(
-        MemoryContextAllocExtended(cache->context, sizeof(Buffer) * std::max<Size>(blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    cache->heap_recent = static_cast<Buffer*>(MemoryContextAllocExtended(
+        cache->context, sizeof(Buffer) * std::max<Size>(blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     cache->heap_recent_blocks = blocks;
     cache->bytes += sizeof(Buffer) * blocks;
 }

@@ -13,8 +13,8 @@ namespace vectorq {
 
 // Copies of the vectors for reordering: how they are coded, and where within an extent they lie.
 struct VectorCopies {
-    Codec codec;             // sq8: its offset is in `centroid`, so that norms stay small beside distances
-    const float* centroid;   // (dims) sq8 only, else NULL
+    Codec codec;            // sq8: its offset is in `centroid`, so that norms stay small beside distances
+    const float* centroid;  // (dims) sq8 only, else NULL
     ReorderGeometry geometry;
 };
 
@@ -49,16 +49,17 @@ struct IndexCache {
     bool doomed;  // free at the last unpin
     IndexCache* next;
     // — changed by scans —
-    KnownList* known_lists;     // (known_slots): slot list % known_slots; see list_head()
+    KnownList* known_lists;  // (known_slots): slot list % known_slots; see list_head()
     uint32 known_slots;
-    uint64 rows_taken;      // that the executor took from the last one
-    Buffer* recent;         // (recent_blocks): the buffer that last held each block; 0 = not known
+    uint64 rows_taken;  // that the executor took from the last one
+    Buffer* recent;     // (recent_blocks): the buffer that last held each block; 0 = not known
     BlockNumber recent_blocks;
-    uint32 recent_turn;     // counts reads, see pin_recent()
-    Buffer* heap_recent;    // (heap_recent_blocks): likewise of the table; NULL until reordered from
+    uint32 recent_turn;   // counts reads, see pin_recent()
+    Buffer* heap_recent;  // (heap_recent_blocks): likewise of the table; NULL until reordered from
     BlockNumber heap_recent_blocks;
     FileLocator heap_file;
-    bool cold, records_cold, heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
+    bool cold, records_cold,
+        heap_cold;  // the last scan found pages of lists, records, the table missing from the buffers
     // — changed by inserts —
     BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
 };
@@ -66,9 +67,9 @@ struct IndexCache {
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
 IndexCache* index_cache_pin(Relation index, MemoryContext owner);
 
-// Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only: what a
-// scan has read is not to be trusted before it has asked. The record that says so comes before the first change to
-// those lists' pages.
+// Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only:
+// what a scan has read is not to be trusted before it has asked. The record that says so comes before the first change
+// to those lists' pages.
 void check_recovery_conflict(Relation index, const IndexCache* cache);
 
 // A vector of the column as centroids and codes see it: transformed into `out` (code_dims), or itself.

@@ -57,19 +57,19 @@ static char* encode_record(Relation index, const IndexCache* cache, const float*
 namespace {
 // A row on its way into its lists.
 struct NewRow {
-    const float* x;       // (code dims)
+    const float* x;  // (code dims)
     ItemPointer tid;
     uint32 copies;
     uint32 lists[kMaxCopies];
-    uint8* codes;         // (copies, stride)
+    uint8* codes;  // (copies, stride)
     Size stride;
     ItemPointerData record;
-    bool replaced;        // lists, since the row's first entry
+    bool replaced;  // lists, since the row's first entry
 };
 }  // namespace
 
-// Codes of copies [first, first + count) of the row. All copies in one call: score-aware codes are made a tile of rows at
-// a time.
+// Codes of copies [first, first + count) of the row. All copies in one call: score-aware codes are made a tile of rows
+// at a time.
 static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uint32 first, uint32 count) {
     const uint32 dims = cache->meta.code_dims;
     float* rows = static_cast<float*>(palloc(sizeof(float) * dims * count));
@@ -82,8 +82,8 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
         if (cached != centroid) memcpy(centroid, cached, sizeof(float) * dims);
         memcpy(rows + copy * dims, row->x, sizeof(float) * dims);
     }
-    float* scratch = static_cast<float*>(
-        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, count), MCXT_ALLOC_HUGE));
+    float* scratch =
+        static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, count), MCXT_ALLOC_HUGE));
     uint8 fits[kMaxCopies];
     memset(fits, 1, sizeof(fits));
     const RowSink sink = {row->codes + first * row->stride, row->stride, 0, cache->geometry.code_bytes, fits};
@@ -97,7 +97,8 @@ static bool append_copy(Relation index, IndexCache* cache, NewRow* row, uint32 c
     float scalar = 0;
     memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
     VQ_FAULT("insert.append");
-    return posting_append(index, cache, row->lists[copy], row->tid, HasRecords(cache->meta) ? &row->record : NULL, code, scalar);
+    return posting_append(index, cache, row->lists[copy], row->tid, HasRecords(cache->meta) ? &row->record : NULL, code,
+                          scalar);
 }
 
 // The lists as they are now, if they were replaced since: true.
@@ -127,7 +128,9 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
         for (; tried < std::min(wanted, lists); tried++) {
             CHECK_FOR_INTERRUPTS();
             const uint32 list = chooser.scores[tried].list;
-            if (has_entry(row, list) || (row->replaced && row->copies > 1 && list_has_row(index, cache, list, row->tid))) continue;
+            if (has_entry(row, list) ||
+                (row->replaced && row->copies > 1 && list_has_row(index, cache, list, row->tid)))
+                continue;
             row->lists[copy] = list;
             encode_row(index, cache, row, copy, 1);
             if (append_copy(index, cache, row, copy)) return true;
@@ -136,8 +139,8 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
     return false;
 }
 
-// Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is under
-// way, since it may know the old ones; and never all of them at a time.
+// Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is
+// under way, since it may know the old ones; and never all of them at a time.
 static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 copy) {
     // The first is enough where further ones are as they come.
     if (copy > 0 && CopiesVary(state->cache->meta)) return;

@@ -21,7 +21,9 @@ static uint32 refined_lists(uint32 lists, uint32 from, uint32 count) {
 namespace {
 // A type, as NearerFirst is (core/search/topk.h): called through a pointer it took 5 % of a query.
 struct NearerList {
-    bool operator()(const ListScore& a, const ListScore& b) const noexcept { return a.score < b.score || (a.score == b.score && a.list < b.list); }
+    bool operator()(const ListScore& a, const ListScore& b) const noexcept {
+        return a.score < b.score || (a.score == b.score && a.list < b.list);
+    }
 };
 }  // namespace
 
@@ -118,8 +120,8 @@ static void take_list(ListChooser* c, uint32 i) {
     c->flat_list[i] = kTakenList;
 }
 
-// Puts the `want` nearest of the scored lists that are not there yet into scores, in no order. Of those that tie with the
-// farthest, the ones that were scored first. want <= lists scored and not there yet.
+// Puts the `want` nearest of the scored lists that are not there yet into scores, in no order. Of those that tie with
+// the farthest, the ones that were scored first. want <= lists scored and not there yet.
 static void select_lists(ListChooser* c, uint32 want) {
     float threshold = get_float4_infinity();
     uint32 ties = c->scored;
@@ -131,7 +133,8 @@ static void select_lists(ListChooser* c, uint32 want) {
     const uint32 end = c->known + want;
     uint16 below[kSelectBlock + 64];
     for (uint32 begin = 0; begin < c->scored; begin += kSelectBlock) {
-        const size_t found = CompressBelow(c->flat + begin, std::min(kSelectBlock, c->scored - begin), threshold, below);
+        const size_t found =
+            CompressBelow(c->flat + begin, std::min(kSelectBlock, c->scored - begin), threshold, below);
         for (size_t i = 0; i < found && c->known < end; i++) {
             const uint32 at = begin + below[i];
             if (c->flat_list[at] == kTakenList || (c->flat[at] == threshold && ties == 0)) continue;
@@ -145,7 +148,8 @@ static void select_lists(ListChooser* c, uint32 want) {
 }
 
 static void check_list(Relation index, const IndexCache* cache, uint32 list) {
-    if (unlikely(list >= cache->meta.lists)) report_corruption(index, cache->meta.compact.start, "a list that does not exist");
+    if (unlikely(list >= cache->meta.lists))
+        report_corruption(index, cache->meta.compact.start, "a list that does not exist");
 }
 
 // Puts the `count` nearest of scores[from .. known) in order at scores[from ..), after refining the best with exact
@@ -155,8 +159,8 @@ static void order_lists(Relation index, IndexCache* cache, ListChooser* c, uint3
     if (refined < c->known) std::nth_element(c->scores + from, c->scores + refined, c->scores + c->known, NearerList());
     for (uint32 i = from; i < refined; i++) {
         check_list(index, cache, c->scores[i].list);
-        c->scores[i].score = metric_distance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
-                                             cache->meta.code_dims);
+        c->scores[i].score = metric_distance(
+            c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid), cache->meta.code_dims);
     }
     std::sort(c->scores + from, c->scores + refined, NearerList());
 }
@@ -206,7 +210,8 @@ static EffortFeatures effort_features(const IndexCache* cache, ListChooser* c) {
     std::nth_element(c->scores, c->scores + rank, c->scores + c->known, NearerList());
     const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, NearerList());
     const float norm = std::sqrt(DotF32(c->query, c->query, dims));
-    return FeaturesOf(centroid_distance(c->metric, nearest.score, norm), centroid_distance(c->metric, c->scores[rank].score, norm));
+    return FeaturesOf(centroid_distance(c->metric, nearest.score, norm),
+                      centroid_distance(c->metric, c->scores[rank].score, norm));
 }
 
 uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 mean,
@@ -264,9 +269,9 @@ static uint32 further_lists(Relation index, IndexCache* cache, const float* row,
     }
     uint32 chosen[kMaxCopies] = {0}, copies = 2;
     if (CopiesVary(cache->meta))
-        copies = static_cast<uint32>(ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
-    else
-        chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
+        copies = static_cast<uint32>(
+            ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
+    else chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
     for (uint32 copy = 1; copy < copies; copy++) row_lists[copy] = scores[chosen[copy]].list;
     pfree(near);
     pfree(scratch);

@@ -1,9 +1,9 @@
 // Which lists a query probes, and which lists a new row belongs to, nearest first.
 //
 // Compact centroids are scored (all, or where there are groups of them those of the nearest groups until there are
-// several times as many as are wanted), the best are refined with exact centroids. A scan that goes on wants more: what was
-// scored and not chosen comes next, then the lists of further groups. So every list is chosen once in the end, in whatever
-// windows; a list of a group that was taken late may be nearer than one of an earlier window.
+// several times as many as are wanted), the best are refined with exact centroids. A scan that goes on wants more: what
+// was scored and not chosen comes next, then the lists of further groups. So every list is chosen once in the end, in
+// whatever windows; a list of a group that was taken late may be nearer than one of an earlier window.
 #pragma once
 #include "am/index_cache.h"
 #include "core/calibrate/effort.h"
@@ -22,23 +22,23 @@ struct ListScore {
 struct ListChooser {
     // — set by choose_lists —
     MemoryContext context;
-    const float* query;    // (code dims), the caller's
+    const float* query;  // (code dims), the caller's
     Metric metric;
     CompactQuery compact;
-    float* scratch;        // (2 * code dims)
-    float* centroid;       // (code dims): buffer
+    float* scratch;   // (2 * code dims)
+    float* centroid;  // (code dims): buffer
     // — scored lists: those that were chosen are marked —
-    float* flat;           // (room)
-    uint32* flat_list;     // (room)
+    float* flat;        // (room)
+    uint32* flat_list;  // (room)
     uint32 scored, room;
     // — groups, in order of distance as far as sorted —
-    ListScore* groups;     // (groups)
-    float* group_scores;   // (groups)
+    ListScore* groups;    // (groups)
+    float* group_scores;  // (groups)
     uint32 groups_sorted, groups_taken;
-    uint8* part;           // buffer of a group that the cache does not keep
+    uint8* part;  // buffer of a group that the cache does not keep
     Size part_bytes;
     // — the choice —
-    ListScore* scores;     // (scores_room), of which `known` are there
+    ListScore* scores;  // (scores_room), of which `known` are there
     uint32 known, scores_room;
     // — set by choose_lists_with_effort —
     EffortFeatures features;
@@ -48,10 +48,10 @@ struct ListChooser {
 // Begins anew: scores[0 .. count) are the lists to probe, nearest first. count <= live lists.
 void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 count);
 // Likewise for a query whose mean like takes `mean` lists: returns how many this one takes, by the rule.
-uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 mean,
-                                const EffortRule* rule);
-// How far the query is from a list's centroid, by its score. For inner product and cosine, whose centroids are of length 1,
-// the distance is that between the query's direction and the centroid.
+uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* chooser, const float* query,
+                                uint32 mean, const EffortRule* rule);
+// How far the query is from a list's centroid, by its score. For inner product and cosine, whose centroids are of
+// length 1, the distance is that between the query's direction and the centroid.
 float centroid_distance(Metric metric, float score, float query_norm);
 // Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);

@@ -31,7 +31,8 @@ static void mark_searched(Relation index, const MetaPage* meta, AllLists* table)
                 break;
             }
             const uint32 entries = start[g + 1] - start[g];
-            const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]), entries, meta->code_dims);
+            const CompactPart part = ViewCompactPart(
+                bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]), entries, meta->code_dims);
             for (uint32 i = 0; i < entries && sound; i++) {
                 sound = part.list[i] < table->lists;
                 if (sound) table->searched[part.list[i]] = 1;
@@ -45,7 +46,8 @@ static void mark_searched(Relation index, const MetaPage* meta, AllLists* table)
 AllLists read_list_table(Relation index, const MetaPage* meta) {
     AllLists table;
     table.lists = meta->lists;
-    table.entries = static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * meta->lists, MCXT_ALLOC_HUGE));
+    table.entries =
+        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * meta->lists, MCXT_ALLOC_HUGE));
     table.searched = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
     for (uint32 first = 0; first < meta->lists; first += per_page)
@@ -81,7 +83,8 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         CHECK_FOR_INTERRUPTS();
-        if ((++steps & 1023) == 0 && steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
+        if ((++steps & 1023) == 0 && steps > most_segments(index))
+            report_corruption(index, at.block, "list runs in a circle");
         Buffer buffer = read_segment(index, &g, at, list, BUFFER_LOCK_EXCLUSIVE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const SegmentRef next = next_segment(header);
@@ -120,10 +123,13 @@ static void note_settled(Relation index, MetaPage* known, uint32 oldest_generati
     known->oldest_generation = oldest_generation;
     known->replacing = 0;
     VQ_FAULT("settle.meta");
-    update_meta(index, [](MetaPage* meta, void* arg) {
-        meta->oldest_generation = static_cast<MetaPage*>(arg)->oldest_generation;
-        meta->replacing = 0;
-    }, known);
+    update_meta(
+        index,
+        [](MetaPage* meta, void* arg) {
+            meta->oldest_generation = static_cast<MetaPage*>(arg)->oldest_generation;
+            meta->replacing = 0;
+        },
+        known);
 }
 
 void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table) {
@@ -134,7 +140,8 @@ void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table
         const ListState state = static_cast<ListState>(table->entries[list].state);
         if (table->searched[list] && state == ListState::kSealed) unseal_list(index, meta, table, list);
         // Replaced, or written by a vacuum that did not come to its end.
-        if (!table->searched[list] && state < ListState::kDropped && gone) set_list_state(index, meta, table, list, ListState::kDropped);
+        if (!table->searched[list] && state < ListState::kDropped && gone)
+            set_list_state(index, meta, table, list, ListState::kDropped);
         if ((list & 255) == 0) vacuum_delay();
     }
     note_settled(index, meta, meta->oldest_generation);

@@ -17,11 +17,14 @@ static constexpr uint32 kCountEvery = 64;
 static constexpr uint32 kUsesPerPage = PayloadBytes(BLCKSZ) / sizeof(uint32);
 
 // Lists that have a counter: those of the build.
-static uint32 counted_lists(const MetaPage* meta) { return static_cast<uint32>(meta->list_uses.bytes / sizeof(uint32)); }
+static uint32 counted_lists(const MetaPage* meta) {
+    return static_cast<uint32>(meta->list_uses.bytes / sizeof(uint32));
+}
 
 static uint32* uses_on(Buffer buffer) { return reinterpret_cast<uint32*>(page_payload(BufferGetPage(buffer))); }
 
-// A page of counters under a share lock; InvalidBuffer if it is damaged, which the check reports and a scan need not mind.
+// A page of counters under a share lock; InvalidBuffer if it is damaged, which the check reports and a scan need not
+// mind.
 static Buffer lock_uses(Relation index, const MetaPage* meta, uint32 page) {
     Buffer buffer = ReadBuffer(index, meta->list_uses.start + page);
     LockBuffer(buffer, BUFFER_LOCK_SHARE);

@@ -1,8 +1,8 @@
 // How often scans searched each list: what vectorq_prewarm goes by. One counter a list, in a region of their own.
 //
-// Hints, as tuple hint bits are: changed under a share lock, never logged by themselves, lost at a crash or on a standby
-// without harm; no other change touches their pages. One scan in 64 is counted, so nothing is kept by a backend and a
-// scan pays some nanoseconds.
+// Hints, as tuple hint bits are: changed under a share lock, never logged by themselves, lost at a crash or on a
+// standby without harm; no other change touches their pages. One scan in 64 is counted, so nothing is kept by a backend
+// and a scan pays some nanoseconds.
 #pragma once
 #include "am/list_chooser.h"
 #include "pg/pg_headers.h"

@@ -13,9 +13,10 @@ const OpclassInfo* opclass_of_index(Relation index) {
     const OpclassInfo* info =
         reinterpret_cast<const OpclassInfo*>(DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL))));
     if (info == NULL || info->magic != kOpclassMagic)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-                        errmsg("operator class of index \"%s\" is not one of vectorq's", RelationGetRelationName(index)),
-                        errhint("Use an operator class that CREATE EXTENSION vectorq made.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                 errmsg("operator class of index \"%s\" is not one of vectorq's", RelationGetRelationName(index)),
+                 errhint("Use an operator class that CREATE EXTENSION vectorq made.")));
     return info;
 }
 
@@ -37,7 +38,7 @@ bool load_vector(const OpclassInfo* opclass, Datum value, int dims, float* out) 
 
 }  // namespace vectorq
 
-#define VQ_OPCLASS(c_name, metric, element)                                                       \
+#define VQ_OPCLASS(c_name, metric, element)                                                        \
     VQ_FUNCTION(c_name) {                                                                          \
         static const vectorq::OpclassInfo info = {vectorq::kOpclassMagic, vectorq::Metric::metric, \
                                                   vectorq::ElementType::element, #c_name};         \

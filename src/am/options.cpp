@@ -49,7 +49,8 @@ const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas
                                               {"soar", static_cast<int>(Replicas::kSoar), false},
                                               {"closure", static_cast<int>(Replicas::kClosure), false},
                                               {NULL, 0, false}};
-const struct config_enum_entry kSwitch[] = {{"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
+const struct config_enum_entry kSwitch[] = {
+    {"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
@@ -73,20 +74,26 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kIvf | kPq, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
      "Bits of each part of a product code; 4 bits are scored in registers"},
     {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
-     "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product codes"},
+     "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product "
+     "codes"},
     {Scope::kIndex, kIvf, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
+     VQ_INDEX(replicas),
+     "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
     {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
-     VQ_INDEX(replicas), "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
+     VQ_INDEX(replicas),
+     "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
     {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
-     "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of that distance"},
+     "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of "
+     "that distance"},
     {Scope::kIndex, kIvf | kAh, Kind::kEnum, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
      "Whether vacuum splits lists that have outgrown the others and dissolves those that have shrunk: on or off"},
     {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
-     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, balanceM, corrM"},
+     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, "
+     "balanceM, corrM"},
     {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
-     "What puts the rows that the codes chose in order: off, heap (the table), a copy in the index (f32, f16, sq8), or auto"},
+     "What puts the rows that the codes chose in order: off, heap (the table), a copy in the index (f32, f16, sq8), or "
+     "auto"},
     {Scope::kIndex, kAll, Kind::kInt, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),
      "Rows to sample for training; 0 chooses by the number of lists"},
     {Scope::kIndex, kAll, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
@@ -107,7 +114,8 @@ const OptionRow kOptions[] = {
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
     {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
-     "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the nearest; 0 = none"},
+     "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
+     "nearest; 0 = none"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -215,8 +223,7 @@ static void take_option(const OptionRow& row, const IndexOptions* given, IndexOp
     const char* from = reinterpret_cast<const char*>(given) + row.offset;
     if (row.kind == Kind::kReal)
         *reinterpret_cast<double*>(to) = given != NULL ? *reinterpret_cast<const double*>(from) : row.def;
-    else
-        *reinterpret_cast<int*>(to) = given != NULL ? *reinterpret_cast<const int*>(from) : static_cast<int>(row.def);
+    else *reinterpret_cast<int*>(to) = given != NULL ? *reinterpret_cast<const int*>(from) : static_cast<int>(row.def);
 }
 
 IndexOptions index_options(Relation index) {
@@ -224,13 +231,13 @@ IndexOptions index_options(Relation index) {
     const IndexOptions* given = reinterpret_cast<const IndexOptions*>(index->rd_options);
     IndexOptions options;
     memset(&options, 0, sizeof(options));
-    // What only other access methods accept stays 0, which means none or off; what follows from the method is set below.
+    // What only other access methods accept stays 0, which means none or off; what follows from the method is set
+    // below.
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex && (row.ams & (1 << static_cast<int>(am)))) take_option(row, given, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
-    options.transform_text = given != NULL && given->transform != 0
-                                 ? reinterpret_cast<const char*>(given) + given->transform
-                                 : "none";
+    options.transform_text =
+        given != NULL && given->transform != 0 ? reinterpret_cast<const char*>(given) + given->transform : "none";
     if (am == AmKind::kPq) {
         options.quantizer = kQuantizerPq;
         options.lists = 1;

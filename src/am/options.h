@@ -23,12 +23,12 @@ struct IndexOptions {
     int reorder;        // Reorder, or kReorderAuto
     int training_rows;  // 0 = automatic
     int seed;
-    int replicas;       // Replicas
-    int rebalance;      // whether vacuum splits and merges lists
-    double closure_epsilon;  // of replicas = closure
+    int replicas;                  // Replicas
+    int rebalance;                 // whether vacuum splits and merges lists
+    double closure_epsilon;        // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
-    double balance;     // largest list that training leaves, in means; 0 = plain k-means
-    int transform;      // offset of the text, as reloptions keep strings; 0 = none
+    double balance;                // largest list that training leaves, in means; 0 = plain k-means
+    int transform;                 // offset of the text, as reloptions keep strings; 0 = none
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry
 };
@@ -38,17 +38,17 @@ inline constexpr int kReorderAuto = -1;
 
 // Settings of the session; read once at the start of a scan, never by the core.
 struct Settings {
-    int nprobe;          // 0 = automatic
-    int iterative_scan;  // IterativeScan
-    int max_scan_rows;   // 0 = no limit
-    int reorder_rows;    // 0 = automatic
-    int distance;        // Distance
+    int nprobe;            // 0 = automatic
+    int iterative_scan;    // IterativeScan
+    int max_scan_rows;     // 0 = no limit
+    int reorder_rows;      // 0 = automatic
+    int distance;          // Distance
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
 };
 extern Settings settings;
 
-void register_options_and_settings();                      // from _PG_init
+void register_options_and_settings();  // from _PG_init
 // amoptions of each access method.
 bytea* parse_ivf_options(Datum reloptions, bool validate);
 bytea* parse_pq_options(Datum reloptions, bool validate);

@@ -13,7 +13,8 @@ static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ?
 
 static void begin_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0, static_cast<uint16>(part));
+        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0,
+                  static_cast<uint16>(part));
     w->room = w->geometry->capacity;
 }
 
@@ -93,13 +94,19 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     char* segment = segment_at(w->images, offset);
     if (w->block == InvalidBlockNumber) w->block = allocate(w);
     if (more) w->following = allocate(w);
-    *segment_header(w->images, offset) = {list_number(w), static_cast<uint16>(rows), 0, static_cast<uint16>(capacity), 0,
+    *segment_header(w->images, offset) = {list_number(w),
+                                          static_cast<uint16>(rows),
+                                          0,
+                                          static_cast<uint16>(capacity),
+                                          0,
                                           more ? w->following : kInvalidBlock};
     for (uint32 slot = 0; slot < rows; slot++) {
         const char* row = w->staged + slot * w->row_bytes;
         memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
-        if (g->pointer_bytes > 0) memcpy(segment + layout.pointers_offset + slot * kPointerBytes, row + kRowPointerAt, kPointerBytes);
-        if (g->scalar_bytes > 0) memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
+        if (g->pointer_bytes > 0)
+            memcpy(segment + layout.pointers_offset + slot * kPointerBytes, row + kRowPointerAt, kPointerBytes);
+        if (g->scalar_bytes > 0)
+            memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
         put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
     }
     DirectoryEntry* entry = &w->directory[w->list];
@@ -147,16 +154,16 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
     w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
-    w->staged = static_cast<char*>(
-        MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
+    w->staged =
+        static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
     w->end = RelationGetNumberOfBlocksInFork(index, fork);
     for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
     begin_page(w);
 }
 
-void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, DirectoryEntry* directory,
-                                const uint32* numbers, uint32 lists) {
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
+                                DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
     posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
     w->numbers = numbers;
     begin_page(w);

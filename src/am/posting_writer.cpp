@@ -46,10 +46,8 @@ static void put_row_on_first_page(const PostingGeometry* g, char* segment, uint3
     segment_tids(segment)[slot] = *row->tid;
     if (g->pointer_bytes > 0) segment_pointers(g, &layout, segment)[slot] = *row->record;
     if (g->scalar_bytes > 0) reinterpret_cast<float*>(segment + layout.scalars_offset)[slot] = row->scalar;
-    if (slot == header->count)
-        header->count++;
-    else
-        header->dead--;
+    if (slot == header->count) header->count++;
+    else header->dead--;
 }
 
 // The rest of the code, on pages 1 ..: logged before page 0 says that the row exists. Codes in blocks lie on
@@ -58,14 +56,15 @@ static void put_row_on_other_pages(Relation index, const PostingGeometry* g, Blo
                                    const Row* row) {
     if (g->pages == 1) return;
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
-    const uint64 begin = layout.codes_offset + (g->block_bytes > 0 ? static_cast<uint64>(slot / kBlockRows) * g->block_bytes
-                                                                   : static_cast<uint64>(slot) * g->code_bytes);
+    const uint64 begin =
+        layout.codes_offset + (g->block_bytes > 0 ? static_cast<uint64>(slot / kBlockRows) * g->block_bytes
+                                                  : static_cast<uint64>(slot) * g->code_bytes);
     const uint64 bytes = g->block_bytes > 0 ? g->block_bytes : g->code_bytes;
     const uint32 first = static_cast<uint32>(begin / g->payload);
     const uint32 last = static_cast<uint32>((begin + bytes - 1) / g->payload);
     for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
-        Buffer buffer = read_page(index, head + part, PageKind::kPosting, list, static_cast<uint16>(part),
-                                  BUFFER_LOCK_EXCLUSIVE);
+        Buffer buffer =
+            read_page(index, head + part, PageKind::kPosting, list, static_cast<uint16>(part), BUFFER_LOCK_EXCLUSIVE);
         VQ_FAULT("row_part.start");
         GenericXLogState* xlog = GenericXLogStart(index);
         VQ_FAULT("row_part.register");
@@ -87,7 +86,8 @@ static uint32 free_slot(char* segment) {
 }
 
 // Begins a segment with one row at `offset` of a page copy.
-static void put_segment(const PostingGeometry* g, Page page, uint32 offset, uint32 list, uint32 capacity, const Row* row) {
+static void put_segment(const PostingGeometry* g, Page page, uint32 offset, uint32 list, uint32 capacity,
+                        const Row* row) {
     *segment_header(page, offset) = {list, 0, 0, static_cast<uint16>(capacity), 0, kInvalidBlock};
     put_row_on_first_page(g, segment_at(page, offset), 0, row);
     if (g->pages == 1) page_tail(page)->used = offset + LayoutOf(*g, capacity).bytes;
@@ -227,10 +227,10 @@ enum class Append { kDone, kListBegun, kClosed };
 
 // The first segment of a list that has none, unless somebody else has made one meanwhile.
 static Append begin_list(Relation index, const MetaPage* meta, const PostingGeometry* g, uint32 list, uint32 capacity,
-                       const Row* row) {
+                         const Row* row) {
     Buffer directory = lock_directory(index, meta, list);
     DirectoryEntry* entry = directory_entry(BufferGetPage(directory), list);
-    const Append result = !is_live(entry)                  ? Append::kClosed
+    const Append result = !is_live(entry)                ? Append::kClosed
                           : entry->head == kInvalidBlock ? Append::kDone
                                                          : Append::kListBegun;
     if (result == Append::kDone) {
@@ -308,12 +308,14 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPoin
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         CHECK_FOR_INTERRUPTS();
-        if ((++steps & 1023) == 0 && steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
+        if ((++steps & 1023) == 0 && steps > most_segments(index))
+            report_corruption(index, at.block, "list runs in a circle");
         Buffer buffer = read_segment(index, &cache->geometry, at, list, BUFFER_LOCK_SHARE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const ItemPointerData* tids = segment_tids(segment_at(BufferGetPage(buffer), at.offset));
         bool has = false;
-        for (uint32 slot = 0; slot < header->count && !has; slot++) has = ItemPointerEquals(const_cast<ItemPointer>(&tids[slot]), heap_tid);
+        for (uint32 slot = 0; slot < header->count && !has; slot++)
+            has = ItemPointerEquals(const_cast<ItemPointer>(&tids[slot]), heap_tid);
         at = next_segment(header);
         UnlockReleaseBuffer(buffer);
         if (has) return true;

@@ -14,11 +14,11 @@ void ask_for_page(Relation relation, BlockNumber block, Buffer* recent);
 
 // A window of so many requests that runs ahead of the reader: of lists, each a run of pages, or of single pages.
 struct Readahead {
-    int depth;       // effective_io_concurrency of the tablespace; 0 = never
-    int64 misses;    // when it began
-    bool cold;       // pages are, or were in the last scan, missing
-    uint32 next;     // what to ask for next
-    uint32 pages;    // asked for and not yet read; of lists only
+    int depth;     // effective_io_concurrency of the tablespace; 0 = never
+    int64 misses;  // when it began
+    bool cold;     // pages are, or were in the last scan, missing
+    uint32 next;   // what to ask for next
+    uint32 pages;  // asked for and not yet read; of lists only
 };
 
 // `*cold` is what the last scan found out; readahead_end says what this one did.

@@ -47,10 +47,10 @@ static Size memory_for_rows(const Rebalance* r) {
 
 namespace {
 struct Choice {
-    uint8* wanted;   // (lists): 1 if out of balance
-    uint8* chosen;   // (lists)
-    uint32* order;   // (live lists): largest first
-    uint32 most;     // victims
+    uint8* wanted;  // (lists): 1 if out of balance
+    uint8* chosen;  // (lists)
+    uint32* order;  // (live lists): largest first
+    uint32 most;    // victims
     ListChooser chooser;
 };
 }  // namespace
@@ -83,7 +83,8 @@ static void weigh_lists(Rebalance* r, Choice* c) {
     }
     r->mean = std::max(1.0, static_cast<double>(total) / live);
     r->limit = std::max({kSplitAbove * r->mean, r->mean + 3 * std::sqrt(r->mean), kLeastSplit});
-    std::sort(c->order, c->order + live, [&](uint32 a, uint32 b) { return table->entries[a].rows > table->entries[b].rows; });
+    std::sort(c->order, c->order + live,
+              [&](uint32 a, uint32 b) { return table->entries[a].rows > table->entries[b].rows; });
     for (uint32 i = 0; i < live; i++) c->wanted[c->order[i]] = out_of_balance(r, c->order[i]);
     // Inserts need others to go to: a quarter of the lists, and as many as a row is sure to need.
     c->most = std::min(live - live / 4, live - std::min<uint32>(live, 2));
@@ -170,16 +171,21 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     pfree(bytes);
     r->meta.more_directory[part] = region;
     VQ_FAULT("rebalance.directory");
-    update_meta(r->index, [](MetaPage* meta, void* arg) {
-        memcpy(meta->more_directory, static_cast<MetaPage*>(arg)->more_directory, sizeof(meta->more_directory));
-    }, &r->meta);
+    update_meta(
+        r->index,
+        [](MetaPage* meta, void* arg) {
+            memcpy(meta->more_directory, static_cast<MetaPage*>(arg)->more_directory, sizeof(meta->more_directory));
+        },
+        &r->meta);
     return true;
 }
 
 static void note_replacing(Rebalance* r, bool replacing) {
     r->meta.replacing = replacing ? 1 : 0;
     VQ_FAULT("rebalance.replacing");
-    update_meta(r->index, [](MetaPage* meta, void* arg) { meta->replacing = static_cast<MetaPage*>(arg)->replacing; }, &r->meta);
+    update_meta(
+        r->index, [](MetaPage* meta, void* arg) { meta->replacing = static_cast<MetaPage*>(arg)->replacing; },
+        &r->meta);
 }
 
 // Numbers that no segment carries, not even one that a crash has left: of dropped lists, then ones never given out.
@@ -193,7 +199,9 @@ static void take_numbers(Rebalance* r) {
     }
     while (taken < r->num_lists) r->numbers[taken++] = r->meta.next_list++;
     VQ_FAULT("rebalance.numbers");
-    update_meta(r->index, [](MetaPage* meta, void* arg) { meta->next_list = static_cast<MetaPage*>(arg)->next_list; }, &r->meta);
+    update_meta(
+        r->index, [](MetaPage* meta, void* arg) { meta->next_list = static_cast<MetaPage*>(arg)->next_list; },
+        &r->meta);
 }
 
 static bool put_entry(DirectoryEntry* entry, void* arg) {
@@ -205,7 +213,8 @@ static bool put_entry(DirectoryEntry* entry, void* arg) {
 static void write_entries(Rebalance* r) {
     RebalanceObjects* o = r->objects;
     DirectoryEntry none = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, static_cast<uint8>(ListState::kDropped), 0, 0};
-    for (uint32 list = r->meta.lists; list < r->meta.next_list; list++) update_directory(r->index, &r->meta, list, put_entry, &none);
+    for (uint32 list = r->meta.lists; list < r->meta.next_list; list++)
+        update_directory(r->index, &r->meta, list, put_entry, &none);
     for (size_t i = 0; i < o->numbers.size(); i++) {
         VQ_FAULT("rebalance.entry");
         update_directory(r->index, &r->meta, o->numbers[i], put_entry, &o->entries[i]);
@@ -218,10 +227,12 @@ static void load_all_centroids(Rebalance* r) {
     RebalanceObjects* o = r->objects;
     const MetaPage* meta = &r->meta;
     core_call([&] { o->all = Matrix(meta->lists, meta->code_dims); });
-    read_region(r->index, &meta->centroids, PageKind::kCentroids, meta->generation, 0, meta->centroids.bytes, o->all.data());
+    read_region(r->index, &meta->centroids, PageKind::kCentroids, meta->generation, 0, meta->centroids.bytes,
+                o->all.data());
 }
 
-// Lists to be searched, and centroids by number; those of other numbers are the mean, so that the mean of all stays that.
+// Lists to be searched, and centroids by number; those of other numbers are the mean, so that the mean of all stays
+// that.
 static void combine_centroids(Rebalance* r) {
     RebalanceObjects* o = r->objects;
     const size_t dims = r->meta.code_dims;
@@ -259,7 +270,9 @@ static void inherit_uses(const Rebalance* r, uint32* uses) {
     }
 }
 
-static uint32 region_pages(uint64 bytes) { return static_cast<uint32>((bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ)); }
+static uint32 region_pages(uint64 bytes) {
+    return static_cast<uint32>((bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ));
+}
 
 // Where the centroids of the next generation go: over those of the one before the present, which nobody knows any more,
 // or behind the end. next: the meta page as it will be.
@@ -309,22 +322,25 @@ static void write_centroids(Rebalance* r, MetaPage* next) {
 // One record: before it searches go to the old lists, after it to the new ones.
 static void switch_lists(Rebalance* r, MetaPage* next) {
     VQ_FAULT("rebalance.switch");
-    update_meta(r->index, [](MetaPage* meta, void* arg) {
-        const MetaPage* next = static_cast<const MetaPage*>(arg);
-        meta->lists = next->lists;
-        meta->live_lists = next->live_lists;
-        meta->groups = next->groups;
-        meta->generation = next->generation;
-        meta->centroids = next->centroids;
-        meta->compact = next->compact;
-        meta->list_uses = next->list_uses;
-        meta->centroid_run = next->centroid_run;
-        meta->old_run = next->old_run;
-        meta->replacing = 0;
-        // Scans that know the old lists have taken their snapshots: their xmin is no later. (Horizons pass this number once
-        // somebody has used it. We do not: a vacuum must work when numbers have run out.)
-        meta->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-    }, next);
+    update_meta(
+        r->index,
+        [](MetaPage* meta, void* arg) {
+            const MetaPage* next = static_cast<const MetaPage*>(arg);
+            meta->lists = next->lists;
+            meta->live_lists = next->live_lists;
+            meta->groups = next->groups;
+            meta->generation = next->generation;
+            meta->centroids = next->centroids;
+            meta->compact = next->compact;
+            meta->list_uses = next->list_uses;
+            meta->centroid_run = next->centroid_run;
+            meta->old_run = next->old_run;
+            meta->replacing = 0;
+            // Scans that know the old lists have taken their snapshots: their xmin is no later. (Horizons pass this
+            // number once somebody has used it. We do not: a vacuum must work when numbers have run out.)
+            meta->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+        },
+        next);
     VQ_FAULT("rebalance.switched");
 }
 
@@ -351,7 +367,8 @@ static void replace_batch(Rebalance* r) {
     seal_batch(r);
     // Inserts came between counting and sealing, and more than there is room for: next time.
     if (!read_victims(r)) {
-        for (uint32 i = 0; i < r->batch->count; i++) unseal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
+        for (uint32 i = 0; i < r->batch->count; i++)
+            unseal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
         return;
     }
     core_call([&] { train_new_lists(r); });
@@ -361,7 +378,8 @@ static void replace_batch(Rebalance* r) {
 }
 
 static void replace_victims(Rebalance* r) {
-    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance batch", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance batch", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(scratch);
     note_replacing(r, true);
     for (uint32 i = 0; i < r->num_batches; i++) {

@@ -51,10 +51,8 @@ static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) 
         r->victim_of[row] = victim;
         if (!codes_are_rows(r)) continue;
         const uint8* code = codes + static_cast<Size>(slot) * g->code_bytes;
-        if (r->cache->codec.kind == CodeKind::kF32)
-            memcpy(r->objects->rows.row(row), code, sizeof(float) * dims);
-        else
-            F16ToF32(reinterpret_cast<const half*>(code), dims, r->objects->rows.row(row));
+        if (r->cache->codec.kind == CodeKind::kF32) memcpy(r->objects->rows.row(row), code, sizeof(float) * dims);
+        else F16ToF32(reinterpret_cast<const half*>(code), dims, r->objects->rows.row(row));
     }
 }
 
@@ -67,7 +65,8 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         vacuum_delay();
-        if ((++steps & 1023) == 0 && steps > most_segments(r->index)) report_corruption(r->index, at.block, "list runs in a circle");
+        if ((++steps & 1023) == 0 && steps > most_segments(r->index))
+            report_corruption(r->index, at.block, "list runs in a circle");
         Buffer buffer = read_segment(r->index, g, at, list, BUFFER_LOCK_SHARE);
         memcpy(first_page, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
@@ -76,7 +75,8 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
         const SegmentLayout layout = LayoutOf(*g, header->capacity);
         if (codes_are_rows(r)) take_code_part(r, &layout, segment, 0, header->count, codes);
         for (uint32 part = 1; part < g->pages && codes_are_rows(r); part++) {
-            buffer = read_page(r->index, at.block + part, PageKind::kPosting, list, static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+            buffer = read_page(r->index, at.block + part, PageKind::kPosting, list, static_cast<uint16>(part),
+                               BUFFER_LOCK_SHARE);
             take_code_part(r, &layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
             UnlockReleaseBuffer(buffer);
         }
@@ -93,7 +93,7 @@ struct TableReader {
     TupleTableSlot* slot;
     EState* estate;
     IndexInfo* info;
-    float* row;   // (dims)
+    float* row;  // (dims)
 };
 }  // namespace
 
@@ -115,8 +115,8 @@ static bool vector_of_slot(Rebalance* r, TableReader* t, float* x) {
     return kept;
 }
 
-// Whether the row is deleted and a part of it lies out of line. Others do not wait for a vacuum's snapshot: that part may be
-// gone by now.
+// Whether the row is deleted and a part of it lies out of line. Others do not wait for a vacuum's snapshot: that part
+// may be gone by now.
 static bool may_lack_parts(TupleTableSlot* slot) {
     if (!TTS_IS_BUFFERTUPLE(slot)) return false;
     HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
@@ -128,9 +128,10 @@ static bool may_lack_parts(TupleTableSlot* slot) {
     return state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD;
 }
 
-// The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. The versions of a HOT chain that were
-// made since the index was built share the indexed value, so the last one has it; the first may be older than the index.
-// The centroid of its list stands for what cannot be read: only snapshots from before the row was deleted look for it still.
+// The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. The versions of a HOT chain
+// that were made since the index was built share the indexed value, so the last one has it; the first may be older than
+// the index. The centroid of its list stands for what cannot be read: only snapshots from before the row was deleted
+// look for it still.
 static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, uint32 victim, float* x) {
     bool call_again = false, all_dead = false, kept = false;
     ItemPointerData at = *tid;
@@ -139,8 +140,7 @@ static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, uint32 victi
         kept = may_lack_parts(t->slot);
         if (kept)
             std::copy_n(r->objects->all.row(r->victims[r->batch->first + victim].list), r->cache->meta.code_dims, x);
-        else
-            kept = vector_of_slot(r, t, x);
+        else kept = vector_of_slot(r, t, x);
     } while (call_again);
     ExecClearTuple(t->slot);
     return kept;
@@ -176,7 +176,8 @@ bool read_victims(Rebalance* r) {
     const Size room = std::min(r->room, 2 * r->batch->rows + 1024);
     r->num_rows = 0;
     r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE));
-    r->pointers = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    r->pointers = static_cast<ItemPointerData*>(
+        palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     r->victim_of = static_cast<uint32*>(palloc_extended(sizeof(uint32) * room, MCXT_ALLOC_HUGE));
     core_call([&] { r->objects->rows = Matrix(room, r->cache->meta.code_dims); });
     char* page = static_cast<char*>(palloc(BLCKSZ));
@@ -257,8 +258,9 @@ static void assign_rows(Rebalance* r) {
         float least = std::numeric_limits<float>::infinity();
         o->target[i] = first;
         for (uint32 list = first; list < last; list++) {
-            const float distance = metric == AssignMetric::kDot ? -DotF32(o->rows.row(i), o->centroids.row(list), dims)
-                                                                : L2SquaredF32(o->rows.row(i), o->centroids.row(list), dims);
+            const float distance = metric == AssignMetric::kDot
+                                       ? -DotF32(o->rows.row(i), o->centroids.row(list), dims)
+                                       : L2SquaredF32(o->rows.row(i), o->centroids.row(list), dims);
             if (distance < least) {
                 least = distance;
                 o->target[i] = list;
@@ -296,7 +298,8 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     float* rows = static_cast<float*>(palloc_extended(sizeof(float) * dims * kEncodeRows, MCXT_ALLOC_HUGE));
     uint32* lists = static_cast<uint32*>(palloc(sizeof(uint32) * kEncodeRows));
     uint8* fits = static_cast<uint8*>(palloc(kEncodeRows));
-    float* scratch = static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
+    float* scratch = static_cast<float*>(
+        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
     for (Size begin = 0; begin < r->num_rows; begin += kEncodeRows) {
         vacuum_delay();
         const Size count = std::min(kEncodeRows, r->num_rows - begin);
@@ -318,8 +321,10 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
 
 void write_new_lists(Rebalance* r) {
     r->entries = static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * r->num_lists, MCXT_ALLOC_HUGE));
-    uint32* order = static_cast<uint32*>(palloc_extended(sizeof(uint32) * std::max<Size>(r->num_rows, 1), MCXT_ALLOC_HUGE));
-    uint32* next = static_cast<uint32*>(palloc_extended(sizeof(uint32) * (r->num_lists + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    uint32* order =
+        static_cast<uint32*>(palloc_extended(sizeof(uint32) * std::max<Size>(r->num_rows, 1), MCXT_ALLOC_HUGE));
+    uint32* next =
+        static_cast<uint32*>(palloc_extended(sizeof(uint32) * (r->num_lists + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size i = 0; i < r->num_rows; i++) next[r->objects->target[i] + 1]++;
     for (uint32 list = 0; list < r->num_lists; list++) next[list + 1] += next[list];
     for (Size i = 0; i < r->num_rows; i++) order[next[r->objects->target[i]]++] = static_cast<uint32>(i);
@@ -327,7 +332,8 @@ void write_new_lists(Rebalance* r) {
     posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
     write_rows(r, &w, order);
     posting_builder_end(&w);
-    for (uint32 list = 0; list < r->num_lists; list++) r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;
+    for (uint32 list = 0; list < r->num_lists; list++)
+        r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;
     pfree(order);
     pfree(next);
 }

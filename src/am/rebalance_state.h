@@ -31,15 +31,15 @@ struct Batch {
 // C++ objects, owned by the context.
 struct RebalanceObjects {
     // — of the batch at hand —
-    Matrix rows;        // (rows, code dims)
-    Matrix centroids;   // (new lists, code dims)
-    std::vector<uint32_t> target;      // of each row: the new list
-    std::vector<uint32_t> first_of;    // with replicas: of each victim and beyond the last, its first new list
+    Matrix rows;                     // (rows, code dims)
+    Matrix centroids;                // (new lists, code dims)
+    std::vector<uint32_t> target;    // of each row: the new list
+    std::vector<uint32_t> first_of;  // with replicas: of each victim and beyond the last, its first new list
     // — of all batches —
-    std::vector<float> made;           // (new lists, code dims)
-    std::vector<uint32_t> numbers;     // (new lists)
+    std::vector<float> made;              // (new lists, code dims)
+    std::vector<uint32_t> numbers;        // (new lists)
     std::vector<DirectoryEntry> entries;  // (new lists)
-    Matrix all, live;                  // centroids by number; of the lists to be searched
+    Matrix all, live;                     // centroids by number; of the lists to be searched
     std::vector<uint32_t> live_list;
     CentroidGroups groups;
     StopToken stop;
@@ -53,30 +53,30 @@ struct Rebalance {
     AllLists table;
     const OpclassInfo* opclass;
     RebalanceObjects* objects;
-    bool pooled;      // rows may change from one victim to another; not with replicas
-    Size room;        // rows that fit the memory
-    double mean;      // rows of a list
-    double limit;     // lists of more rows are split
+    bool pooled;   // rows may change from one victim to another; not with replicas
+    Size room;     // rows that fit the memory
+    double mean;   // rows of a list
+    double limit;  // lists of more rows are split
     // — the lists to replace —
     Victim* victims;
     uint32 num_victims;
     Batch* batches;
     uint32 num_batches;
     // — changed step by step —
-    MetaPage meta;    // as of the start; the directory and the numbers given out grow
+    MetaPage meta;  // as of the start; the directory and the numbers given out grow
     // — of the batch at hand —
     Batch* batch;
     Size num_rows;
     ItemPointerData* tids;
     ItemPointerData* pointers;
-    uint32* victim_of;        // number within the batch
+    uint32* victim_of;  // number within the batch
     uint32 num_lists;
     uint32* numbers;          // (num_lists)
     DirectoryEntry* entries;  // (num_lists)
 };
 
-// All of the batch at hand. Fills num_rows, tids, pointers, victim_of and objects->rows. Rows dead to everybody are left out. False if there are more
-// rows than there is room for.
+// All of the batch at hand. Fills num_rows, tids, pointers, victim_of and objects->rows. Rows dead to everybody are
+// left out. False if there are more rows than there is room for.
 bool read_victims(Rebalance* r);
 // New centroids, and where each row goes.
 void train_new_lists(Rebalance* r);

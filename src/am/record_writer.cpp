@@ -22,8 +22,9 @@ static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer 
         uint32 slot, found = g->capacity;
         const uint32 end = slots_of_part(g, header->count, part, &slot);
         if (slot == end) continue;
-        Buffer buffer = part == 0 ? head : read_page(index, BufferGetBlockNumber(head) + part, PageKind::kReorder, 0,
-                                                     static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+        Buffer buffer = part == 0 ? head
+                                  : read_page(index, BufferGetBlockNumber(head) + part, PageKind::kReorder, 0,
+                                              static_cast<uint16>(part), BUFFER_LOCK_SHARE);
         for (; slot < end && found == g->capacity; slot++)
             if (!ItemPointerIsValid(record_tid(g, BufferGetPage(buffer), slot))) found = slot;
         if (part > 0) UnlockReleaseBuffer(buffer);
@@ -33,11 +34,11 @@ static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer 
 }
 
 // The record's parts on pages 1 .. of an extent, each logged for itself. fresh: the pages are new.
-static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumber extent, uint32 slot, const char* record,
-                            bool fresh) {
+static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumber extent, uint32 slot,
+                            const char* record, bool fresh) {
     const uint32 first = fresh ? 1 : RecordPart(*g, slot);
-    const uint32 last = fresh ? g->pages - 1
-                              : static_cast<uint32>((RecordOffset(*g, slot) + g->record_bytes - 1) / g->payload);
+    const uint32 last =
+        fresh ? g->pages - 1 : static_cast<uint32>((RecordOffset(*g, slot) + g->record_bytes - 1) / g->payload);
     for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
         Buffer buffer;
         if (fresh) {
@@ -46,7 +47,8 @@ static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumbe
             VQ_FAULT("record_part.lock");
             LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
         } else {
-            buffer = read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part), BUFFER_LOCK_EXCLUSIVE);
+            buffer = read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
+                               BUFFER_LOCK_EXCLUSIVE);
         }
         VQ_FAULT("record_part.start");
         GenericXLogState* xlog = GenericXLogStart(index);
@@ -85,10 +87,8 @@ static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber 
         Page page = GenericXLogRegisterBuffer(xlog, head, 0);
         PutRecordPart(*g, page_payload(page), 0, slot, record);
         ReorderHeader* header = extent_header(page);
-        if (slot == header->count)
-            header->count++;
-        else
-            header->free--;
+        if (slot == header->count) header->count++;
+        else header->free--;
         VQ_FAULT("record.finish");
         GenericXLogFinish(xlog);
         VQ_FAULT("record.release");

@@ -82,7 +82,9 @@ void reorder_from_heap(IndexScanDesc scan, ScanState* state, size_t n) {
         state->row = static_cast<float*>(MemoryContextAlloc(state->context, sizeof(float) * state->cache->meta.dims));
     HeapBatch batch = {state, state->results + state->count};
     // Where blocks are missing, in the order of the table.
-    if (state->cache->heap_cold) std::sort(batch.candidates, batch.candidates + n, [](const Candidate& a, const Candidate& b) { return a.tid < b.tid; });
+    if (state->cache->heap_cold)
+        std::sort(batch.candidates, batch.candidates + n,
+                  [](const Candidate& a, const Candidate& b) { return a.tid < b.tid; });
     for (size_t i = 0; i < n; i++) state->result_tids[i] = batch.candidates[i].tid;
     read_heap_vectors(scan, state, state->result_tids, n, keep_row, &batch);
 }
@@ -94,8 +96,8 @@ void reserve_results(ScanState* state, size_t size) {
     state->results_size = size;
 }
 
-// Candidates a step. Where pages are missing, as many as the disk is asked for at once: waiting costs more than rows too
-// many.
+// Candidates a step. Where pages are missing, as many as the disk is asked for at once: waiting costs more than rows
+// too many.
 static size_t reorder_step(IndexScanDesc scan, const ScanState* state) {
     const bool copies = IsCopy(state->reorder);
     const size_t step = std::max<size_t>(kStep, state->asked / 4);
@@ -112,10 +114,8 @@ void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need
     while (state->reordered < end) {
         const size_t n = std::min(step, end - state->reordered);
         for (size_t i = 0; i < n; i++) state->results[state->count + i] = state->collector->Take(state->reordered + i);
-        if (IsCopy(state->reorder))
-            reorder_from_copies(scan->indexRelation, state, n);
-        else
-            reorder_from_heap(scan, state, n);
+        if (IsCopy(state->reorder)) reorder_from_copies(scan->indexRelation, state, n);
+        else reorder_from_heap(scan, state, n);
         state->reordered += n;
         state->stats.rows_reordered += n;
         if (by_need && state->reordered < end &&

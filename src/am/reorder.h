@@ -16,8 +16,8 @@ void reserve_results(ScanState* state, size_t size);
 // Whether by_need can judge: codes' distances are in the unit of exact ones, and vectorq.reorder_rows names no number.
 bool reorders_by_need(const ScanState* state);
 
-// How many entries a round collects, to put them in order: what was chosen (settings_choice.h), or by what is asked for and how
-// coarse the code is.
+// How many entries a round collects, to put them in order: what was chosen (settings_choice.h), or by what is asked for
+// and how coarse the code is.
 Size rows_to_collect(const ScanState* state);
 
 // One batch: state->results[state->count ...) holds n candidates; those that are left get their distance and are

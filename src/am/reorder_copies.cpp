@@ -47,9 +47,12 @@ static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
 static void check_place(RecordReader* r, const Candidate* candidate) {
     const ReorderGeometry* g = &r->copies->geometry;
     const uint64 end = static_cast<uint64>(candidate->source) + g->pages;
-    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 && end <= r->state->index_blocks)) return;
+    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 && end <= r->state->index_blocks))
+        return;
     close_page(r);
-    if (record_slot(candidate->tid) < g->capacity && candidate->source > 0 && end <= RelationGetNumberOfBlocks(r->index)) return;
+    if (record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
+        end <= RelationGetNumberOfBlocks(r->index))
+        return;
     report_corruption(r->index, 0, "a row's record lies outside the index");
 }
 
@@ -64,10 +67,12 @@ static RowFn record_kernel(const Codec* codec) {
 // False if the record is another row's by now.
 static bool read_distance(RecordReader* r, const Candidate* candidate, float* distance) {
     const ReorderGeometry* g = &r->copies->geometry;
-    const uint32 slot = record_slot(candidate->tid), element = static_cast<uint32>(CodeElementBytes(r->copies->codec.kind));
+    const uint32 slot = record_slot(candidate->tid),
+                 element = static_cast<uint32>(CodeElementBytes(r->copies->codec.kind));
     uint32 part = RecordPart(*g, slot), at = RecordOffsetInPart(*g, slot);
     const char* payload = open_page(r, candidate->source, part);
-    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate)) return false;
+    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate))
+        return false;
     float scalar = 0, sum = 0;
     if (r->table.has_scalar) memcpy(&scalar, payload + at + kRecordScalarAt, sizeof(scalar));
     at += g->vector_at;
@@ -96,7 +101,8 @@ static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* 
         for (uint32 part = RecordPart(*g, slot); part <= RecordLastPart(*g, slot); part++) {
             const uint64 block = static_cast<uint64>(rows[ahead->next].source) + part;
             if (block < r->state->index_blocks)
-                ask_for_page(r->index, static_cast<BlockNumber>(block), recent_buffer(r->state->cache, static_cast<BlockNumber>(block)));
+                ask_for_page(r->index, static_cast<BlockNumber>(block),
+                             recent_buffer(r->state->cache, static_cast<BlockNumber>(block)));
         }
     }
 }

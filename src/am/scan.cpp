@@ -1,8 +1,9 @@
 // beginscan, rescan, gettuple, endscan: which lists to search next and what to return.
 //
 // A scan works in rounds. A round searches a window of lists and collects the best `capacity`
-// rows, ordered by (distance, tid). It promises the wanted recall for so many rows as it reckons with. When the executor has
-// had these and asks for more (a filter, or a larger LIMIT than last time), the settings for twice as many are taken:
+// rows, ordered by (distance, tid). It promises the wanted recall for so many rows as it reckons with. When the
+// executor has had these and asks for more (a filter, or a larger LIMIT than last time), the settings for twice as many
+// are taken:
 //   - if they say more lists, the window grows, and is searched again: the old lists for rows after the last one
 //     collected, the new ones for all; rows that were put in order and not yet returned stay in the race.
 // When it has had all that was collected:
@@ -57,8 +58,9 @@ IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
     return scan;
 }
 
-// What this scan was asked for is the best guess of what the next will be. With a filter it differs from query to query, and
-// a guess too low costs a round: so it falls slowly, unless to less than half, which is another kind of query.
+// What this scan was asked for is the best guess of what the next will be. With a filter it differs from query to
+// query, and a guess too low costs a round: so it falls slowly, unless to less than half, which is another kind of
+// query.
 static void note_rows_taken(ScanState* state) {
     const uint64 taken = state->stats.rows_returned, before = state->cache == NULL ? 0 : state->cache->rows_taken;
     if (!state->started || taken == 0) return;
@@ -108,8 +110,7 @@ void prepare_scan(Relation index, ScanState* state) {
         state->lut = alloc_aligned<uint8>(state->context, Lut16TableBytes(cache->codec.pq.m));
         if (cache->codec.pq.m <= kLut16MaxM && cache->geometry.pages == 1)
             state->sums = alloc_aligned<uint16>(state->context, capacity);
-        else
-            state->wide_sums = alloc_aligned<uint32>(state->context, capacity);
+        else state->wide_sums = alloc_aligned<uint32>(state->context, capacity);
     } else if (cache->codec.kind != CodeKind::kPq) {
         state->kernel = CodecKernel(cache->codec);
     }
@@ -150,8 +151,10 @@ static bool reorders(const ScanState* state) { return state->reorder != Reorder:
 // easy queries read few. They come first in the next window if the executor asks for more rows.
 static void prune_window(ScanState* state) {
     const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
-    const float limit = static_cast<float>(1 + settings.prune_epsilon) * centroid_distance(state->codec.metric, state->lists[0].score, norm);
-    while (state->list_end > 1 && centroid_distance(state->codec.metric, state->lists[state->list_end - 1].score, norm) > limit)
+    const float limit = static_cast<float>(1 + settings.prune_epsilon) *
+                        centroid_distance(state->codec.metric, state->lists[0].score, norm);
+    while (state->list_end > 1 &&
+           centroid_distance(state->codec.metric, state->lists[state->list_end - 1].score, norm) > limit)
         state->list_end--;
 }
 
@@ -172,17 +175,16 @@ static uint32 open_first_lists(IndexScanDesc scan, ScanState* state, uint32 mean
         choose_lists(scan->indexRelation, cache, &state->chooser, state->code_query, mean);
         return mean;
     }
-    const uint32 own =
-        choose_lists_with_effort(scan->indexRelation, cache, &state->chooser, state->code_query, mean, &cache->calibration.effort);
+    const uint32 own = choose_lists_with_effort(scan->indexRelation, cache, &state->chooser, state->code_query, mean,
+                                                &cache->calibration.effort);
     return allowed_lists(state, std::min(own, mean), own);
 }
 
-// Lists [from, to) become known and ordered; returns the end, which may differ from `to` where the query's own effort counts.
+// Lists [from, to) become known and ordered; returns the end, which may differ from `to` where the query's own effort
+// counts.
 static uint32 open_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to) {
-    if (from == 0)
-        to = open_first_lists(scan, state, to);
-    else
-        choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
+    if (from == 0) to = open_first_lists(scan, state, to);
+    else choose_more_lists(scan->indexRelation, state->cache, &state->chooser, from, to - from);
     state->lists = state->chooser.scores;
     // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     state->done_after_split = kNothingDone;
@@ -199,7 +201,8 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
     state->stats.lists_probed += state->list_end - begin;
 }
 
-// Rows of this round that need no second look: put in order, or returned. The others are collected again if there is another round.
+// Rows of this round that need no second look: put in order, or returned. The others are collected again if there is
+// another round.
 static size_t rows_done(const ScanState* state) { return reorders(state) ? state->reordered : state->next; }
 
 // Lists as far as `end` join the window.
@@ -254,15 +257,13 @@ static void take_pending_back(ScanState* state) {
     state->pending_count = 0;
 }
 
-// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again. Rows that wait
-// from before join them.
+// The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again.
+// Rows that wait from before join them.
 static void put_in_order(IndexScanDesc scan, ScanState* state) {
     set_pending_aside(state);
     const bool first = state->reordered == 0;
-    if (strict_order() || !reorders_by_need(state))
-        reorder_rows(scan, state, state->collected, false);
-    else
-        reorder_rows(scan, state, first ? state->collected : std::min(state->collected, 2 * state->reordered), first);
+    if (strict_order() || !reorders_by_need(state)) reorder_rows(scan, state, state->collected, false);
+    else reorder_rows(scan, state, first ? state->collected : std::min(state->collected, 2 * state->reordered), first);
     take_pending_back(state);
     if (strict_order()) drop_nearer_than_last(state);
     last_scan_stats = state->stats;
@@ -272,10 +273,8 @@ static void put_in_order(IndexScanDesc scan, ScanState* state) {
 static void search_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint32 to, const Candidate* done) {
     if (from >= to) return;
     const uint32 begin = state->list_begin, end = state->list_end;
-    if (done->distance > kNothingDone.distance)
-        state->collector->SetLowerBound(done->distance, done->tid);
-    else
-        state->collector->ClearLowerBound();
+    if (done->distance > kNothingDone.distance) state->collector->SetLowerBound(done->distance, done->tid);
+    else state->collector->ClearLowerBound();
     const uint64 scored_before = state->stats.rows_scored;
     state->list_begin = from;
     state->list_end = to;
@@ -288,8 +287,8 @@ static void search_lists(IndexScanDesc scan, ScanState* state, uint32 from, uint
     state->lists_counted = to;
 }
 
-// How far both parts of the window were collected. The farthest entry of a round that had no room for all may lie before
-// what an earlier round had reached in the old lists: then the parts stay apart.
+// How far both parts of the window were collected. The farthest entry of a round that had no room for all may lie
+// before what an earlier round had reached in the old lists: then the parts stay apart.
 static void note_collected(ScanState* state) {
     if (state->collected == 0) return;
     const Candidate farthest = state->collector->Farthest();
@@ -361,10 +360,10 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     if (state->asked > kUsualRows) bound_lists(state);
     state->stats.target = state->choice.target;
     begin_query(state);
-    if (reorders(state))
-        state->capacity = rows_to_collect(state);
+    if (reorders(state)) state->capacity = rows_to_collect(state);
     else
-        state->capacity = asked > 0 ? std::max(kLeastCapacity, kRowsPerAsked * state->asked) : std::max(kFirstCapacity, state->asked);
+        state->capacity =
+            asked > 0 ? std::max(kLeastCapacity, kRowsPerAsked * state->asked) : std::max(kFirstCapacity, state->asked);
     state->started = true;
     open_window(scan, state, 0, state->choice.nprobe);
     if (!state->null_query) note_list_uses(scan->indexRelation, &cache->meta, state->lists, state->list_end);
@@ -375,25 +374,23 @@ static bool may_read_more(const ScanState* state) {
     return settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
 }
 
-// More rows are wanted than were promised: the next promise, kept by more lists or more rows in order, where it needs either.
+// More rows are wanted than were promised: the next promise, kept by more lists or more rows in order, where it needs
+// either.
 static void raise_promise(IndexScanDesc scan, ScanState* state) {
     promise(state, state->promised * kPromiseGrowth);
     const size_t waiting = state->count - state->next;
     if (state->promised < PG_UINT64_MAX)
-        state->asked = std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
+        state->asked =
+            std::max<uint64>(state->promised - std::min(state->promised, state->stats.rows_returned + waiting), 1);
     const uint32 own = state->choice.by_effort
                            ? ListsWithEffort(state->choice.nprobe, state->chooser.effort, state->cache->compact.entries)
                            : state->choice.nprobe;
     const uint32 end = allowed_lists(state, state->list_end, std::max(own, state->list_end));
     const bool whole = state->split == state->list_end && rows_done(state) > 0;
-    if (whole && end > state->list_end && may_read_more(state))
-        widen_window(scan, state, end);
-    else if (!reorders(state))
-        return;
-    else if (state->reordered < state->collected)
-        return put_in_order(scan, state);
-    else if (!state->overflowed)
-        return;
+    if (whole && end > state->list_end && may_read_more(state)) widen_window(scan, state, end);
+    else if (!reorders(state)) return;
+    else if (state->reordered < state->collected) return put_in_order(scan, state);
+    else if (!state->overflowed) return;
     if (reorders(state)) {
         const Size wanted = rows_to_collect(state), done = state->collected_before + rows_done(state);
         state->capacity = settings.reorder_rows > 0 ? state->capacity * kReorderGrowth
@@ -416,12 +413,14 @@ static bool refill(IndexScanDesc scan, ScanState* state) {
             continue;
         }
         if (state->overflowed) {
-            state->capacity = std::min(state->capacity * (reorders(state) ? kReorderGrowth : kCapacityGrowth), kMaxCapacity);
+            state->capacity =
+                std::min(state->capacity * (reorders(state) ? kReorderGrowth : kCapacityGrowth), kMaxCapacity);
             search_window(scan, state);
             continue;
         }
         const bool more_lists = state->list_end < state->cache->compact.entries;
-        if (!more_lists || !may_read_more(state) || settings.iterative_scan == static_cast<int>(IterativeScan::kOff)) return false;
+        if (!more_lists || !may_read_more(state) || settings.iterative_scan == static_cast<int>(IterativeScan::kOff))
+            return false;
         // Twice as many lists each time, so that a rare match costs few rounds.
         open_window(scan, state, state->list_end, std::max(state->choice.nprobe, state->list_end));
         search_window(scan, state);
@@ -436,15 +435,17 @@ void check_heap_block(IndexScanDesc scan, ScanState* state, uint64 tid) {
     const BlockNumber block = ItemPointerGetBlockNumberNoCheck(&pointer);
     if (likely(block < state->heap_blocks)) return;
     state->heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-    if (block >= state->heap_blocks) report_corruption(scan->indexRelation, 0, "a list has a row that is not in the table");
+    if (block >= state->heap_blocks)
+        report_corruption(scan->indexRelation, 0, "a list has a row that is not in the table");
 }
 
 bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     if (!ScanDirectionIsForward(direction))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("index \"%s\" cannot be scanned backwards", RelationGetRelationName(scan->indexRelation)),
-                        errhint("Declare the cursor with SCROLL, or fetch forward only.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("index \"%s\" cannot be scanned backwards", RelationGetRelationName(scan->indexRelation)),
+                 errhint("Declare the cursor with SCROLL, or fetch forward only.")));
     if (scan->numberOfOrderBys != 1)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("index \"%s\" cannot be scanned without an ORDER BY distance",
@@ -456,7 +457,8 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
         count_index_scan(scan);
         start_scan(scan, state);
     }
-    if (unlikely(state->next >= state->count || state->stats.rows_returned >= state->promised) && !refill(scan, state)) return false;
+    if (unlikely(state->next >= state->count || state->stats.rows_returned >= state->promised) && !refill(scan, state))
+        return false;
     const size_t i = state->next++;
     const Candidate candidate = reorders(state) ? state->results[i] : state->collector->Take(i);
     state->last_distance = candidate.distance;

@@ -21,7 +21,7 @@ namespace {
 struct ListScan {
     uint32 list;
     ListTable table;
-    Lut16Query lut;  // pq4
+    Lut16Query lut;    // pq4
     SegmentRef after;  // the next list's first segment, or none
 };
 }  // namespace
@@ -49,8 +49,7 @@ static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, S
 // Offers a row to the collector, with the place of its record where there are records.
 static void push_row(ScanState* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
     if (unlikely(!ItemPointerIsValid(tid))) return;
-    if (pointer == NULL)
-        state->collector->Push(distance, pack_tid(tid));
+    if (pointer == NULL) state->collector->Push(distance, pack_tid(tid));
     else
         state->collector->Push(distance, pack_tid(tid, ItemPointerGetOffsetNumberNoCheck(pointer)),
                                ItemPointerGetBlockNumberNoCheck(pointer));
@@ -61,10 +60,10 @@ static void push_row(ScanState* state, float distance, const ItemPointerData* ti
 static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
                     const ItemPointerData* tids, const ItemPointerData* pointers) {
     float* distances = state->distances;
-    if (unlikely(state->null_query))
-        memset(distances, 0, count * sizeof(float));
+    if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
     else
-        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor, count);
+        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor,
+                        count);
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
@@ -90,8 +89,7 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
             ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
             finish_wide_sums(state, scan, count);
             return;
-        default:
-            state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
+        default: state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
     }
 }
 
@@ -152,8 +150,8 @@ static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* 
 
 // Adds to distances[] what lies of codes [0, count) in the segment's page `part`. Codes that run
 // over the page's end are scored piece by piece: the kernels add.
-static void score_part(ScanState* state, const ListScan* scan, const SegmentLayout* layout, const char* payload, uint32 part,
-                       uint32 count) {
+static void score_part(ScanState* state, const ListScan* scan, const SegmentLayout* layout, const char* payload,
+                       uint32 part, uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
     const uint64 begin = static_cast<uint64>(part) * g->payload;
@@ -172,16 +170,19 @@ static void score_part(ScanState* state, const ListScan* scan, const SegmentLayo
 }
 
 // The same for codes in blocks: adds to wide_sums[], in whole blocks.
-static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part, uint32 count) {
+static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part,
+                             uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     const uint64 begin = static_cast<uint64>(part) * g->payload;
-    const uint64 end = std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(CodeBlocks(count)) * g->block_bytes);
+    const uint64 end =
+        std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(CodeBlocks(count)) * g->block_bytes);
     uint32 sums[kBlockRows];
     for (uint64 at = std::max<uint64>(begin, layout->codes_offset); at < end;) {
         const uint32 block = static_cast<uint32>((at - layout->codes_offset) / g->block_bytes);
         const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->block_bytes);
         const uint64 length = std::min<uint64>(g->block_bytes - within, end - at);
-        ScanLut16Wide(state->lut + within, reinterpret_cast<const uint8*>(payload) + (at - begin), 1, length / 16, sums);
+        ScanLut16Wide(state->lut + within, reinterpret_cast<const uint8*>(payload) + (at - begin), 1, length / 16,
+                      sums);
         for (uint32 i = 0; i < kBlockRows; i++) state->wide_sums[block * kBlockRows + i] += sums[i];
         at += length;
     }
@@ -197,8 +198,9 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
     uint32 count = 0;
     uint64 end = 0;
     for (uint32 part = 0; part < g->pages; part++) {
-        Buffer buffer = part == 0 ? read_list_segment(index, state, scan->list, at)
-                                  : read_posting(index, state->cache, at.block + part, scan->list, static_cast<uint16>(part));
+        Buffer buffer = part == 0
+                            ? read_list_segment(index, state, scan->list, at)
+                            : read_posting(index, state->cache, at.block + part, scan->list, static_cast<uint16>(part));
         char* payload = page_payload(BufferGetPage(buffer));
         if (part == 0) {
             const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
@@ -213,10 +215,8 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
             if (blocks) memset(state->wide_sums, 0, sizeof(uint32) * kBlockRows * CodeBlocks(count));
         }
         if (!state->null_query) {
-            if (blocks)
-                score_block_part(state, &layout, payload, part, count);
-            else
-                score_part(state, scan, &layout, payload, part, count);
+            if (blocks) score_block_part(state, &layout, payload, part, count);
+            else score_part(state, scan, &layout, payload, part, count);
         }
         UnlockReleaseBuffer(buffer);
         state->stats.pages_read++;
@@ -244,10 +244,10 @@ void scan_lists(Relation index, ScanState* state) {
             list_head(index, cache, state->lists[i + 1].list, &next);
             scan.after = {next.head, next.head_offset};
         }
-        const float* centroid =
-            cached_centroid(index, cache, scan.list, state->centroid);
+        const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, i == state->list_begin);
-        if (state->codec.kind == CodeKind::kPq4) scan.lut = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
+        if (state->codec.kind == CodeKind::kPq4)
+            scan.lut = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         // A damaged chain must not be followed for ever.
         uint64 steps = 0;
         for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); steps++) {

@@ -31,35 +31,35 @@ struct ScanState {
     const OpclassInfo* opclass;
     // — set by the first call of a scan —
     IndexCache* cache;
-    Codec codec;          // the cache's, with this session's distance
+    Codec codec;  // the cache's, with this session's distance
     TopK* collector;
     ReorderStop* reorder_stop;  // NULL unless rows are reordered
     BlockFn kernel;
     bool started;
     bool null_query;
-    float* query;        // (dims), normalised for cosine
-    float* code_query;   // (code dims), transformed; query itself without a transform
-    float* table;        // scratch of list tables
-    float* centroid;     // (code dims): buffer
-    uint8* lut;          // pq4: table of 8-bit entries
-    uint16* sums;        // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
-    uint32* wide_sums;   // likewise
-    void* heap_reader;   // reorder.cpp; NULL until used
-    float* copy_table;   // reorder_copies.cpp; NULL until used
+    float* query;       // (dims), normalised for cosine
+    float* code_query;  // (code dims), transformed; query itself without a transform
+    float* table;       // scratch of list tables
+    float* centroid;    // (code dims): buffer
+    uint8* lut;         // pq4: table of 8-bit entries
+    uint16* sums;       // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
+    uint32* wide_sums;  // likewise
+    void* heap_reader;  // reorder.cpp; NULL until used
+    float* copy_table;  // reorder_copies.cpp; NULL until used
     Reorder reorder;
-    TidSet* met;         // rows collected in earlier rounds; NULL unless lists hold rows several times
-    TidSet* found;       // of the present round, likewise
+    TidSet* met;    // rows collected in earlier rounds; NULL unless lists hold rows several times
+    TidSet* found;  // of the present round, likewise
     ListChooser chooser;
-    ListScore* lists;    // the chooser's choice, ordered as far as list_end
-    float* distances;    // (segment capacity)
-    uint16* survivors;   // (segment capacity)
-    ItemPointerData* tids;  // (segment capacity); segments of several pages only
+    ListScore* lists;           // the chooser's choice, ordered as far as list_end
+    float* distances;           // (segment capacity)
+    uint16* survivors;          // (segment capacity)
+    ItemPointerData* tids;      // (segment capacity); segments of several pages only
     ItemPointerData* pointers;  // likewise
-    float* scalars;      // likewise
-    ScanChoice choice;         // for so many rows as were promised last
+    float* scalars;             // likewise
+    ScanChoice choice;          // for so many rows as were promised last
     BlockNumber index_blocks;
-    BlockNumber heap_blocks;   // of the table, as far as rows of this scan lie in it
-    ScanStats stats;  // copied to last_scan_stats after each round
+    BlockNumber heap_blocks;  // of the table, as far as rows of this scan lie in it
+    ScanStats stats;          // copied to last_scan_stats after each round
     // — changed by each round —
     uint32 list_begin, list_end;  // the window of lists[] that this round searches
     uint32 split;                 // of it, lists before this one were searched before
@@ -73,21 +73,21 @@ struct ScanState {
     bool overflowed;              // this window has rows that the collector dropped
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
-    size_t collected;      // rows of this round in the collector
-    size_t reordered;      // of these, in the order of their codes, that have been put in order
-    size_t count, next;    // of the rows to return: the collector's, or the results
-    Candidate* results;    // reordered rows, instead of the collector's
-    uint64* result_tids;   // (collected) of the rows to reorder
-    float* row;            // (dims): buffer of reordering
+    size_t collected;     // rows of this round in the collector
+    size_t reordered;     // of these, in the order of their codes, that have been put in order
+    size_t count, next;   // of the rows to return: the collector's, or the results
+    Candidate* results;   // reordered rows, instead of the collector's
+    uint64* result_tids;  // (collected) of the rows to reorder
+    float* row;           // (dims): buffer of reordering
     size_t results_size;
-    Candidate* pending;    // reordered rows that wait while another round is made
+    Candidate* pending;  // reordered rows that wait while another round is made
     size_t pending_count, pending_size;
-    float last_distance;   // of the last row returned
+    float last_distance;  // of the last row returned
     uint64 last_tid;
 };
 
-// For scans other than the executor's (calibrate.cpp), too. A state lives as long as `parent`; prepare_scan makes what stays
-// for all queries; begin_query makes state->code_query of state->query: choosing lists comes next.
+// For scans other than the executor's (calibrate.cpp), too. A state lives as long as `parent`; prepare_scan makes what
+// stays for all queries; begin_query makes state->code_query of state->query: choosing lists comes next.
 ScanState* make_scan_state(Relation index, MemoryContext parent);
 void prepare_scan(Relation index, ScanState* state);
 void begin_query(ScanState* state);

@@ -30,7 +30,9 @@ ScanChoice choose_settings(const MetaPage* meta, const Calibration* calibration,
         choice.by_effort = choice.target > 0 && (calibration->effort.nearest != 0 || calibration->effort.farther != 0);
     } else {
         choice.nprobe =
-            static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesVary(*meta) ? kClosureProbes : CopiesOfRow(*meta) > 1 ? kSoarProbes : 1)));
+            static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesVary(*meta) ? kClosureProbes
+                                                                                : CopiesOfRow(*meta) > 1 ? kSoarProbes
+                                                                                                         : 1)));
     }
     if (settings.nprobe > 0) choice.nprobe = static_cast<uint32>(settings.nprobe);
     choice.nprobe = std::clamp<uint32>(choice.nprobe, 1, meta->live_lists);

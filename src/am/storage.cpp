@@ -98,8 +98,10 @@ static uint64 quantizer_bytes(const MetaPage* meta) {
 // Records as built: whole extents between the regions and the postings.
 static const char* records_problem(const MetaPage* meta, BlockNumber blocks) {
     const bool sq8 = meta->reorder == static_cast<uint8>(Reorder::kSq8);
-    if (!region_fits(&meta->reorder_params, sq8 ? 8ull * meta->dims : 0, blocks)) return "meta page points outside the index";
-    if (!HasRecords(*meta)) return meta->records_start == 0 && meta->records_blocks == 0 ? NULL : "records without reordering";
+    if (!region_fits(&meta->reorder_params, sq8 ? 8ull * meta->dims : 0, blocks))
+        return "meta page points outside the index";
+    if (!HasRecords(*meta))
+        return meta->records_start == 0 && meta->records_blocks == 0 ? NULL : "records without reordering";
     const ReorderGeometry g = meta_reorder_geometry(meta);
     if (meta->records_start < 1 || meta->records_start > meta->postings_start ||
         meta->records_blocks != meta->postings_start - meta->records_start || meta->records_blocks % g.pages != 0)
@@ -107,15 +109,18 @@ static const char* records_problem(const MetaPage* meta, BlockNumber blocks) {
     return NULL;
 }
 
-static bool run_fits(const PageRun* run, BlockNumber blocks) { return run->start < blocks && run->blocks <= blocks - run->start; }
+static bool run_fits(const PageRun* run, BlockNumber blocks) {
+    return run->start < blocks && run->blocks <= blocks - run->start;
+}
 
 static bool directory_fits(const MetaPage* meta, BlockNumber blocks) {
-    if (meta->directory.start < 1 || meta->directory.start >= blocks || meta->directory.blocks > blocks - meta->directory.start)
+    if (meta->directory.start < 1 || meta->directory.start >= blocks ||
+        meta->directory.blocks > blocks - meta->directory.start)
         return false;
     for (const Region& part : meta->more_directory)
-        if (part.blocks > 0 && (part.start < 1 || part.start >= blocks || part.blocks > blocks - part.start)) return false;
-    return meta->next_list >= meta->lists &&
-           DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
+        if (part.blocks > 0 && (part.start < 1 || part.start >= blocks || part.blocks > blocks - part.start))
+            return false;
+    return meta->next_list >= meta->lists && DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
 }
 
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
@@ -123,12 +128,16 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
-    if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->element > 1 ||
-        meta->code >= kNumCodeKinds || meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas || meta->reorder >= kNumReorders || !(meta->eta >= 0) || !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
+    if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims ||
+        meta->metric >= kNumMetrics || meta->element > 1 || meta->code >= kNumCodeKinds ||
+        meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
+        meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
+        !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
-    if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity) return "unknown page geometry";
+    if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity)
+        return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;
     const uint64 transform_bytes = meta->transform == 0 ? 0 : (static_cast<uint64>(meta->dims) + 1) * dims * 4;
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
@@ -137,9 +146,9 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         !region_fits(&meta->transform_matrix, transform_bytes, blocks) || !directory_fits(meta, blocks) ||
         !region_fits(&meta->calibration, sizeof(Calibration), blocks) ||
         !region_fits(&meta->list_uses, meta->list_uses.bytes, blocks) || meta->list_uses.bytes % 4 != 0 ||
-        meta->list_uses.bytes > 4 * lists || !run_fits(&meta->centroid_run, blocks) || !run_fits(&meta->old_run, blocks) ||
-        meta->postings_start >= blocks || (meta->free_head >= blocks && meta->free_head != kInvalidBlock) ||
-        meta->oldest_generation > meta->generation)
+        meta->list_uses.bytes > 4 * lists || !run_fits(&meta->centroid_run, blocks) ||
+        !run_fits(&meta->old_run, blocks) || meta->postings_start >= blocks ||
+        (meta->free_head >= blocks && meta->free_head != kInvalidBlock) || meta->oldest_generation > meta->generation)
         return "meta page points outside the index";
     return records_problem(meta, blocks);
 }
@@ -209,7 +218,8 @@ Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
 }
 
 ReorderGeometry copy_geometry(const Codec* codec) {
-    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)), CodeHasScalar(codec->kind, codec->metric));
+    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)),
+                                 CodeHasScalar(codec->kind, codec->metric));
 }
 
 ReorderGeometry meta_reorder_geometry(const MetaPage* meta) {
@@ -241,21 +251,27 @@ uint32 slots_of_part(const ReorderGeometry* g, uint32 count, uint32 part, uint32
 
 const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) {
     const uint32 used = g->pages == 1 ? page_tail(page)->used : g->payload;
-    if (offset % 8 != 0 || used > g->payload || offset + sizeof(SegmentHeader) > used) return "no segment of a list there";
+    if (offset % 8 != 0 || used > g->payload || offset + sizeof(SegmentHeader) > used)
+        return "no segment of a list there";
     const SegmentHeader* header = segment_header(page, offset);
     if (header->capacity < 1 || header->capacity > g->capacity || header->count > header->capacity ||
         header->dead > header->count || (g->block_bytes > 0 && header->capacity % kBlockRows != 0))
         return "more rows than fit the page";
     if (g->pages > 1 && (offset != 0 || header->capacity != g->capacity)) return "segment of an unknown size";
-    if (g->pages == 1 && offset + LayoutOf(*g, header->capacity).bytes > used) return "segment runs over the end of its page";
-    return header->count == header->capacity || TidIsZero(segment_at(page, offset), header->count) ? NULL : "rows beyond the row count";
+    if (g->pages == 1 && offset + LayoutOf(*g, header->capacity).bytes > used)
+        return "segment runs over the end of its page";
+    return header->count == header->capacity || TidIsZero(segment_at(page, offset), header->count)
+               ? NULL
+               : "rows beyond the row count";
 }
 
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode) {
-    if (at.block >= RelationGetNumberOfBlocks(index)) report_corruption(index, at.block, "a list goes on outside the index");
+    if (at.block >= RelationGetNumberOfBlocks(index))
+        report_corruption(index, at.block, "a list goes on outside the index");
     Buffer buffer = read_page(index, at.block, PageKind::kPosting, 0, 0, mode);
     const char* problem = segment_problem(g, BufferGetPage(buffer), at.offset);
-    if (problem == NULL && segment_header(BufferGetPage(buffer), at.offset)->list != list) problem = "segment of another list";
+    if (problem == NULL && segment_header(BufferGetPage(buffer), at.offset)->list != list)
+        problem = "segment of another list";
     if (unlikely(problem != NULL)) {
         UnlockReleaseBuffer(buffer);
         report_corruption(index, at.block, problem);
@@ -269,7 +285,8 @@ uint64 most_segments(Relation index) {
 
 // ---- regions and directory
 
-void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length, void* out) {
+void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length,
+                 void* out) {
     const uint32 payload = PayloadBytes(BLCKSZ);
     Assert(offset + length <= region->bytes);
     char* to = static_cast<char*>(out);
@@ -301,7 +318,8 @@ void write_region(Relation index, const Region* region, PageKind kind, uint32 ow
         Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
         init_page(page, kind, owner, 0);
         if (offset < region->bytes)
-            memcpy(page_payload(page), static_cast<const char*>(bytes) + offset, std::min<uint64>(payload, region->bytes - offset));
+            memcpy(page_payload(page), static_cast<const char*>(bytes) + offset,
+                   std::min<uint64>(payload, region->bytes - offset));
         VQ_FAULT("region.finish");
         GenericXLogFinish(xlog);
         VQ_FAULT("region.release");
@@ -322,7 +340,8 @@ void read_directory(Relation index, const MetaPage* meta, uint32 list, Directory
     Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
     *entry = *directory_entry(BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
-    if (entry->state > static_cast<uint8>(ListState::kUnused)) report_corruption(index, block, "directory entry of an unknown state");
+    if (entry->state > static_cast<uint8>(ListState::kUnused))
+        report_corruption(index, block, "directory entry of an unknown state");
     if (entry->head < meta->postings_start || (entry->head == kInvalidBlock) != (entry->hint == kInvalidBlock))
         report_corruption(index, block, "directory entry points outside the postings");
 }

@@ -34,7 +34,7 @@ void read_meta(Relation index, MetaPage* meta);
 // Why this meta page cannot be right for an index of so many blocks; NULL if it can.
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks);
 uint32 crc_of(const void* bytes, Size size);  // CRC-32C
-void seal_meta(MetaPage* meta);                // renews the crc
+void seal_meta(MetaPage* meta);               // renews the crc
 // Replaces the meta page of a live index, WAL-logged. `change` edits a copy under exclusive lock.
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
 // How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).
@@ -94,11 +94,12 @@ Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uin
 uint64 most_segments(Relation index);
 
 // Bytes [offset, offset + length) of a region. owner: meta.generation for centroids and compact centroids, else 0.
-void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length, void* out);
+void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length,
+                 void* out);
 // Writes a region over blocks that nobody reads any more or yet, WAL-logged page by page.
 void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes);
-// Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. Of all scans of the index
-// in this backend; index_cache.cpp has it for one.
+// Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. Of all scans of the
+// index in this backend; index_cache.cpp has it for one.
 void check_recovery_conflict(Relation index);
 
 // Directory.
@@ -125,8 +126,8 @@ BlockNumber extend_index(Relation index, uint32 count);
 // the first, PageTail.owner of each to the next. Only who holds the meta page's lock goes along it.
 //
 // Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
-// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such, the
-// next vacuum puts back.
+// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such,
+// the next vacuum puts back.
 Buffer take_free_page(Relation index, const PostingGeometry* g);
 // Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
 void put_free_page(Relation index, Buffer buffer);

@@ -24,7 +24,7 @@ struct VacuumState {
     MetaPage meta;
     AllLists lists;
     PostingGeometry geometry;
-    ReorderGeometry records;  // if HasRecords(meta)
+    ReorderGeometry records;           // if HasRecords(meta)
     IndexBulkDeleteCallback callback;  // NULL: no row is dead
     void* callback_state;
     IndexBulkDeleteResult* stats;
@@ -45,10 +45,8 @@ static void move_row(const PostingGeometry* g, const SegmentLayout* layout, char
         pointers[to] = pointers[from];
     }
     char* codes = segment + layout->codes_offset;
-    if (g->block_bytes > 0)
-        MoveBlockCode(*g, *layout, segment, from, to);
-    else
-        memmove(codes + to * g->code_bytes, codes + from * g->code_bytes, g->code_bytes);
+    if (g->block_bytes > 0) MoveBlockCode(*g, *layout, segment, from, to);
+    else memmove(codes + to * g->code_bytes, codes + from * g->code_bytes, g->code_bytes);
     if (g->scalar_bytes > 0) {
         float* scalars = reinterpret_cast<float*>(segment + layout->scalars_offset);
         scalars[to] = scalars[from];
@@ -84,7 +82,8 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
 }
 
 static void count_entry(const VacuumState* v, const ItemPointerData* tid) {
-    const uint64 row = static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+    const uint64 row =
+        static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
     core_call([&] { v->counter->Add(row); });
 }
 
@@ -121,17 +120,20 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
     v->live += live;
     v->rows[header->list] += live;
     v->segments[header->list]++;
-    if (live < header->capacity && !has_segment(v->first_with_room[header->list])) v->first_with_room[header->list] = at;
+    if (live < header->capacity && !has_segment(v->first_with_room[header->list]))
+        v->first_with_room[header->list] = at;
 }
 
 static const char* posting_problem(const VacuumState* v, Page page) {
     const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
-    for (uint32 at = 0; problem == NULL && at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at)) {
+    for (uint32 at = 0; problem == NULL && at < segments_end(&v->geometry, page);
+         at = segment_after(&v->geometry, page, at)) {
         const uint32 list = segment_header(page, at)->list;
         // An extent that was taken from the free ones and not filled.
         if (v->geometry.pages > 1 && list == kNoList) break;
         problem = segment_problem(&v->geometry, page, at);
-        if (problem == NULL && list != kNoList && list >= v->meta.next_list) problem = "segment of a list that does not exist";
+        if (problem == NULL && list != kNoList && list >= v->meta.next_list)
+            problem = "segment of a list that does not exist";
         if (problem != NULL) break;
     }
     return problem;
@@ -293,11 +295,14 @@ static void update_lists(VacuumState* v) {
     v->stats->tuples_removed += std::rint(v->removed / entries);
     v->stats->num_index_tuples = std::rint(v->live / entries);
     RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries)};
-    update_meta(v->index, [](MetaPage* meta, void* arg) {
-        const RowCount* found = static_cast<RowCount*>(arg);
-        meta->rows = found->rows;
-        meta->entries_per_row = found->entries_per_row;
-    }, &count);
+    update_meta(
+        v->index,
+        [](MetaPage* meta, void* arg) {
+            const RowCount* found = static_cast<RowCount*>(arg);
+            meta->rows = found->rows;
+            meta->entries_per_row = found->entries_per_row;
+        },
+        &count);
 }
 
 IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
@@ -333,7 +338,8 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
         vacuum_page(&v, block, strategy, dead);
     }
     // When no posting entry points to them any more.
-    if (HasRecords(v.meta) && callback != NULL) vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
+    if (HasRecords(v.meta) && callback != NULL)
+        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
     // Whatever had segments of dropped lists was met.

@@ -1,8 +1,8 @@
 // See vacuum_calibrate.h.
 //
-// The truth comes from the table: codes err, and recall is about rows. A pass over it for every tenth of changed rows costs
-// less than the changes did. It reads through the server's own scan for index builds, as BRIN's vacuum does, with a snapshot for
-// every few blocks.
+// The truth comes from the table: codes err, and recall is about rows. A pass over it for every tenth of changed rows
+// costs less than the changes did. It reads through the server's own scan for index builds, as BRIN's vacuum does, with
+// a snapshot for every few blocks.
 //
 // Others do not wait for a vacuum's snapshot before they remove what it sees. Of the rows themselves that takes nothing
 // away, for no other vacuum of this table runs; but what is stored out of line may be gone when it is asked for. So
@@ -38,8 +38,8 @@ static constexpr BlockNumber kSampleBlocks = 256;
 namespace {
 struct QuerySample {
     ExactPass* pass;
-    float* rows;     // (kQueries, dims)
-    uint64* own;     // (kQueries)
+    float* rows;  // (kQueries, dims)
+    uint64* own;  // (kQueries)
     Size wanted, kept;
     double seen;
     ReservoirStateData random;
@@ -101,7 +101,8 @@ static void sample_queries(QuerySample* s, uint32 seed) {
     while (BlockSampler_HasMore(&blocks) && !s->out_of_line) {
         VQ_FAULT("vacuum.sample");
         vacuum_delay();
-        table_index_build_range_scan(p->heap, p->index, info, false, false, false, BlockSampler_Next(&blocks), 1, sample_query, s, NULL);
+        table_index_build_range_scan(p->heap, p->index, info, false, false, false, BlockSampler_Next(&blocks), 1,
+                                     sample_query, s, NULL);
     }
     if (s->out_of_line) s->kept = 0;
 }
@@ -109,8 +110,8 @@ static void sample_queries(QuerySample* s, uint32 seed) {
 static Size affordable_queries(int dims, double rows) {
     Size queries = std::min(kQueries, static_cast<Size>(rows / kRowsPerQuery));
     const Size memory = static_cast<Size>(maintenance_work_mem) * 1024 / kMemoryPart;
-    while (queries >= kFewestQueries &&
-           NeighbourFinder::Bytes(queries, static_cast<Size>(dims), kAllNeighbours, kDeepQueries, kDeepNeighbours, 1) > memory)
+    while (queries >= kFewestQueries && NeighbourFinder::Bytes(queries, static_cast<Size>(dims), kAllNeighbours,
+                                                               kDeepQueries, kDeepNeighbours, 1) > memory)
         queries = queries * 4 / 5;
     return queries < kFewestQueries ? 0 : queries;
 }
@@ -134,7 +135,8 @@ static bool measure(Relation heap, Relation index, const MetaPage* meta, double 
 
 // False, and *calibration as it was, if nothing could be measured.
 static bool measure_again(Relation index, const MetaPage* meta, double rows, Calibration* calibration) {
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum calibration", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum calibration", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(index), false), AccessShareLock);
     Calibration measured;
@@ -158,7 +160,8 @@ void vacuum_calibrate(Relation index, const IndexBulkDeleteResult* stats) {
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
     const double enough = kChangedPart * std::max(rows, static_cast<double>(calibration.rows));
-    const bool measured = rows_changed(&calibration, rows, removed_since) >= enough && measure_again(index, &meta, rows, &calibration);
+    const bool measured =
+        rows_changed(&calibration, rows, removed_since) >= enough && measure_again(index, &meta, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
     seal_calibration(&calibration);

@@ -67,7 +67,8 @@ static void vacuum_extent(RecordVacuum* v, BlockNumber extent) {
         }
         UnlockReleaseBuffer(buffer);
     }
-    if (find_dead_records(v, BufferGetPage(head), count, 0, &free) || free != extent_header(BufferGetPage(head))->free) {
+    if (find_dead_records(v, BufferGetPage(head), count, 0, &free) ||
+        free != extent_header(BufferGetPage(head))->free) {
         VQ_FAULT("vacuum_records.start");
         GenericXLogState* xlog = GenericXLogStart(v->index);
         VQ_FAULT("vacuum_records.register");

@@ -25,7 +25,8 @@ static bool validate_operators(CatCList* operators, Oid type, const char* name) 
     for (int i = 0; i < operators->n_members; i++) {
         const Form_pg_amop op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
         if (op->amopstrategy != 1) valid = complain(name, "has an operator with an unknown strategy", op->amopopr);
-        if (op->amoppurpose != AMOP_ORDER) valid = complain(name, "has an operator that is not for ordering", op->amopopr);
+        if (op->amoppurpose != AMOP_ORDER)
+            valid = complain(name, "has an operator that is not for ordering", op->amopopr);
         if (!check_amop_signature(op->amopopr, FLOAT8OID, type, type))
             valid = complain(name, "has an operator with a wrong signature", op->amopopr);
     }

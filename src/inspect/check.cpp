@@ -27,7 +27,7 @@ struct Checker {
     MetaPage meta;
     AllLists lists;
     PostingGeometry geometry;
-    uint8* seen;  // one bit a block
+    uint8* seen;              // one bit a block
     Tuplesortstate* chained;  // segments that lists lead to
     Tuplesortstate* tids;
     char* heap_page;  // a copy of the heap's block heap_block; NULL: the table's pages are not looked at
@@ -99,8 +99,7 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
         const OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(&tids[slot]);
         if (heap_block >= c->heap_blocks || offset > MaxHeapTuplesPerPage)
             found(c, block, psprintf("row (%u,%u) lies outside the table", heap_block, offset));
-        else
-            tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
+        else tuplesort_putdatum(c->tids, Int64GetDatum(pack_entry(heap_block, offset, header->list)), false);
         if (pointers != NULL) record_check_entry(&c->records, &tids[slot], &pointers[slot]);
     }
     for (uint32 slot = header->count; slot < header->capacity; slot++)
@@ -142,10 +141,8 @@ static SegmentRef check_segment(Checker* c, uint32 list, SegmentRef at) {
     if (problem == NULL && segment_header(page, at.offset)->list != list) problem = "segment of another list";
     const SegmentRef next = problem == NULL ? next_segment(segment_header(page, at.offset)) : kNoSegment;
     UnlockReleaseBuffer(buffer);
-    if (problem != NULL)
-        found(c, at.block, problem);
-    else
-        tuplesort_putdatum(c->chained, Int64GetDatum(pack_segment(at)), false);
+    if (problem != NULL) found(c, at.block, problem);
+    else tuplesort_putdatum(c->chained, Int64GetDatum(pack_segment(at)), false);
     return next;
 }
 
@@ -176,13 +173,15 @@ static int64 next_chained(Checker* c) {
 // The segments of a page beside those that lists lead to: each in exactly one list.
 static void check_page(Checker* c, BlockNumber block, Page page, int64* chained) {
     const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
-    for (uint32 at = 0; problem == NULL && at < segments_end(&c->geometry, page); at = segment_after(&c->geometry, page, at)) {
+    for (uint32 at = 0; problem == NULL && at < segments_end(&c->geometry, page);
+         at = segment_after(&c->geometry, page, at)) {
         if (c->geometry.pages > 1 && segment_header(page, at)->list == kNoList) break;
         problem = segment_problem(&c->geometry, page, at);
         if (problem != NULL) break;
         const uint32 list = segment_header(page, at)->list;
         // What a vacuum that was cut short has written, or dropped and not met yet.
-        if (list == kNoList || (list < c->meta.next_list && is_dropped(&c->lists, list) && !is_unused(&c->lists, list))) continue;
+        if (list == kNoList || (list < c->meta.next_list && is_dropped(&c->lists, list) && !is_unused(&c->lists, list)))
+            continue;
         const int64 here = pack_segment({block, static_cast<uint16>(at)});
         while (*chained >= 0 && *chained < here) {
             found(c, static_cast<BlockNumber>(*chained >> 16), "a list leads into the middle of a segment");
@@ -214,7 +213,8 @@ static bool begins_extent(const Checker* c, Page page) {
 // Centroids and directory pages outside their regions: of the generation before, or what a crash has left.
 static bool is_left_over(Page page) {
     const PageTail* tail = page_tail(page);
-    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) || tail->kind == static_cast<uint16>(PageKind::kListUses) ||
+    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) ||
+                                         tail->kind == static_cast<uint16>(PageKind::kListUses) ||
                                          tail->kind == static_cast<uint16>(PageKind::kCompactCentroids) ||
                                          tail->kind == static_cast<uint16>(PageKind::kDirectory));
 }
@@ -232,10 +232,8 @@ static void check_pages(Checker* c) {
         memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
         if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || is_left_over(copy.data)) continue;
-        if (begins_extent(c, copy.data))
-            check_extent(c, block);
-        else
-            check_page(c, block, copy.data, &chained);
+        if (begins_extent(c, copy.data)) check_extent(c, block);
+        else check_page(c, block, copy.data, &chained);
     }
     tuplesort_end(c->chained);
 }
@@ -282,7 +280,8 @@ static void check_searched(Checker* c) {
     for (uint32 list = 0; list < c->meta.lists; list++) {
         const DirectoryEntry* entry = &c->lists.entries[list];
         searched += c->lists.searched[list];
-        if (entry->state > static_cast<uint8>(ListState::kUnused)) found(c, 0, psprintf("list %u is in an unknown state", list));
+        if (entry->state > static_cast<uint8>(ListState::kUnused))
+            found(c, 0, psprintf("list %u is in an unknown state", list));
         if (!is_dropped(&c->lists, list)) continue;
         if (c->lists.searched[list]) found(c, 0, psprintf("list %u is searched and no longer in use", list));
         if (entry->head != kInvalidBlock) found(c, 0, psprintf("list %u is dropped and has rows", list));
@@ -330,10 +329,10 @@ static void check_index(Checker* c) {
     }
     c->geometry = meta_geometry(&c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    c->tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                    kSortOnce);
-    c->chained = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                       kSortOnce);
+    c->tids =
+        tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL, kSortOnce);
+    c->chained =
+        tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL, kSortOnce);
     mark_seen(c, 0);
     check_region(c, &c->meta.centroids, PageKind::kCentroids, c->meta.generation);
     check_region(c, &c->meta.compact, PageKind::kCompactCentroids, c->meta.generation);
@@ -353,7 +352,9 @@ static void check_index(Checker* c) {
         c->records.index = c->index;
         c->records.meta = &c->meta;
         c->records.blocks = c->blocks;
-        c->records.found = [](void* checker, BlockNumber block, const char* what) { found(static_cast<Checker*>(checker), block, what); };
+        c->records.found = [](void* checker, BlockNumber block, const char* what) {
+            found(static_cast<Checker*>(checker), block, what);
+        };
         c->records.checker = c;
         record_check_begin(&c->records);
         for (BlockNumber at = 0; at < c->meta.records_blocks; at += c->records.geometry.pages)

@@ -22,8 +22,8 @@ void record_check_begin(RecordCheck* c) {
     AttrNumber attributes[2] = {1, 2};
     Oid less[2] = {Int8LessOperator, Int8LessOperator}, collations[2] = {InvalidOid, InvalidOid};
     bool nulls_first[2] = {false, false};
-    c->pointers = tuplesort_begin_heap(desc, 2, attributes, less, collations, nulls_first, maintenance_work_mem / 2, NULL,
-                                       kSortOnce);
+    c->pointers = tuplesort_begin_heap(desc, 2, attributes, less, collations, nulls_first, maintenance_work_mem / 2,
+                                       NULL, kSortOnce);
 }
 
 void record_check_entry(RecordCheck* c, const ItemPointerData* tid, const ItemPointerData* pointer) {
@@ -107,7 +107,9 @@ static void check_rows_of_records(RecordCheck* c, Tuplesortstate* tids) {
     while (next_sorted_datum(tids, &value, &isnull)) {
         const int64 tid = DatumGetInt64(value);
         if (tid == last)
-            c->found(c->checker, 0, psprintf("row (%u,%u) has two records", static_cast<uint32>(tid >> 16), static_cast<uint32>(tid & 0xFFFF)));
+            c->found(c->checker, 0,
+                     psprintf("row (%u,%u) has two records", static_cast<uint32>(tid >> 16),
+                              static_cast<uint32>(tid & 0xFFFF)));
         last = tid;
     }
     tuplesort_end(tids);
@@ -117,8 +119,8 @@ void record_check_end(RecordCheck* c) {
     Follower* f = static_cast<Follower*>(palloc0(sizeof(Follower)));
     f->check = c;
     f->head_block = f->part_block = InvalidBlockNumber;
-    Tuplesortstate* tids = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL,
-                                                 kSortOnce);
+    Tuplesortstate* tids =
+        tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL, kSortOnce);
     TupleTableSlot* slot = MakeSingleTupleTableSlot(c->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     int64 last = -1, last_tid = -1;
     tuplesort_performsort(c->pointers);
@@ -132,9 +134,10 @@ void record_check_end(RecordCheck* c) {
         const BlockNumber extent = static_cast<BlockNumber>(pointer >> 16);
         const char* problem = pointer_problem(f, extent, static_cast<uint32>(pointer & 0xFFFF), tid);
         if (problem != NULL)
-            c->found(c->checker, extent, psprintf("row (%u,%u): %s", static_cast<uint32>(tid >> 16), static_cast<uint32>(tid & 0xFFFF), problem));
-        else
-            tuplesort_putdatum(tids, Int64GetDatum(tid), false);
+            c->found(c->checker, extent,
+                     psprintf("row (%u,%u): %s", static_cast<uint32>(tid >> 16), static_cast<uint32>(tid & 0xFFFF),
+                              problem));
+        else tuplesort_putdatum(tids, Int64GetDatum(tid), false);
     }
     tuplesort_end(c->pointers);
     ExecDropSingleTupleTableSlot(slot);

@@ -33,7 +33,8 @@ static void count_page(const PostingGeometry* g, Page page, const AllLists* tabl
 }
 
 // Returns the pages of records beside those as built, too.
-static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows, RowCounter* counter) {
+static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows,
+                              RowCounter* counter) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BlockNumber record_pages = 0;
@@ -63,11 +64,12 @@ VQ_FUNCTION(vectorq_index_info) {
     read_meta(opened.index, &meta);
     Calibration calibration;
     read_calibration(opened.index, &meta, &calibration);
-    uint32* rows = static_cast<uint32*>(
-        palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    uint32* rows =
+        static_cast<uint32*>(palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const AllLists table = read_list_table(opened.index, &meta);
     RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
-    const int64 record_pages = static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows, counter);
+    const int64 record_pages =
+        static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows, counter);
     // Lists that were replaced do not count.
     uint32 lists = 0;
     for (uint32 list = 0; list < meta.lists; list++)
@@ -82,8 +84,8 @@ VQ_FUNCTION(vectorq_index_info) {
     const int64 pages = RelationGetNumberOfBlocks(opened.index);
     const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                                meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
-                                (meta.generation == 0 ? meta.list_uses.blocks : 0);
+                              meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
+                              (meta.generation == 0 ? meta.list_uses.blocks : 0);
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
     Datum values[32];
@@ -131,7 +133,8 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / table_rows);
     static const char* const sources[] = {NULL, "rows", "queries"};
     nulls[n] = nulls[n + 1] = calibration.source == kNotCalibrated;
-    values[n++] = calibration.source == kNotCalibrated ? static_cast<Datum>(0) : CStringGetTextDatum(sources[calibration.source]);
+    values[n++] =
+        calibration.source == kNotCalibrated ? static_cast<Datum>(0) : CStringGetTextDatum(sources[calibration.source]);
     values[n++] = Int64GetDatum(static_cast<int64>(calibration.rows));
     values[n++] = CStringGetTextDatum(describe_chosen(opened.index, &meta, &calibration));
     if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);

@@ -12,8 +12,7 @@ namespace vectorq {
 
 static void check_rights(Oid heap_oid, bool reveals_rows) {
     const AclResult acl = pg_class_aclcheck(heap_oid, GetUserId(), ACL_SELECT);
-    if (acl != ACLCHECK_OK)
-        aclcheck_error(acl, get_relkind_objtype(get_rel_relkind(heap_oid)), get_rel_name(heap_oid));
+    if (acl != ACLCHECK_OK) aclcheck_error(acl, get_relkind_objtype(get_rel_relkind(heap_oid)), get_rel_name(heap_oid));
     if (reveals_rows && check_enable_rls(heap_oid, InvalidOid, false) == RLS_ENABLED)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("row-level security on table \"%s\" applies to you", get_rel_name(heap_oid)),
@@ -22,9 +21,9 @@ static void check_rights(Oid heap_oid, bool reveals_rows) {
 
 OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows) {
     if (get_rel_relkind(index_oid) == RELKIND_PARTITIONED_INDEX)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is a partitioned index", get_rel_name(index_oid)),
-                        errhint("Name the index of one partition.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", get_rel_name(index_oid)),
+                 errhint("Name the index of one partition.")));
     if (get_rel_relkind(index_oid) != RELKIND_INDEX)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("relation %u is not an index", index_oid)));
     // The table first, as everybody does.
@@ -37,8 +36,8 @@ OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows) {
                         errmsg("\"%s\" is not a vectorq index", RelationGetRelationName(opened.index))));
     check_rights(heap_oid, reveals_rows);
     if (RELATION_IS_OTHER_TEMP(opened.index))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot access temporary indexes of other sessions")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot access temporary indexes of other sessions")));
     if (!opened.index->rd_index->indisvalid)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("index \"%s\" is not valid", RelationGetRelationName(opened.index)),

@@ -1,6 +1,6 @@
 // vectorq_prewarm(regclass, bytes): reads into the shared buffers what scans need: meta page, centroids, codebooks,
-// directory, then the lists that scans searched most (am/list_uses.h), then the others, and last the records, until so many
-// bytes were read. Locks as a scan does; writes nothing.
+// directory, then the lists that scans searched most (am/list_uses.h), then the others, and last the records, until so
+// many bytes were read. Locks as a scan does; writes nothing.
 #include <algorithm>
 
 #include "am/list_table.h"
@@ -17,9 +17,9 @@ struct Prewarm {
     MetaPage meta;
     PostingGeometry geometry;
     BlockNumber blocks;
-    uint8* loaded;        // one bit a block
-    int64 pages, most;    // loaded; to load
-    int depth;            // maintenance_io_concurrency
+    uint8* loaded;      // one bit a block
+    int64 pages, most;  // loaded; to load
+    int depth;          // maintenance_io_concurrency
 };
 
 struct ListUse {
@@ -43,7 +43,8 @@ static bool load_run(Prewarm* p, BlockNumber start, uint32 count) {
     count = std::min(count, p->blocks - std::min(start, p->blocks));
     uint32 asked = 0;
     for (uint32 i = 0; i < count; i++) {
-        for (asked = std::max(asked, i + 1); asked < count && asked <= i + p->depth && asked - i <= p->most - p->pages; asked++)
+        for (asked = std::max(asked, i + 1); asked < count && asked <= i + p->depth && asked - i <= p->most - p->pages;
+             asked++)
             ask_for_page(p->index, start + asked, NULL);
         if (!load_page(p, start + i)) return false;
     }
@@ -83,9 +84,8 @@ static ListUse* lists_by_use(Prewarm* p, uint32* count) {
         if (table.searched[list]) lists[searched++] = {list, uses[list]};
     free_list_table(&table);
     *count = searched;
-    std::sort(lists, lists + searched, [](const ListUse& a, const ListUse& b) {
-        return a.uses != b.uses ? a.uses > b.uses : a.list < b.list;
-    });
+    std::sort(lists, lists + searched,
+              [](const ListUse& a, const ListUse& b) { return a.uses != b.uses ? a.uses > b.uses : a.list < b.list; });
     pfree(uses);
     return lists;
 }
@@ -94,7 +94,8 @@ static void prewarm(Prewarm* p) {
     const MetaPage* meta = &p->meta;
     if (!load_page(p, 0) || !load_region(p, &meta->compact) || !load_region(p, &meta->centroids) ||
         !load_region(p, &meta->quantizer) || !load_region(p, &meta->transform_matrix) ||
-        !load_region(p, &meta->reorder_params) || !load_region(p, &meta->calibration) || !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
+        !load_region(p, &meta->reorder_params) || !load_region(p, &meta->calibration) ||
+        !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
         return;
     for (const Region& part : meta->more_directory)
         if (!load_region(p, &part)) return;

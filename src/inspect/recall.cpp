@@ -103,8 +103,7 @@ static void load_queries(Recall* r, ArrayType* array) {
     const QueryArray given = open_query_array(r->opened.index, array);
     r->queries = given.count;
     r->query_values = given.values;
-    if (r->queries == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no queries given")));
+    if (r->queries == 0) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no queries given")));
     const Size queries = r->queries;
     r->query_rows = static_cast<float*>(palloc_extended(sizeof(float) * queries * r->dims, MCXT_ALLOC_HUGE));
     r->best = static_cast<float*>(palloc_extended(sizeof(float) * queries * r->k, MCXT_ALLOC_HUGE));

@@ -47,8 +47,6 @@ inline void core_call(Body&& body) {
 // Declares and registers one SQL-callable C function with default visibility; everything else in
 // the module is hidden. Use C names with the prefix vectorq_, which no other extension has.
 // The body that follows must not throw; wrap what may with core_call().
-#define VQ_FUNCTION(name)                                    \
-    _Pragma("GCC visibility push(default)") extern "C" {     \
-        PG_FUNCTION_INFO_V1(name);                           \
-    }                                                        \
+#define VQ_FUNCTION(name)                                                             \
+    _Pragma("GCC visibility push(default)") extern "C" { PG_FUNCTION_INFO_V1(name); } \
     _Pragma("GCC visibility pop") extern "C" Datum name(PG_FUNCTION_ARGS)

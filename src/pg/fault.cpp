@@ -41,7 +41,8 @@ static bool check_setting(char** value, void**, GucSource) {
 static void assign_setting(const char* value, void*) {
     char how[16];
     armed_left = 0;
-    if (value != NULL && *value != '\0' && parse(value, armed_name, &armed_left, how)) armed_crash = strcmp(how, "crash") == 0;
+    if (value != NULL && *value != '\0' && parse(value, armed_name, &armed_left, how))
+        armed_crash = strcmp(how, "crash") == 0;
 }
 
 void register_fault_setting() {
@@ -76,7 +77,8 @@ using namespace vectorq;
 VQ_FUNCTION(vectorq_fault_hits) {
     StringInfoData text;
     initStringInfo(&text);
-    for (int i = 0; i < num_points; i++) appendStringInfo(&text, "%s %ld\n", points[i].name, static_cast<long>(points[i].hits));
+    for (int i = 0; i < num_points; i++)
+        appendStringInfo(&text, "%s %ld\n", points[i].name, static_cast<long>(points[i].hits));
     num_points = 0;
     PG_RETURN_TEXT_P(cstring_to_text_with_len(text.data, text.len));
 }

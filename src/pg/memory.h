@@ -33,7 +33,8 @@ T* alloc_aligned(MemoryContext context, Size n) {
 // An array in `context` with room for `n`, its contents kept; `array` may be NULL.
 template <class T>
 T* enlarge(MemoryContext context, T* array, Size n) {
-    return static_cast<T*>(array == NULL ? MemoryContextAllocHuge(context, sizeof(T) * n) : repalloc_huge(array, sizeof(T) * n));
+    return static_cast<T*>(array == NULL ? MemoryContextAllocHuge(context, sizeof(T) * n)
+                                         : repalloc_huge(array, sizeof(T) * n));
 }
 
 }  // namespace vectorq

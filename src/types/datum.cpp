@@ -39,7 +39,8 @@ const void* detoast_vector(Datum value, size_t element_bytes, const char* type_n
     const struct varlena* raw = PG_DETOAST_DATUM(value);
     const size_t bytes = VARSIZE(raw);
     const int dims = bytes < kVectorHeaderBytes ? -1 : reinterpret_cast<const Vector*>(raw)->dim;
-    if (unlikely(dims < 1 || dims > kMaxDims || bytes != kVectorHeaderBytes + element_bytes * static_cast<size_t>(dims)))
+    if (unlikely(dims < 1 || dims > kMaxDims ||
+                 bytes != kVectorHeaderBytes + element_bytes * static_cast<size_t>(dims)))
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("invalid %s value: %d dimensions in %zu bytes", type_name, dims, bytes)));
     return raw;
@@ -59,10 +60,8 @@ VectorView vector_view_from_datum(Datum value, ElementType type) {
 
 void vector_view_to_f32(VectorView view, ElementType type, float* out) {
     const size_t dims = static_cast<size_t>(view.dims);
-    if (type == ElementType::kF32)
-        memcpy(out, view.data, dims * sizeof(float));
-    else
-        F16ToF32(static_cast<const half*>(view.data), dims, out);
+    if (type == ElementType::kF32) memcpy(out, view.data, dims * sizeof(float));
+    else F16ToF32(static_cast<const half*>(view.data), dims, out);
 }
 
 }  // namespace vectorq

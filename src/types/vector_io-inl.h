@@ -8,9 +8,7 @@
 
 namespace vectorq {
 
-inline bool is_vector_space(char c) noexcept {
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
+inline bool is_vector_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 inline const char* skip_space(const char* at) noexcept {
     while (is_vector_space(*at)) at++;
@@ -27,7 +25,7 @@ inline const char* skip_space(const char* at) noexcept {
 struct ParsedFloat {
     const char* end;  // first character after the number; == start if there is no number
     float value;
-    bool overflow;    // a finite number too large for float
+    bool overflow;  // a finite number too large for float
 };
 
 // strtof decides what a number is, as for PostgreSQL's real: hexadecimal, signs, inf and nan
@@ -56,9 +54,9 @@ const char* read_element(const char* text, const char* text_end, const char* at,
     if (parsed.end == at) raise_bad_syntax(text, nullptr, E::kTypeName);
     const typename E::Element element = E::from_float(parsed.value);
     if (parsed.overflow || (E::is_inf(element) && !__builtin_isinf(parsed.value)))
-        ereport(ERROR,
-                (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                 errmsg("\"%s\" is out of range for type %s", pnstrdup(at, static_cast<Size>(parsed.end - at)), E::kTypeName)));
+        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                        errmsg("\"%s\" is out of range for type %s", pnstrdup(at, static_cast<Size>(parsed.end - at)),
+                               E::kTypeName)));
     check_finite<E>(element);
     *out = element;
     return parsed.end;

@@ -59,9 +59,7 @@ Datum vector_l1(FunctionCallInfo fcinfo) {
 }
 
 // NaN stays NaN: the cosine of a zero vector is undefined.
-inline double clamp_cosine(double cosine) noexcept {
-    return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine;
-}
+inline double clamp_cosine(double cosine) noexcept { return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine; }
 
 template <class E>
 Datum vector_cosine(FunctionCallInfo fcinfo) {

@@ -53,7 +53,7 @@ void WriteFloats(const std::string& path, size_t count, const float* in) {
 
 struct Coder {
     PqShape shape;
-    float eta;       // of the codes: <= 1 is plain
+    float eta;  // of the codes: <= 1 is plain
     int threads;
     AlignedArray<float> codebook;
     StopToken stop;

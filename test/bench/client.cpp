@@ -8,8 +8,8 @@
 //                 [--queries N] [--connections C] [--repeats R] [--warmup W] [--set 'SET ...']... [--out IDS]
 //       runs the queries one after the other, on C connections at once, and prints JSON; a query's time is from
 //       sending it to having all of its rows. --out writes int64 ids [queries][k], -1 where fewer rows came.
-//                 --drop FILE: before each query the files that FILE names, a line each, are dropped from the page cache;
-//                 prints what the server process then read from disk (read_bytes), if /proc lets us see
+//                 --drop FILE: before each query the files that FILE names, a line each, are dropped from the page
+//                 cache; prints what the server process then read from disk (read_bytes), if /proc lets us see
 //   client first  like query: each query on a fresh connection, not prepared, and then once more
 //
 // The server is found as by psql (PGHOST, PGPORT, PGUSER, PGDATABASE). Files: .npy of uint8 or float32.
@@ -338,7 +338,8 @@ void Query(const QueryOptions& options, const Rows& queries) {
     std::printf(
         "{\"queries\": %zu, \"repeats\": %zu, \"mean_ms\": %.4f, \"p50_ms\": %.4f, \"p95_ms\": %.4f, \"p99_ms\": %.4f, "
         "\"qps\": %.2f, \"read_bytes\": %lld}\n",
-        queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps, read_bytes);
+        queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps,
+        read_bytes);
 }
 
 void First(const QueryOptions& options, const Rows& queries) {

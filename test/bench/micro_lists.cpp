@@ -27,7 +27,8 @@ Matrix Load(const char* path, size_t rows) {
     std::FILE* file = std::fopen(path, "rb");
     if (file == nullptr || std::fseek(file, 128, SEEK_SET) != 0) std::exit((std::perror(path), 1));
     std::vector<uint8_t> bytes(rows * kDims);
-    if (std::fread(bytes.data(), 1, bytes.size(), file) != bytes.size()) std::exit((std::fprintf(stderr, "%s is short\n", path), 1));
+    if (std::fread(bytes.data(), 1, bytes.size(), file) != bytes.size())
+        std::exit((std::fprintf(stderr, "%s is short\n", path), 1));
     std::fclose(file);
     Matrix m(rows, kDims);
     std::copy(bytes.begin(), bytes.end(), m.data());
@@ -50,12 +51,14 @@ std::vector<float> Distances(const float* query, const Matrix& m) {
 }
 
 // As src/am/list_chooser.cpp does it. Returns the probes; *scored: lists and centers.
-std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, const float* query, size_t nprobe, size_t* scored) {
+std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, const float* query, size_t nprobe,
+                             size_t* scored) {
     static std::vector<float> flat, scratch(2 * kDims), exact;
     static std::vector<uint32_t> list, order;
     const CompactFront front = ViewCompactFront(compact, kDims);
     const CompactQuery prepared = PrepareCompactQuery(front, Metric::kL2, query, scratch.data());
-    const size_t want = std::min(centroids.rows(), nprobe + nprobe / 4 + 8), least = ListsToScore(centroids.rows(), want);
+    const size_t want = std::min(centroids.rows(), nprobe + nprobe / 4 + 8),
+                 least = ListsToScore(centroids.rows(), want);
     const size_t groups = std::max<size_t>(front.groups, 1);
     flat.resize(centroids.rows());
     list.resize(centroids.rows());
@@ -73,7 +76,8 @@ std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, co
     for (size_t i = 0; i < groups && n < least; i++) {
         const size_t g = order[i], start = front.groups > 0 ? front.start[g] : 0;
         const size_t entries = (front.groups > 0 ? front.start[g + 1] : front.entries) - start;
-        const CompactPart part = ViewCompactPart(compact + CompactPartOffset(front.groups, kDims, g, start), entries, kDims);
+        const CompactPart part =
+            ViewCompactPart(compact + CompactPartOffset(front.groups, kDims, g, start), entries, kDims);
         ScoreCompact(prepared, part.scalar, part.code, entries, kDims, flat.data() + n);
         std::memcpy(list.data() + n, part.list, entries * sizeof(uint32_t));
         n += entries;
@@ -108,11 +112,12 @@ void Report(const Matrix& centroids, const Matrix& queries, const std::vector<st
     for (int run = 0; run < 5; run++) {
         const double start = Now();
         scored = 0;
-        for (size_t i = 0; i < queries.rows(); i++) probes[i] = Choose(compact.data(), centroids, queries.row(i), nprobe, &scored);
+        for (size_t i = 0; i < queries.rows(); i++)
+            probes[i] = Choose(compact.data(), centroids, queries.row(i), nprobe, &scored);
         best = std::min(best, (Now() - start) / double(queries.rows()));
     }
-    std::printf("nprobe %4zu %-8s recall@10 %.4f, %7.0f centroids scored, %.1f us\n", nprobe, name, Recall(probes, truth, list_of),
-                double(scored) / double(queries.rows()), 1e6 * best);
+    std::printf("nprobe %4zu %-8s recall@10 %.4f, %7.0f centroids scored, %.1f us\n", nprobe, name,
+                Recall(probes, truth, list_of), double(scored) / double(queries.rows()), 1e6 * best);
 }
 }  // namespace
 
@@ -124,18 +129,21 @@ int main(int count, char** arguments) {
     Matrix base = Load(arguments[1], rows);
     const Matrix queries = Load(arguments[2], kQueries);
     std::vector<std::vector<uint32_t>> truth;
-    for (size_t i = 0; i < kQueries; i++) truth.push_back(Nearest(Distances(queries.row(i), base).data(), rows, kNearest));
+    for (size_t i = 0; i < kQueries; i++)
+        truth.push_back(Nearest(Distances(queries.row(i), base).data(), rows, kNearest));
     KMeansOptions options;
     options.lists = lists;
     options.threads = threads;
     options.balance = 1.5;
     double start = Now();
     Matrix sample(std::min(rows, 32 * lists), kDims);
-    for (size_t i = 0; i < sample.rows(); i++) std::memcpy(sample.row(i), base.row(i * rows / sample.rows()), kDims * sizeof(float));
+    for (size_t i = 0; i < sample.rows(); i++)
+        std::memcpy(sample.row(i), base.row(i * rows / sample.rows()), kDims * sizeof(float));
     const Matrix centroids = TrainKMeans(sample, options, stop);
     std::printf("%zu rows, %zu lists: trained in %.1f s\n", rows, centroids.rows(), Now() - start);
     start = Now();
-    const PanelAssigner assigner(centroids, AssignMetric::kL2, options.exact_up_to, kFinalPanelGroups, 42, threads, stop);
+    const PanelAssigner assigner(centroids, AssignMetric::kL2, options.exact_up_to, kFinalPanelGroups, 42, threads,
+                                 stop);
     std::vector<uint32_t> list_of(rows), exact(5000);
     assigner.Nearest(base.data(), rows, list_of.data(), nullptr, threads, stop);
     std::printf("assigned in %.1f s\n", Now() - start);

@@ -50,15 +50,16 @@ std::vector<float> RandomFloats(size_t n) {
 }
 
 void BenchScanRows() {
-    for (const PqShape shape : {PqShape{128, 8, 8}, {128, 16, 8}, {128, 32, 8}, {128, 32, 4}, {128, 64, 4}, {128, 16, 6}}) {
+    for (const PqShape shape :
+         {PqShape{128, 8, 8}, {128, 16, 8}, {128, 32, 8}, {128, 32, 4}, {128, 64, 4}, {128, 16, 6}}) {
         for (const size_t rows : {size_t(200), size_t(4000000)}) {
             const size_t bytes = PqCodeBytes(shape);
             const std::vector<float> table = RandomFloats(PqTableFloats(shape));
             const std::vector<uint8_t> codes = RandomBytes(rows * bytes);
             std::vector<float> out(rows, 0.0f);
             const double t = Best([&] { ScanPqRows(table.data(), codes.data(), bytes, rows, shape, out.data()); });
-            std::printf("ScanPqRows m=%-3u bits=%u rows=%-8zu %6.2f ns/row  %.3f ns/lookup\n", shape.m, shape.bits, rows,
-                        t / double(rows) * 1e9, t / double(rows) / shape.m * 1e9);
+            std::printf("ScanPqRows m=%-3u bits=%u rows=%-8zu %6.2f ns/row  %.3f ns/lookup\n", shape.m, shape.bits,
+                        rows, t / double(rows) * 1e9, t / double(rows) / shape.m * 1e9);
         }
     }
 }
@@ -95,8 +96,8 @@ void BenchEncode() {
         const double t = Best([&] { EncodePq(shape, codebook.data(), x.data(), kRows, codes.data(), scratch.data()); });
         const double one = Best([&] { EncodePq(shape, codebook.data(), x.data(), 1, codes.data(), scratch.data()); });
         const double tables = Best([&] { BuildPqTable(shape, codebook.data(), PqTable::kL2, x.data(), table.data()); });
-        std::printf("dims=%-4u m=%-2u bits=%u: encode %8.0f rows/s, one row %.2f us, L2 table %.2f us\n", shape.dims, shape.m,
-                    shape.bits, kRows / t, one * 1e6, tables * 1e6);
+        std::printf("dims=%-4u m=%-2u bits=%u: encode %8.0f rows/s, one row %.2f us, L2 table %.2f us\n", shape.dims,
+                    shape.m, shape.bits, kRows / t, one * 1e6, tables * 1e6);
     }
 }
 

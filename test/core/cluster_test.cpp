@@ -73,7 +73,8 @@ TEST(Assigner, EqualsBruteForce) {
                         const Matrix c = RandomMatrix(lists, dims, 1, offset), x = RandomMatrix(53, dims, 2, offset);
                         std::vector<uint32_t> id(53);
                         std::vector<float> distance(53);
-                        Assigner(c, dot ? AssignMetric::kDot : AssignMetric::kL2).Nearest(x.data(), 53, id.data(), distance.data());
+                        Assigner(c, dot ? AssignMetric::kDot : AssignMetric::kL2)
+                            .Nearest(x.data(), 53, id.data(), distance.data());
                         const auto exact = [&](size_t i, size_t j) {
                             return dot ? -reference::DotF32(x.row(i), c.row(j), dims)
                                        : reference::L2SquaredF32(x.row(i), c.row(j), dims);

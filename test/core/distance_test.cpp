@@ -29,13 +29,18 @@ void FillCodes(uint8_t* to, size_t elements, size_t bytes, std::mt19937_64& rand
         const float f = normal(random);
         const half h = reference::FloatToHalf(f);
         const uint8_t b = uint8_t(random());
-        std::memcpy(to + i * bytes, bytes == 4 ? static_cast<const void*>(&f) : bytes == 2 ? static_cast<const void*>(&h) : &b, bytes);
+        std::memcpy(to + i * bytes,
+                    bytes == 4   ? static_cast<const void*>(&f)
+                    : bytes == 2 ? static_cast<const void*>(&h)
+                                 : &b,
+                    bytes);
     }
 }
 
 TEST(Distance, BlockKernelsEqualReferenceAndStayInside) {
-    constexpr BlockKernel kAll[] = {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32, BlockKernel::kL2F16,
-                                    BlockKernel::kDotF16, BlockKernel::kL1F16, BlockKernel::kDotU8};
+    constexpr BlockKernel kAll[] = {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32,
+                                    BlockKernel::kL2F16, BlockKernel::kDotF16, BlockKernel::kL1F16,
+                                    BlockKernel::kDotU8};
     ForEachTarget([&] {
         std::mt19937_64 random(1);
         for (const BlockKernel kernel : kAll) {
@@ -54,7 +59,8 @@ TEST(Distance, BlockKernelsEqualReferenceAndStayInside) {
                     reference::Block(kernel, q, codes.data(), stride, rows, dims, want.data());
                     const float scale = bytes == 1 ? 128.0f : 1.0f;
                     const float one = GetRowKernel(kernel)(q, codes.data() + (rows - 1) * stride, dims);
-                    ASSERT_NEAR(one, want[rows - 1] - 1.5f, 1e-5f * scale * (1 + float(dims))) << int(kernel) << " " << dims;
+                    ASSERT_NEAR(one, want[rows - 1] - 1.5f, 1e-5f * scale * (1 + float(dims)))
+                        << int(kernel) << " " << dims;
                     for (size_t r = 0; r < rows; r++) {
                         ASSERT_NEAR(got[r], want[r], 1e-5f * scale * (1 + float(dims))) << int(kernel) << " " << dims;
                     }
@@ -67,8 +73,9 @@ TEST(Distance, BlockKernelsEqualReferenceAndStayInside) {
 // A scan that asks again continues after the last distance it saw: the same row must score the same to the
 // last bit wherever its block's other rows moved it.
 TEST(Distance, ARowsSumDoesNotDependOnItsPlace) {
-    constexpr BlockKernel kAll[] = {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32, BlockKernel::kL2F16,
-                                    BlockKernel::kDotF16, BlockKernel::kL1F16, BlockKernel::kDotU8};
+    constexpr BlockKernel kAll[] = {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32,
+                                    BlockKernel::kL2F16, BlockKernel::kDotF16, BlockKernel::kL1F16,
+                                    BlockKernel::kDotU8};
     ForEachTarget([&] {
         std::mt19937_64 random(6);
         for (const BlockKernel kernel : kAll) {
@@ -85,7 +92,8 @@ TEST(Distance, ARowsSumDoesNotDependOnItsPlace) {
                     for (size_t rows = 1; begin + rows <= kRows; rows++) {
                         float part[kRows] = {};
                         GetBlockKernel(kernel)(q, codes.data() + begin * stride, stride, rows, dims, part);
-                        for (size_t r = 0; r < rows; r++) ASSERT_EQ(whole[begin + r], part[r]) << int(kernel) << " " << dims;
+                        for (size_t r = 0; r < rows; r++)
+                            ASSERT_EQ(whole[begin + r], part[r]) << int(kernel) << " " << dims;
                     }
                 }
             }
@@ -190,7 +198,8 @@ TEST(Sq8, ErrorIsHalfAStepAndTableGivesTheProduct) {
                 EncodeSq8(p.offset.data(), p.scale.data(), x.data(), centroid.row(0), dims, code.data(), &sq_norm);
                 DecodeSq8(p.offset.data(), p.scale.data(), nullptr, dims, code.data(), decoded.data());
                 for (size_t d = 0; d < dims; d++) ASSERT_NEAR(decoded[d], sample.row(i)[d], p.scale[d] * 0.5f + 1e-5f);
-                ASSERT_NEAR(sq_norm, reference::DotF32(decoded.data(), decoded.data(), dims), 1e-5f * (1 + float(dims)));
+                ASSERT_NEAR(sq_norm, reference::DotF32(decoded.data(), decoded.data(), dims),
+                            1e-5f * (1 + float(dims)));
                 float dot = BuildSq8Table(p.offset.data(), p.scale.data(), query.data(), dims, table.data());
                 GetBlockKernel(BlockKernel::kDotU8)(table.data(), code.data(), dims, 1, dims, &dot);
                 ASSERT_NEAR(dot, reference::DotF32(query.data(), decoded.data(), dims), 1e-4f * (1 + float(dims)));

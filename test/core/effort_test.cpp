@@ -15,7 +15,8 @@ std::vector<EffortSample> MadeSamples(size_t count, double noise, uint64_t seed)
     std::normal_distribution<double> normal;
     std::vector<EffortSample> samples;
     for (size_t i = 0; i < count; i++) {
-        const double far = 20 * std::exp(0.1 * normal(random)), near = far * std::exp(-0.4 - 0.1 * std::abs(normal(random)));
+        const double far = 20 * std::exp(0.1 * normal(random)),
+                     near = far * std::exp(-0.4 - 0.1 * std::abs(normal(random)));
         samples.push_back({FeaturesOf(near, far), 30 * std::pow(near / far, 4) * std::exp(noise * normal(random))});
     }
     return samples;
@@ -71,7 +72,8 @@ RankTable UnevenRanks(bool told, uint32_t lists) {
         std::vector<std::vector<Candidate>> entries(lists);
         for (size_t j = 0; j < 100; j++) {
             rows.push_back(j);
-            entries[size_t(std::min(lists - 1.0, 8 * std::exp(hard) * deep(random)))].push_back({float(j), 0, uint64_t(j) << 16});
+            entries[size_t(std::min(lists - 1.0, 8 * std::exp(hard) * deep(random)))].push_back(
+                {float(j), 0, uint64_t(j) << 16});
         }
         ranks.Begin(rows.data(), rows.size(), ~uint64_t(0));
         for (const auto& list : entries) ranks.AddList(list.data(), list.size(), 50);

@@ -30,11 +30,12 @@ TEST(FinishDistances, EqualsReferenceAndMovesNaNLast) {
                 FinishDistances(got.data() + 1, s, 0.5f, -2.0f, n);
                 reference::FinishDistances(want.data() + 1, s, 0.5f, -2.0f, n);
                 for (size_t i = 0; i <= n; i++) {
-                    if (i > 0) { EXPECT_FALSE(std::isnan(got[i])); }
+                    if (i > 0) {
+                        EXPECT_FALSE(std::isnan(got[i]));
+                    }
                     if (std::isnan(want[i]) || std::isinf(want[i]))
                         EXPECT_EQ(std::isnan(want[i]), std::isnan(got[i])) << "n " << n << " i " << i;
-                    else
-                        EXPECT_NEAR(want[i], got[i], 1e-5f) << "n " << n << " i " << i;
+                    else EXPECT_NEAR(want[i], got[i], 1e-5f) << "n " << n << " i " << i;
                 }
             }
         }

@@ -90,14 +90,16 @@ TEST(Lut16, QuantizedTablesAreTheSameOnEveryTarget) {
 TEST(Lut16, DistanceIsThatOfTheFloatTablesWithinRounding) {
     const PqShape shape{130, 65, 4};
     const size_t rows = 96, m = shape.m, bytes = PqCodeBytes(shape);
-    const Matrix book = RandomMatrix(1, PqCodebookFloats(shape), 1), x = RandomMatrix(rows, 130, 2), q = RandomMatrix(1, 130, 3);
+    const Matrix book = RandomMatrix(1, PqCodebookFloats(shape), 1), x = RandomMatrix(rows, 130, 2),
+                 q = RandomMatrix(1, 130, 3);
     std::vector<float> scratch(PqEncodeScratchFloats(shape)), table(PqTableFloats(shape)), exact(rows, 0.0f);
     std::vector<uint8_t> codes(rows * bytes), blocks(3 * Lut16BlockBytes(m)), lut(Lut16TableBytes(m));
     std::vector<uint16_t> sums(rows);
     EncodePq(shape, book.data(), x.data(), rows, codes.data(), scratch.data());
     BuildPqTable(shape, book.data(), PqTable::kL2, q.data(), table.data());
     ScanPqRows(table.data(), codes.data(), bytes, rows, shape, exact.data());
-    for (size_t b = 0; b < 3; b++) PackBlock4(blocks.data() + b * Lut16BlockBytes(m), m, codes.data() + b * 32 * bytes, bytes, 32);
+    for (size_t b = 0; b < 3; b++)
+        PackBlock4(blocks.data() + b * Lut16BlockBytes(m), m, codes.data() + b * 32 * bytes, bytes, 32);
     const Lut16Query query = QuantizeLut16(table.data(), m, lut.data());
     ScanLut16(lut.data(), blocks.data(), 3, m, sums.data());
     for (size_t i = 0; i < rows; i++) {
@@ -112,7 +114,8 @@ TEST(Lut16, PackUnpackMove) {
         Guarded block(Lut16BlockBytes(m)), whole(Lut16BlockBytes(m)), other(Lut16BlockBytes(m));
         std::vector<uint8_t> codes(32 * bytes), back(bytes);
         RandomBytes(codes.data(), codes.size(), random);
-        if (m % 2 == 1) for (size_t r = 0; r < 32; r++) codes[r * bytes + bytes - 1] &= 15;
+        if (m % 2 == 1)
+            for (size_t r = 0; r < 32; r++) codes[r * bytes + bytes - 1] &= 15;
         RandomBytes(block.data(), Lut16BlockBytes(m), random);
         RandomBytes(other.data(), Lut16BlockBytes(m), random);
         for (size_t r = 0; r < 32; r++) PackCode4(block.data(), m, r, codes.data() + r * bytes);
@@ -144,7 +147,8 @@ TEST(Lut16, FilterEqualsReference) {
             uint16_t* s = reinterpret_cast<uint16_t*>(sums.data());
             for (size_t i = 0; i < n; i++) s[i] = uint16_t(random());
             if (n > 2) s[1] = 65535, s[2] = 0;
-            for (const uint16_t threshold : {uint16_t(0), uint16_t(300), uint16_t(32767), uint16_t(32768), uint16_t(65535)}) {
+            for (const uint16_t threshold :
+                 {uint16_t(0), uint16_t(300), uint16_t(32767), uint16_t(32768), uint16_t(65535)}) {
                 std::vector<uint16_t> want(n);
                 want.resize(reference::FilterBelowU16(s, n, threshold, want.data()));
                 Guarded got(want.size() * 2);

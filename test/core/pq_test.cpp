@@ -11,9 +11,10 @@ namespace vectorq::test {
 namespace {
 
 // dims, m, bits: m that divides dims or not, one dimension a subspace, one subspace, odd m.
-constexpr PqShape kShapes[] = {{16, 4, 8}, {128, 16, 8}, {24, 24, 8}, {7, 1, 8},  {33, 8, 8},  {65, 17, 8}, {96, 33, 8},
-                               {16, 8, 4}, {100, 7, 4},  {31, 31, 4}, {40, 1, 4}, {130, 65, 4}, {128, 64, 4}, {20, 3, 5},
-                               {50, 9, 5}, {64, 16, 6},  {47, 10, 6}, {33, 8, 7},  {90, 19, 7}, {9, 9, 7}};
+constexpr PqShape kShapes[] = {{16, 4, 8},  {128, 16, 8}, {24, 24, 8},  {7, 1, 8},   {33, 8, 8},
+                               {65, 17, 8}, {96, 33, 8},  {16, 8, 4},   {100, 7, 4}, {31, 31, 4},
+                               {40, 1, 4},  {130, 65, 4}, {128, 64, 4}, {20, 3, 5},  {50, 9, 5},
+                               {64, 16, 6}, {47, 10, 6},  {33, 8, 7},   {90, 19, 7}, {9, 9, 7}};
 
 AlignedArray<float> RandomCodebook(const PqShape& shape, uint64_t seed, float offset = 0) {
     const Matrix m = RandomMatrix(1, PqCodebookFloats(shape), seed, offset);
@@ -86,7 +87,8 @@ TEST(Pq, EncodeFindsTheNearestCodeword) {
                             if (k == best) continue;
                             // Only what rounding cannot tell apart may differ.
                             const double least = PieceDistance(shape, codebook.data(), x.row(i), s, best);
-                            ASSERT_NEAR(PieceDistance(shape, codebook.data(), x.row(i), s, k), least, 2e-5 * (1 + least));
+                            ASSERT_NEAR(PieceDistance(shape, codebook.data(), x.row(i), s, k), least,
+                                        2e-5 * (1 + least));
                         }
                     }
                 }
@@ -121,7 +123,8 @@ TEST(Pq, TableEqualsReference) {
                 float* got = reinterpret_cast<float*>(table.data());
                 BuildPqTable(shape, codebook.data(), kind, query.data(), got);
                 reference::BuildPqTable(shape, codebook.data(), kind, query.data(), want.data());
-                for (size_t i = 0; i < want.size(); i++) ASSERT_NEAR(got[i], want[i], 1e-5f * (1 + std::fabs(want[i])) * 4);
+                for (size_t i = 0; i < want.size(); i++)
+                    ASSERT_NEAR(got[i], want[i], 1e-5f * (1 + std::fabs(want[i])) * 4);
             }
         }
     });
@@ -234,7 +237,8 @@ TEST(Pq, FewDistinctValuesRepeatTheLastCodeword) {
     for (size_t i = 0; i < 50; i++) x.row(i)[0] = x.row(i)[1] = x.row(i)[2] = float(i % 3);
     StopToken stop;
     const AlignedArray<float> codebook = TrainPq(shape, x, 5, 1, 1, stop);
-    for (const float c : std::vector<float>(codebook.data(), codebook.data() + codebook.size())) ASSERT_TRUE(std::isfinite(c));
+    for (const float c : std::vector<float>(codebook.data(), codebook.data() + codebook.size()))
+        ASSERT_TRUE(std::isfinite(c));
     for (size_t d = 0; d < 3; d++) {
         for (size_t k = 3; k < 256; k++) ASSERT_EQ(codebook[d * 256 + k], codebook[d * 256 + 2]);
     }

@@ -11,7 +11,8 @@ namespace {
 
 TEST(ReorderPage, RecordsAreReadBackAsTheyWerePut) {
     std::mt19937 random(4);
-    for (const uint32_t vector_bytes : {1u, 3u, 8u, 96u, 128u, 512u, 1536u, 3072u, 6144u, 8140u, 8152u, 12000u, 32000u, 64000u}) {
+    for (const uint32_t vector_bytes :
+         {1u, 3u, 8u, 96u, 128u, 512u, 1536u, 3072u, 6144u, 8140u, 8152u, 12000u, 32000u, 64000u}) {
         for (const bool has_scalar : {false, true}) {
             const ReorderGeometry g = ChooseReorderGeometry(8192, vector_bytes, has_scalar);
             ASSERT_GE(g.capacity, 1u) << vector_bytes;
@@ -19,7 +20,8 @@ TEST(ReorderPage, RecordsAreReadBackAsTheyWerePut) {
             std::vector<std::vector<char>> records(g.capacity, std::vector<char>(g.record_bytes));
             for (uint32_t slot = 0; slot < g.capacity; slot++) {
                 for (char& c : records[slot]) c = static_cast<char>(random());
-                for (uint32_t part = 0; part < g.pages; part++) PutRecordPart(g, pages[part].data(), part, slot, records[slot].data());
+                for (uint32_t part = 0; part < g.pages; part++)
+                    PutRecordPart(g, pages[part].data(), part, slot, records[slot].data());
             }
             for (uint32_t slot = 0; slot < g.capacity; slot++) {
                 uint32_t part = RecordPart(g, slot), at = RecordOffsetInPart(g, slot);

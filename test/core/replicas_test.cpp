@@ -84,7 +84,7 @@ TEST(Replicas, NeighboursAreTheNearestOthersInOrder) {
                 if (lists == 1300 && k != 16) continue;
                 const ReplicaAssigner replicas(c, false, k, 1, stop);
                 ASSERT_EQ(replicas.neighbours(), std::min(k, lists - 1));
-                for (size_t l = 0; l < lists; l += lists > 100 ? 97 : 7) {
+                for (size_t l = 0; l<lists; l += lists> 100 ? 97 : 7) {
                     std::vector<std::pair<float, uint32_t>> want;
                     for (size_t j = 0; j < lists; j++) {
                         if (j != l) want.emplace_back(reference::L2SquaredF32(c.row(l), c.row(j), 9), j);
@@ -153,7 +153,8 @@ TEST(Replicas, SecondEqualsReferenceOnEveryTarget) {
                                 reference::SoarSecond(c, spherical, x.row(i), first[i], lambda,
                                                       replicas.neighbour_ids(first[i]), replicas.neighbours());
                             ASSERT_LE(loss(second[i]), loss(want) * (1 + 1e-4) + 1e-4) << dims << " " << lists;
-                            const uint32_t exact = reference::SoarSecond(c, spherical, x.row(i), first[i], lambda, nullptr, 0);
+                            const uint32_t exact =
+                                reference::SoarSecond(c, spherical, x.row(i), first[i], lambda, nullptr, 0);
                             const uint32_t one = SoarSecondOfOne(c.data(), lists, dims, spherical, x.row(i), first[i],
                                                                  lambda, scratch.data());
                             ASSERT_NE(one, first[i]);
@@ -212,24 +213,29 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                         size_t same = 0;
                         for (size_t i = 0; i < x.rows(); i++) {
                             uint32_t want[8];
-                            const size_t n = reference::ClosureLists(c, spherical, x.row(i), first[i], epsilon, max_copies,
-                                                                     replicas.neighbour_ids(first[i]), 40, want);
+                            const size_t n =
+                                reference::ClosureLists(c, spherical, x.row(i), first[i], epsilon, max_copies,
+                                                        replicas.neighbour_ids(first[i]), 40, want);
                             const uint32_t* got = lists.data() + i * max_copies;
                             ASSERT_EQ(got[0], first[i]);
                             ASSERT_LE(counts[i], max_copies);
                             ASSERT_GE(counts[i], 1);
                             for (size_t j = counts[i]; j < max_copies; j++) ASSERT_EQ(got[j], 9999u);
-                            for (size_t j = 1; j < counts[i]; j++) ASSERT_EQ(std::count(got, got + counts[i], got[j]), 1);
+                            for (size_t j = 1; j < counts[i]; j++)
+                                ASSERT_EQ(std::count(got, got + counts[i], got[j]), 1);
                             if (!spherical) {
                                 const auto distance = [&](uint32_t l) {
                                     return std::sqrt(reference::L2SquaredF32(x.row(i), c.row(l), dims));
                                 };
                                 for (size_t j = 1; j < counts[i]; j++) {
                                     ASSERT_LE(distance(got[j]), distance(first[i]) * (1 + epsilon) * 1.0001f);
-                                    if (j > 1) { ASSERT_GE(distance(got[j]), distance(got[j - 1]) * 0.9999f); }
+                                    if (j > 1) {
+                                        ASSERT_GE(distance(got[j]), distance(got[j - 1]) * 0.9999f);
+                                    }
                                     for (size_t k = 0; k < j; k++) {
-                                        ASSERT_GE(std::sqrt(reference::L2SquaredF32(c.row(got[j]), c.row(got[k]), dims)),
-                                                  distance(got[j]) * 0.9999f);
+                                        ASSERT_GE(
+                                            std::sqrt(reference::L2SquaredF32(c.row(got[j]), c.row(got[k]), dims)),
+                                            distance(got[j]) * 0.9999f);
                                     }
                                 }
                             }
@@ -242,7 +248,8 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                             // As an insert does: the centroids in order of their distance from the row.
                             std::vector<std::pair<double, uint32_t>> order(c.rows());
                             for (uint32_t l = 0; l < c.rows(); l++) {
-                                const double length = spherical ? std::sqrt(reference::DotF32(x.row(i), x.row(i), dims)) : 1;
+                                const double length =
+                                    spherical ? std::sqrt(reference::DotF32(x.row(i), x.row(i), dims)) : 1;
                                 double sum = 0;
                                 for (size_t d = 0; d < dims; d++)
                                     sum += (x.row(i)[d] / length - c.row(l)[d]) * (x.row(i)[d] / length - c.row(l)[d]);
@@ -250,13 +257,14 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                             }
                             std::sort(order.begin(), order.end());
                             Matrix sorted(c.rows(), dims);
-                            for (uint32_t l = 0; l < c.rows(); l++) std::copy_n(c.row(order[l].second), dims, sorted.row(l));
+                            for (uint32_t l = 0; l < c.rows(); l++)
+                                std::copy_n(c.row(order[l].second), dims, sorted.row(l));
                             uint32_t want[8], chosen[8];
                             std::vector<float> scratch(dims);
-                            const size_t n = reference::ClosureLists(sorted, spherical, x.row(i), 0, epsilon, max_copies,
-                                                                     nullptr, 0, want);
-                            const size_t got = ClosureListsOfOne(sorted.data(), sorted.rows(), dims, spherical, x.row(i),
-                                                                 epsilon, max_copies, chosen, scratch.data());
+                            const size_t n = reference::ClosureLists(sorted, spherical, x.row(i), 0, epsilon,
+                                                                     max_copies, nullptr, 0, want);
+                            const size_t got = ClosureListsOfOne(sorted.data(), sorted.rows(), dims, spherical,
+                                                                 x.row(i), epsilon, max_copies, chosen, scratch.data());
                             same += got == n && std::equal(chosen, chosen + got, want);
                         }
                         EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_copies;
@@ -304,8 +312,9 @@ TEST(Replicas, Cancels) {
     for (const int threads : {1, 2}) {
         EXPECT_THROW(ReplicaAssigner(c, false, 16, threads, stop), Error);
         EXPECT_THROW(replicas.SoarSecond(x.data(), 500, first.data(), 1, lists.data(), threads, stop), Error);
-        EXPECT_THROW(replicas.ClosureLists(x.data(), 500, first.data(), 1, 2, lists.data(), counts.data(), threads, stop),
-                     Error);
+        EXPECT_THROW(
+            replicas.ClosureLists(x.data(), 500, first.data(), 1, 2, lists.data(), counts.data(), threads, stop),
+            Error);
     }
     ReleaseThreads();
 }
@@ -348,8 +357,8 @@ TEST(Replicas, RowsWithoutDirectionAndWildRowsStillGetAnotherList) {
                     for (size_t i = 0; i < 8; i++) {
                         ASSERT_LT(second[i], lists);
                         ASSERT_NE(second[i], first[i]) << i;
-                        const uint32_t one = SoarSecondOfOne(c.data(), lists, 6, spherical, x.row(i), first[i], lambda,
-                                                             scratch.data());
+                        const uint32_t one =
+                            SoarSecondOfOne(c.data(), lists, 6, spherical, x.row(i), first[i], lambda, scratch.data());
                         ASSERT_LT(one, lists);
                         ASSERT_NE(one, first[i]) << i;
                     }
@@ -362,9 +371,13 @@ TEST(Replicas, RowsWithoutDirectionAndWildRowsStillGetAnotherList) {
                 replicas.ClosureLists(x.data(), 8, first.data(), 0.2f, 2, lists_out.data(), counts.data(), 1, stop);
                 for (size_t i = 0; i < 8; i++) {
                     EXPECT_EQ(lists_out[2 * i], first[i]);
-                    if (counts[i] > 1) { EXPECT_NE(lists_out[2 * i + 1], first[i]); }
+                    if (counts[i] > 1) {
+                        EXPECT_NE(lists_out[2 * i + 1], first[i]);
+                    }
                 }
-                if (!spherical) { EXPECT_EQ(counts[6], 1); }
+                if (!spherical) {
+                    EXPECT_EQ(counts[6], 1);
+                }
             }
         }
     });

@@ -13,12 +13,14 @@ TEST(Tile, NearestEqualsReferenceOnEveryTarget) {
     ForEachTarget([] {
         for (const size_t ksub : {4, 16, 256}) {
             for (const size_t dims : {1, 2, 3, 8, 17, 100}) {
-                const Matrix c = RandomMatrix(dims, ksub, 1), half = RandomMatrix(1, ksub, 2), x = RandomMatrix(dims, kTileRows, 3);
+                const Matrix c = RandomMatrix(dims, ksub, 1), half = RandomMatrix(1, ksub, 2),
+                             x = RandomMatrix(dims, kTileRows, 3);
                 uint32_t got[kTileRows], want[kTileRows];
                 float score[kTileRows], want_score[kTileRows];
                 NearestInTile({c.data(), half.data(), dims, ksub, x.data(), got, score});
                 reference::NearestInTile({c.data(), half.data(), dims, ksub, x.data(), want, want_score});
-                for (size_t r = 0; r < kTileRows; r++) ASSERT_NEAR(score[r], want_score[r], 1e-4f) << ksub << " " << dims;
+                for (size_t r = 0; r < kTileRows; r++)
+                    ASSERT_NEAR(score[r], want_score[r], 1e-4f) << ksub << " " << dims;
                 NearestInTile({c.data(), half.data(), dims, ksub, x.data(), want, nullptr});
                 ASSERT_EQ(std::memcmp(got, want, sizeof(got)), 0);
             }

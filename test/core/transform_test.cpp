@@ -73,7 +73,8 @@ double PqError(const Matrix& y, size_t m) {
 }
 
 TEST(TransformSpec, ReadsAndPrints) {
-    for (const char* text : {"none", "center", "pca64", "pcaw64", "pcar64", "pcawr64", "rr", "rr32", "opq16", "opq32_64", "balance8", "corr16"}) {
+    for (const char* text : {"none", "center", "pca64", "pcaw64", "pcar64", "pcawr64", "rr", "rr32", "opq16",
+                             "opq32_64", "balance8", "corr16"}) {
         EXPECT_EQ(FormatTransform(ParseTransform(text)), text);
     }
     const TransformSpec spec = ParseTransform("OPQ16_64");
@@ -84,8 +85,8 @@ TEST(TransformSpec, ReadsAndPrints) {
 }
 
 TEST(TransformSpec, Rejects) {
-    for (const char* text : {"", "pca", "pca0", "pcax", "pca64x", "none3", "center1", "opq", "opq16_", "opq16_0", "rr99999999999",
-                             "lda4", "balance", "corr0", "corr8_16", "pca-3", "64", "opq_64"}) {
+    for (const char* text : {"", "pca", "pca0", "pcax", "pca64x", "none3", "center1", "opq", "opq16_", "opq16_0",
+                             "rr99999999999", "lda4", "balance", "corr0", "corr8_16", "pca-3", "64", "opq_64"}) {
         EXPECT_THROW(ParseTransform(text), Error) << text;
     }
     EXPECT_THROW(ResolveTransform(ParseTransform("pca65"), 64), Error);
@@ -100,21 +101,25 @@ TEST(Transform, ProductEqualsReferenceOnEveryTarget) {
         for (const size_t in : {1, 3, 15, 16, 33, 128, 513, 1100}) {
             for (const size_t out : {1, 4, 7, 130}) {
                 for (const size_t count : {1, 2, 5, 19, 260}) {
-                    const Matrix x = RandomMatrix(count, in, 1), a = RandomMatrix(out, in, 2), b = RandomMatrix(1, out, 3);
+                    const Matrix x = RandomMatrix(count, in, 1), a = RandomMatrix(out, in, 2),
+                                 b = RandomMatrix(1, out, 3);
                     Guarded rows(count * in * 4), y(count * out * 4);
                     std::memcpy(rows.data(), x.data(), count * in * 4);
                     float* got = reinterpret_cast<float*>(y.data());
-                    ApplyTransform(a.data(), b.data(), in, out, reinterpret_cast<const float*>(rows.data()), count, got);
+                    ApplyTransform(a.data(), b.data(), in, out, reinterpret_cast<const float*>(rows.data()), count,
+                                   got);
                     std::vector<float> single(out);
                     ApplyTransform(a.data(), b.data(), in, out, x.row(count - 1), 1, single.data());
                     for (size_t i = 0; i < count; i++) {
                         for (size_t j = 0; j < out; j++) {
                             double want = b.data()[j];
                             for (size_t d = 0; d < in; d++) want += double(x.row(i)[d]) * a.row(j)[d];
-                            ASSERT_NEAR(got[i * out + j], want, 1e-6 * double(in + 20)) << in << " " << out << " " << count;
+                            ASSERT_NEAR(got[i * out + j], want, 1e-6 * double(in + 20))
+                                << in << " " << out << " " << count;
                         }
                     }
-                    ASSERT_EQ(std::memcmp(single.data(), got + (count - 1) * out, out * 4), 0) << "a query is not as its row";
+                    ASSERT_EQ(std::memcmp(single.data(), got + (count - 1) * out, out * 4), 0)
+                        << "a query is not as its row";
                 }
             }
         }
@@ -224,11 +229,13 @@ TEST(Transform, SameOnAnyNumberOfThreads) {
 }
 
 TEST(Transform, DegenerateSamplesStayFinite) {
-    Matrix equal(20, 12), few = RandomMatrix(5, 12, 1), one = RandomMatrix(1, 12, 2, 1e6f), huge = RandomMatrix(30, 12, 4);
+    Matrix equal(20, 12), few = RandomMatrix(5, 12, 1), one = RandomMatrix(1, 12, 2, 1e6f),
+                          huge = RandomMatrix(30, 12, 4);
     for (size_t i = 0; i < 20 * 12; i++) equal.data()[i] = 0.1f * float(i % 12);
     for (size_t i = 0; i < 30 * 12; i++) huge.data()[i] *= i % 12 == 3 ? 0.0f : 1e15f;
     for (const Matrix* x : {&equal, &few, &one, &huge}) {
-        for (const char* text : {"none", "center", "pca12", "pcaw12", "pcawr5", "rr", "opq3", "opq2_5", "balance5", "corr5"}) {
+        for (const char* text :
+             {"none", "center", "pca12", "pcaw12", "pcawr5", "rr", "opq3", "opq2_5", "balance5", "corr5"}) {
             const Transform t = Train(text, *x);
             const Matrix y = Apply(t, *x);
             for (size_t i = 0; i < y.rows() * y.cols(); i++) ASSERT_TRUE(std::isfinite(y.data()[i])) << text;

@@ -143,7 +143,8 @@ void ParallelTasks(size_t tasks, int threads, StopToken& stop, const std::functi
         Work(region, tasks, 1, thread, stop, each);
         if (thread != 0) working.fetch_sub(1);
         // A worker that has not begun by now finds no task left.
-        while (thread == 0 && working.load() > 0 && !stop.Poll()) std::this_thread::sleep_for(std::chrono::microseconds(100));
+        while (thread == 0 && working.load() > 0 && !stop.Poll())
+            std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     // The idle threads have gone: the next region makes them again, with signals blocked.
     last_team = team - kIdleThreads;

@@ -20,7 +20,8 @@ void ParallelFor(size_t count, size_t grain, int threads, StopToken& stop,
 // Calls body(task, thread) for each of `tasks` long tasks. Bodies must look at `stop` themselves
 // every few milliseconds (KeepGoing) and return once it says so. The caller polls on while it
 // waits for the others' last tasks. Otherwise as ParallelFor.
-void ParallelTasks(size_t tasks, int threads, StopToken& stop, const std::function<void(size_t task, int thread)>& body);
+void ParallelTasks(size_t tasks, int threads, StopToken& stop,
+                   const std::function<void(size_t task, int thread)>& body);
 
 // For bodies of ParallelTasks: false once the work must stop. Polls on thread 0.
 inline bool KeepGoing(StopToken& stop, int thread) noexcept { return !(thread == 0 ? stop.Poll() : stop.Stopped()); }

@@ -23,7 +23,8 @@ EffortFeatures FeaturesOf(double nearest_distance, double farther_distance) noex
 }
 
 double EffortOf(const EffortRule& rule, const EffortFeatures& features) noexcept {
-    const double logarithm = rule.constant + double(rule.nearest) * features.nearest + double(rule.farther) * features.farther;
+    const double logarithm =
+        rule.constant + double(rule.nearest) * features.nearest + double(rule.farther) * features.farther;
     if (!(logarithm == logarithm)) return 1;
     return std::exp(std::clamp(logarithm, -std::log(kMostEffort), std::log(kMostEffort)));
 }
@@ -39,7 +40,7 @@ struct Line {  // of standardised features
 };
 }  // namespace
 
-static Line LineOf(const std::vector<EffortSample>& samples, float EffortFeatures::* feature) noexcept {
+static Line LineOf(const std::vector<EffortSample>& samples, float EffortFeatures::*feature) noexcept {
     Line line;
     for (const EffortSample& s : samples) line.mean += s.features.*feature / double(samples.size());
     for (const EffortSample& s : samples)
@@ -66,7 +67,8 @@ EffortRule FitEffort(const std::vector<EffortSample>& samples) {
     double mean = 0, together = 0, near_lists = 0, far_lists = 0;
     for (const EffortSample& s : samples) mean += std::log(s.lists) / n;
     for (const EffortSample& s : samples) {
-        const double a = (s.features.nearest - near.mean) / near.spread, b = (s.features.farther - far.mean) / far.spread;
+        const double a = (s.features.nearest - near.mean) / near.spread,
+                     b = (s.features.farther - far.mean) / far.spread;
         together += a * b / n;
         near_lists += a * (std::log(s.lists) - mean) / n;
         far_lists += b * (std::log(s.lists) - mean) / n;

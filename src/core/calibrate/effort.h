@@ -1,9 +1,9 @@
 // How many lists a query needs beside the mean query, from the distances of centroids alone, before any list is opened.
 //
-// Where the nearest centroid is hardly nearer than the fiftieth, a query's neighbours lie scattered over many lists. The
-// logarithm of the lists needed is fitted as a linear function of the logarithms of two distances, on the queries of a
-// calibration. Learned early termination (Li et al. 2020) also looks at results during the search; that added little here
-// (am/README.md), and would make reading ahead wait for the first lists.
+// Where the nearest centroid is hardly nearer than the fiftieth, a query's neighbours lie scattered over many lists.
+// The logarithm of the lists needed is fitted as a linear function of the logarithms of two distances, on the queries
+// of a calibration. Learned early termination (Li et al. 2020) also looks at results during the search; that added
+// little here (am/README.md), and would make reading ahead wait for the first lists.
 #pragma once
 #include <cstddef>
 #include <cstdint>

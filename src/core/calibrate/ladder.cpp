@@ -9,8 +9,8 @@
 
 namespace vectorq {
 
-// recall@1 is read off the first four neighbours: four times the data, and the others are found a little less often than the
-// first.
+// recall@1 is read off the first four neighbours: four times the data, and the others are found a little less often
+// than the first.
 static constexpr size_t kDepthOfFirst = 4;
 // Standard errors of the measured recall that are added to a target.
 static constexpr double kMargin = 0.5;
@@ -219,7 +219,8 @@ void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& c
     ranks->SetEfforts(efforts);
     Calibration with = *calibration;
     const double cost = BuildLadder(*ranks, order, costs, copies, &with);
-    const auto compared = std::count_if(kRungTargets, kRungTargets + kNumTargets, [](float t) { return t >= kLeastCompared; });
+    const auto compared =
+        std::count_if(kRungTargets, kRungTargets + kNumTargets, [](float t) { return t >= kLeastCompared; });
     if (cost > plain_cost - kWorthwhile * double(compared) * kNumCalibratedK) return;
     *calibration = with;
     calibration->effort = FitOn(samples, 0, 1);

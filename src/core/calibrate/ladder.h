@@ -32,8 +32,8 @@ constexpr size_t SampledNeighbour(size_t i) noexcept {
 double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
                    Calibration* calibration);
 
-// The same with a rule of effort (effort.h), if rungs get cheaper by it for queries that it was not fitted on. Leaves the
-// ranks' efforts as it wants.
+// The same with a rule of effort (effort.h), if rungs get cheaper by it for queries that it was not fitted on. Leaves
+// the ranks' efforts as it wants.
 void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
                            Calibration* calibration);
 

@@ -45,8 +45,8 @@ public:
         return ranks_[((point_.empty() ? g : point_[q * grid_.size() + g]) * most_queries_ + q) * k_ + j];
     }
     const EffortFeatures& features(size_t q) const noexcept { return features_[q]; }
-    // From now on grid point g means so many lists for query q as the mean query's Grid(g) and its effort say, to the nearest
-    // grid point. Empty: Grid(g) for all, as at first. Throws std::bad_alloc.
+    // From now on grid point g means so many lists for query q as the mean query's Grid(g) and its effort say, to the
+    // nearest grid point. Empty: Grid(g) for all, as at first. Throws std::bad_alloc.
     void SetEfforts(const std::vector<double>& efforts);
     // The first grid point at which query q has found `share` of its first `depth` neighbours; the last one if none.
     size_t PointOfShare(size_t q, size_t depth, double share) const noexcept;

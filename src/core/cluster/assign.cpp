@@ -88,7 +88,8 @@ HWY_INLINE void Offer(VF sum, const float* half_norm, uint32_t first_id, VF& bes
     best_id = hn::IfThenElse(hn::RebindMask(du, less), hn::Iota(du, first_id), best_id);
 }
 
-HWY_NOINLINE void MicroKernel(const float* HWY_RESTRICT x, const float* HWY_RESTRICT panel, size_t dims, const Step& step) {
+HWY_NOINLINE void MicroKernel(const float* HWY_RESTRICT x, const float* HWY_RESTRICT panel, size_t dims,
+                              const Step& step) {
     const DF df;
     const DU du;
     VF acc0[kMr], acc1[kMr];
@@ -127,7 +128,8 @@ HWY_NOINLINE void MicroKernel(const float* HWY_RESTRICT x, const float* HWY_REST
 
 // Slice [begin, begin + length) of `count` rows, as [group][dimension][kMr]; rows beyond
 // count are zero. With add_norms also adds to sq_norm.
-void PackRows(const NearestArgs& a, const float* rows, size_t count, size_t begin, size_t length, bool add_norms, Scratch& s) {
+void PackRows(const NearestArgs& a, const float* rows, size_t count, size_t begin, size_t length, bool add_norms,
+              Scratch& s) {
     for (size_t r = 0; r < kBlockRows; r++) {
         float* HWY_RESTRICT to = s.x + (r / kMr) * kMr * kSlice + r % kMr;
         if (r >= count) {
@@ -197,8 +199,9 @@ void NearestBlock(const NearestArgs& a, size_t first_row, size_t count, Scratch&
                 const float* panel = a.packed + c / kPanel * kPanel * a.dims + begin * kPanel + c % kPanel;
                 for (size_t g = 0; g < groups; g++) {
                     float* partial = s.partial + (c - column) * kBlockRows + g * kMr * 2 * kN;
-                    const Step step{slice == 0,         slice + 1 == slices,      partial,    a.half_sq_norm + c,
-                                    s.best + g * kMr * kN, s.best_id + g * kMr * kN, uint32_t(c)};
+                    const Step step{slice == 0,         slice + 1 == slices,   partial,
+                                    a.half_sq_norm + c, s.best + g * kMr * kN, s.best_id + g * kMr * kN,
+                                    uint32_t(c)};
                     MicroKernel(s.x + g * kMr * kSlice, panel, length, step);
                 }
             }
@@ -269,7 +272,8 @@ void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* dis
     (NearestArgs{packed_.data(), half_sq_norm_.data(), mean, dims_, Padded(num_centroids_), rows, count, id, distance});
 }
 
-void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads, StopToken& stop) const {
+void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads,
+                       StopToken& stop) const {
     // About 2 ms a range at 50 GFLOP/s, but at least one register group of rows.
     const double row_flops = 2.0 * double(Padded(num_centroids_)) * double(std::max<size_t>(dims_, 1));
     const size_t fit = size_t(std::min(1e8 / row_flops, 4096.0));

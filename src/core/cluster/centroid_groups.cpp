@@ -25,7 +25,8 @@ size_t CentroidGroups::Largest() const noexcept {
     return largest;
 }
 
-CentroidGroups GroupCentroids(const Matrix& centroids, size_t groups, bool dot, uint64_t seed, int threads, StopToken& stop) {
+CentroidGroups GroupCentroids(const Matrix& centroids, size_t groups, bool dot, uint64_t seed, int threads,
+                              StopToken& stop) {
     const size_t n = centroids.rows();
     CentroidGroups made;
     made.members.resize(n);

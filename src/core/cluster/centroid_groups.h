@@ -19,9 +19,10 @@ struct CentroidGroups {
     size_t Largest() const noexcept;
 };
 
-// `groups` groups by k-means, none of them much larger than the mean; fewer if there are fewer distinct centroids, and one,
-// without a center, if groups < 2. dot: centroids are of length 1 and near ones have a large product.
+// `groups` groups by k-means, none of them much larger than the mean; fewer if there are fewer distinct centroids, and
+// one, without a center, if groups < 2. dot: centroids are of length 1 and near ones have a large product.
 // Deterministic in everything but `threads`, which does not matter. Throws Error(kCancelled), std::bad_alloc.
-CentroidGroups GroupCentroids(const Matrix& centroids, size_t groups, bool dot, uint64_t seed, int threads, StopToken& stop);
+CentroidGroups GroupCentroids(const Matrix& centroids, size_t groups, bool dot, uint64_t seed, int threads,
+                              StopToken& stop);
 
 }  // namespace vectorq

@@ -64,7 +64,8 @@ size_t CompactFrontBytes(size_t groups, size_t dims) noexcept {
 
 size_t CompactPartBytes(size_t entries, size_t dims) noexcept { return Padded(entries * (8 + dims)); }
 
-// Each part may need up to 3 bytes of padding: 4 more for each part before it are always enough, and no table is needed.
+// Each part may need up to 3 bytes of padding: 4 more for each part before it are always enough, and no table is
+// needed.
 size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept {
     return CompactFrontBytes(groups, dims) + CompactPartBytes(start, dims) + 4 * group;
 }
@@ -94,7 +95,8 @@ CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t) noexce
     return {list, scalar, reinterpret_cast<const uint8_t*>(scalar + entries)};
 }
 
-void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, uint8_t* bytes) noexcept {
+void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups,
+                           uint8_t* bytes) noexcept {
     const size_t n = centroids.rows(), dims = centroids.cols(), centers = groups.centers.rows();
     std::memset(bytes, 0, CompactBytes(n, centers, dims));
     CompactHeader* header = reinterpret_cast<CompactHeader*>(bytes);
@@ -119,7 +121,8 @@ void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const 
     }
 }
 
-CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query, float* scratch) noexcept {
+CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query,
+                                 float* scratch) noexcept {
     const bool dot = metric == Metric::kInnerProduct || metric == Metric::kCosine;
     const size_t dims = front.dims;
     float constant = 0, largest = 0;
@@ -131,7 +134,8 @@ CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const
     }
     // In steps of `unit`: far finer than the codes themselves.
     const float limit = float(DotU8TableLimit(dims));
-    const float unit = largest / limit, inverse = largest > std::numeric_limits<float>::min() * limit ? limit / largest : 0.0f;
+    const float unit = largest / limit,
+                inverse = largest > std::numeric_limits<float>::min() * limit ? limit / largest : 0.0f;
     int16_t* table = reinterpret_cast<int16_t*>(scratch + dims);
     int64_t sum = 0;
     for (size_t d = 0; d < dims; d++) {

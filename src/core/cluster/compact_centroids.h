@@ -50,7 +50,8 @@ struct CompactPart {
 
 // Groups that a search among so many lists goes through; 0: none, all lists are scored.
 size_t SearchGroups(size_t lists) noexcept;
-// Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is missed.
+// Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is
+// missed.
 size_t ListsToScore(size_t lists, size_t wanted) noexcept;
 
 size_t CompactFrontBytes(size_t groups, size_t dims) noexcept;
@@ -61,7 +62,8 @@ size_t CompactPartBytes(size_t entries, size_t dims) noexcept;
 
 // Writes the compact form of centroids (entries, dims) to `bytes` (CompactBytes long, aligned to 4). list[i] is the
 // number of centroid i, i if null.
-void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, uint8_t* bytes) noexcept;
+void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups,
+                           uint8_t* bytes) noexcept;
 
 CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept;
 CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t dims) noexcept;

@@ -100,8 +100,7 @@ void Trainer::CopyScaled(size_t i, float* to) const {
 }
 
 std::vector<uint32_t> Trainer::DistinctRows() const {
-    std::vector<uint32_t> distinct =
-        FirstOfEach(n_, [&](size_t i) { return HashRow(rows_.row(i), dims_, Scale(i)); });
+    std::vector<uint32_t> distinct = FirstOfEach(n_, [&](size_t i) { return HashRow(rows_.row(i), dims_, Scale(i)); });
     if (options_.spherical) {
         // The zero vector has no direction; it is assigned somewhere, but seeds nothing.
         std::erase_if(distinct, [&](uint32_t i) { return inverse_norm_[i] == 0.0f; });
@@ -306,7 +305,8 @@ Matrix Trainer::TwoLevel(Progress progress) {
         const size_t upto = size_t(double(lists) * double(first + count) / double(n_) + 0.5);
         if (count == 0 || upto <= have) continue;
         Matrix part(count, dims_);
-        for (size_t j = 0; j < count; j++) std::memcpy(part.row(j), rows_.row(order_[first + j]), dims_ * sizeof(float));
+        for (size_t j = 0; j < count; j++)
+            std::memcpy(part.row(j), rows_.row(order_[first + j]), dims_ * sizeof(float));
         KMeansOptions options = options_;
         options.seed = options_.seed + 1 + g;
         const Matrix found = Trainer(part, options, stop_).Flat(upto - have, options_.iterations, nullptr);
@@ -369,7 +369,8 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     const size_t per_row = 6 * 4 + 1 + 16 + 2 * 4;
     const size_t per_list = 3 * dims * sizeof(float) + 64;  // centroids, seeds and one copy
     const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
-    size_t bytes = sample_rows * per_row + lists * per_list + 2 * Assigner::PackedBytes(lists, dims) + (size_t(1) << 20);
+    size_t bytes =
+        sample_rows * per_row + lists * per_list + 2 * Assigner::PackedBytes(lists, dims) + (size_t(1) << 20);
     // A group and its own training; one group may be all of the sample.
     if (two_level) bytes += sample_rows * (dims * sizeof(float) + per_row) + lists * 2 * dims * sizeof(float);
     // The best centroids so far, and the part of the sample that is split.

@@ -93,7 +93,8 @@ void PanelAssigner::NearestInBatch(const float* rows, size_t count, uint32_t* id
         const size_t rows_of_group = first[g + 1] - first[g];
         const size_t pieces = (rows_of_group + kRunRows - 1) / kRunRows;
         for (size_t p = 0; p < pieces; p++)
-            runs.push_back({uint32_t(g), first[g] + rows_of_group * p / pieces, first[g] + rows_of_group * (p + 1) / pieces});
+            runs.push_back(
+                {uint32_t(g), first[g] + rows_of_group * p / pieces, first[g] + rows_of_group * (p + 1) / pieces});
     }
     std::vector<Gathered> scratch(size_t(std::max(threads, 1)));
     ParallelFor(runs.size(), 1, threads, stop, [&](size_t r, size_t, int thread) {

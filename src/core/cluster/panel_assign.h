@@ -43,8 +43,8 @@ private:
     AssignMetric metric_;
     std::unique_ptr<Assigner> exact_;  // instead of everything below
     std::unique_ptr<Assigner> groups_;
-    std::vector<uint32_t> members_;    // of all groups, ascending in each
-    std::vector<size_t> start_;        // groups + 1: ranges of members_
+    std::vector<uint32_t> members_;  // of all groups, ascending in each
+    std::vector<size_t> start_;      // groups + 1: ranges of members_
 };
 
 }  // namespace vectorq

@@ -113,15 +113,14 @@ float SoarWeight(float lambda, float sq_norm) noexcept {
 
 ReplicaAssigner::ReplicaAssigner(const Matrix& centroids, bool spherical, size_t neighbours, int threads,
                                  StopToken& stop)
-    : centroids_(centroids), spherical_(spherical),
+    : centroids_(centroids),
+      spherical_(spherical),
       neighbours_(centroids.rows() < 2 ? 0 : std::clamp<size_t>(neighbours, 1, centroids.rows() - 1)) {
     if (neighbours_ == 0) return;
     ids_.Resize(centroids.rows() * neighbours_);
     sq_distance_.Resize(centroids.rows() * neighbours_);
-    if (centroids.rows() <= kExactLists)
-        FindExact(threads, stop);
-    else
-        FindInGroups(threads, stop);
+    if (centroids.rows() <= kExactLists) FindExact(threads, stop);
+    else FindInGroups(threads, stop);
 }
 
 void ReplicaAssigner::FindExact(int threads, StopToken& stop) {
@@ -236,8 +235,8 @@ void ReplicaAssigner::ForEachRow(const float* rows, size_t count, const uint32_t
     }
 }
 
-void ReplicaAssigner::SoarSecond(const float* rows, size_t count, const uint32_t* first, float lambda,
-                                 uint32_t* second, int threads, StopToken& stop) const {
+void ReplicaAssigner::SoarSecond(const float* rows, size_t count, const uint32_t* first, float lambda, uint32_t* second,
+                                 int threads, StopToken& stop) const {
     if (neighbours_ == 0) {
         std::copy_n(first, count, second);
         return;

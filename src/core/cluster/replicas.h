@@ -10,8 +10,8 @@
 // A query misses x in its first list where <q, r> is large; r' that is orthogonal to r is then no larger than usual.
 // With y = c' - c_first and p = <r, y>: |r'|^2 = |r|^2 - 2 p + |y|^2 and <r^, r'> = (|r|^2 - p) / |r|, so that one
 // product for each candidate is enough. The loss is the same for every metric: the paper derives it for inner
-// products, where a list is judged by <q, c> = <q, x> - <q, r>; and for L2, |q - c|^2 = |q - x|^2 + 2 <q - x, r> + |r|^2
-// has the same error term, with q - x for q.
+// products, where a list is judged by <q, c> = <q, x> - <q, r>; and for L2, |q - c|^2 = |q - x|^2 + 2 <q - x, r> +
+// |r|^2 has the same error term, with q - x for q.
 //
 // Closure: Chen et al., "SPANN: Highly-efficient Billion-scale Approximate Nearest Neighbor Search", NeurIPS 2021,
 // section 3.2: every list that is nearly as near as the first, without those that lie behind a chosen one (RNG rule).
@@ -45,7 +45,8 @@ public:
 
     // second[i] = the list with the least SOAR loss among the neighbours of first[i], never first[i] itself, unless
     // there is but one list. Ties go to the one nearest to first[i]. A row that equals its centroid gets the list
-    // second nearest to it. Depends on nothing but the row. Rows in any order. Throws Error(kCancelled), std::bad_alloc.
+    // second nearest to it. Depends on nothing but the row. Rows in any order. Throws Error(kCancelled),
+    // std::bad_alloc.
     void SoarSecond(const float* rows, size_t count, const uint32_t* first, float lambda, uint32_t* second, int threads,
                     StopToken& stop) const;
 
@@ -84,8 +85,8 @@ private:
 uint32_t SoarSecondOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
                          uint32_t first, float lambda, float* scratch) noexcept;
 
-// ClosureLists of a single row, without a table. `centroids` (lists, dims) are the nearest to the row, the nearest first.
-// chosen: (max_copies) their numbers, beginning with 0. Returns how many. scratch: dims floats.
+// ClosureLists of a single row, without a table. `centroids` (lists, dims) are the nearest to the row, the nearest
+// first. chosen: (max_copies) their numbers, beginning with 0. Returns how many. scratch: dims floats.
 size_t ClosureListsOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
                          float epsilon, size_t max_copies, uint32_t* chosen, float* scratch) noexcept;
 

@@ -43,9 +43,19 @@ void RepeatLast(size_t have, size_t dims, size_t ksub, float* codebook) noexcept
 class Trainer {
 public:
     Trainer(const TileView& rows, size_t ksub, uint64_t seed, const std::function<bool()>& keep_going, float* codebook)
-        : rows_(rows), ksub_(ksub), tiles_(NumTiles(rows.rows)), keep_going_(keep_going), codebook_(codebook), random_(seed),
-          sq_norm_(rows.rows), error_(rows.rows), nearest_(tiles_ * kTileRows), minus_half_norm_(ksub),
-          part_(ksub * rows.dims), sum_(ksub * rows.dims), count_(ksub) {}
+        : rows_(rows),
+          ksub_(ksub),
+          tiles_(NumTiles(rows.rows)),
+          keep_going_(keep_going),
+          codebook_(codebook),
+          random_(seed),
+          sq_norm_(rows.rows),
+          error_(rows.rows),
+          nearest_(tiles_ * kTileRows),
+          minus_half_norm_(ksub),
+          part_(ksub * rows.dims),
+          sum_(ksub * rows.dims),
+          count_(ksub) {}
 
     void Run(int iterations) {
         if (TakeDistinctRows(rows_, ksub_, codebook_)) return;
@@ -120,7 +130,8 @@ private:
             NearestInTile({codewords, minus_half_norm, rows_.dims, ksub, rows_.tiles + t * rows_.stride,
                            nearest_.data() + t * kTileRows, score});
             const size_t end = std::min(rows_.rows, (t + 1) * kTileRows);
-            for (size_t i = t * kTileRows; i < end; i++) error_[i] = std::min(error_[i], Error(i, score[i % kTileRows]));
+            for (size_t i = t * kTileRows; i < end; i++)
+                error_[i] = std::min(error_[i], Error(i, score[i % kTileRows]));
         }
         return true;
     }
@@ -235,8 +246,8 @@ bool TakeDistinctRows(const TileView& rows, size_t ksub, float* codebook) {
     return true;
 }
 
-void TrainSubspace(const TileView& rows, size_t ksub, int iterations, uint64_t seed, const std::function<bool()>& keep_going,
-                   float* codebook) {
+void TrainSubspace(const TileView& rows, size_t ksub, int iterations, uint64_t seed,
+                   const std::function<bool()>& keep_going, float* codebook) {
     Trainer(rows, ksub, seed, keep_going, codebook).Run(std::max(iterations, 1));
 }
 

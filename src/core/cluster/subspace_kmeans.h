@@ -30,8 +30,8 @@ bool TakeDistinctRows(const TileView& rows, size_t ksub, float* codebook);
 // their spread; ksub is a multiple of 16, at most 256. Few rows are treated by
 // TakeDistinctRows. Ends after `iterations` or when the error hardly falls. Calls keep_going
 // about every millisecond and returns at once when it says no; the codebook is worthless then.
-void TrainSubspace(const TileView& rows, size_t ksub, int iterations, uint64_t seed, const std::function<bool()>& keep_going,
-                   float* codebook);
+void TrainSubspace(const TileView& rows, size_t ksub, int iterations, uint64_t seed,
+                   const std::function<bool()>& keep_going, float* codebook);
 
 size_t TrainSubspaceBytes(size_t rows, size_t dims, size_t ksub) noexcept;
 

@@ -52,11 +52,11 @@ private:
     StopToken& stop_;
     std::mt19937_64 random_;
     size_t n_, dims_;
-    Matrix panel_centers_;                        // of PanelAssigner, from the first assignment on
-    AlignedArray<float> inverse_norm_;            // spherical: 1/|x|, 0 for x = 0
-    AlignedArray<uint32_t> list_;                 // of each row
-    AlignedArray<uint32_t> order_;                // rows, sorted by list
-    std::vector<size_t> start_;                   // lists + 1: ranges of order_
+    Matrix panel_centers_;              // of PanelAssigner, from the first assignment on
+    AlignedArray<float> inverse_norm_;  // spherical: 1/|x|, 0 for x = 0
+    AlignedArray<uint32_t> list_;       // of each row
+    AlignedArray<uint32_t> order_;      // rows, sorted by list
+    std::vector<size_t> start_;         // lists + 1: ranges of order_
 };
 
 }  // namespace vectorq

@@ -130,10 +130,8 @@ FactoryOptions ParseFactory(std::string_view text) {
         Refuse("unknown part \"" + reader.Part() + "\" of a factory string",
                "After the code comes RFlat, Refine(SQ8), Refine(SQfp16) or nothing.");
     if (!transform.empty()) Add(&options, transform);
-    if (!refined.empty())
-        Add(&options, "reorder = '" + refined + "'");
-    else if (product || code == "sq8" || !transform.empty())
-        Add(&options, "reorder = 'off'");
+    if (!refined.empty()) Add(&options, "reorder = '" + refined + "'");
+    else if (product || code == "sq8" || !transform.empty()) Add(&options, "reorder = 'off'");
     return {pq_alone ? "pq" : "ivf", options};
 }
 

@@ -4,8 +4,8 @@
 //   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | crc |
 //   +--------------------+---------------------------------------+-----+
 //
-// A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i]. Lists are those of
-// the mean query: effort says what part of them another one takes.
+// A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i]. Lists are
+// those of the mean query: effort says what part of them another one takes.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +27,8 @@ struct CalibrationRung {
 };
 static_assert(sizeof(CalibrationRung) == 12);
 
-// The logarithm of a query's lists as a part of the mean query's, from logarithms of centroid distances (core/calibrate/effort.h).
-// All 0: every query takes the mean.
+// The logarithm of a query's lists as a part of the mean query's, from logarithms of centroid distances
+// (core/calibrate/effort.h). All 0: every query takes the mean.
 struct EffortRule {
     float constant, nearest, farther;
 };

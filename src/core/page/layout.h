@@ -26,17 +26,18 @@ enum class PageKind : uint16_t {
     kTransform = 7,         // f32 matrix (code_dims, dims), f32 offset (code_dims)
     kDirectory = 5,         // DirectoryEntry (lists), whole entries per page
     kPosting = 6,
-    kReorder = 8,           // records of the rows' vectors, see reorder_page.h
-    kReorderParams = 9,     // of sq8 records: f32 offset (dims), f32 scale (dims)
-    kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
-    kCalibration = 11,      // see calibration_page.h
-    kFree = 12,             // of postings once; PageTail.owner: the next free one, see storage.h
+    kReorder = 8,        // records of the rows' vectors, see reorder_page.h
+    kReorderParams = 9,  // of sq8 records: f32 offset (dims), f32 scale (dims)
+    kListUses = 10,      // u32 (lists): how often scans searched each, roughly; hints, not logged
+    kCalibration = 11,   // see calibration_page.h
+    kFree = 12,          // of postings once; PageTail.owner: the next free one, see storage.h
 };
 
 // v1. At the end of every page.
 struct PageTail {
-    uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t owner;     // page of an extent of several pages: list id; of centroids: MetaPage.generation; free: next; else 0
+    uint32_t used;  // posting page that segments share: bytes of the payload in use; else 0
+    uint32_t
+        owner;  // page of an extent of several pages: list id; of centroids: MetaPage.generation; free: next; else 0
     uint16_t part;      // number of the page within such an extent; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
@@ -65,8 +66,8 @@ struct DirectoryEntry {
     uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
     uint8_t state;              // ListState
-    uint8_t odd;                // 1: larger or smaller than others from the start: its rows are alike, or far from others
-    uint16_t segments;          // as of the last build or vacuum, or 65,535
+    uint8_t odd;        // 1: larger or smaller than others from the start: its rows are alike, or far from others
+    uint16_t segments;  // as of the last build or vacuum, or 65,535
 };
 static_assert(sizeof(DirectoryEntry) == 24);
 

@@ -21,7 +21,7 @@ struct Region {
 
 // A run of pages that holds centroids and compact centroids, or did.
 struct PageRun {
-    uint32_t start;   // first block; 0: none
+    uint32_t start;  // first block; 0: none
     uint32_t blocks;
 };
 
@@ -35,17 +35,17 @@ struct MetaPage {
     uint32_t magic;
     uint32_t version;
     uint32_t page_bytes;
-    uint32_t dims;             // of the column
-    uint8_t access_method;     // AmKind
-    uint8_t metric;            // Metric
-    uint8_t element;           // ElementType of the column
-    uint8_t code;              // CodeKind in the pages; flat when not trained
-    uint8_t wanted_code;       // CodeKind that the options ask for
-    uint8_t transform;         // TransformKind; 0 = none
-    uint16_t flags;            // MetaFlags
-    uint32_t lists;            // numbers of lists are below this; not all of them are searched, see live_lists
-    uint32_t wanted_lists;     // the option; 0 = automatic
-    uint32_t training_rows;    // rows that trained it
+    uint32_t dims;           // of the column
+    uint8_t access_method;   // AmKind
+    uint8_t metric;          // Metric
+    uint8_t element;         // ElementType of the column
+    uint8_t code;            // CodeKind in the pages; flat when not trained
+    uint8_t wanted_code;     // CodeKind that the options ask for
+    uint8_t transform;       // TransformKind; 0 = none
+    uint16_t flags;          // MetaFlags
+    uint32_t lists;          // numbers of lists are below this; not all of them are searched, see live_lists
+    uint32_t wanted_lists;   // the option; 0 = automatic
+    uint32_t training_rows;  // rows that trained it
     uint32_t seed;
     uint32_t code_dims;        // of centroids and codes: dims, or what a transform makes of them
     uint16_t subvectors;       // m of product codes, else 0
@@ -60,32 +60,33 @@ struct MetaPage {
     uint64_t rows;             // as of the last build or vacuum
     Region centroids;
     Region compact;
-    Region quantizer;          // sq8: offset, scale; pq: codebook
-    Region transform_matrix;   // f32 (code_dims, dims), then f32 offset (code_dims)
-    Region directory;          // entries of the first lists; those of later ones in more_directory
-    uint32_t postings_start;   // first block of the extents
-    uint32_t content_crc;      // of centroids and quantizer: two builds with equal crc score alike
+    Region quantizer;             // sq8: offset, scale; pq: codebook
+    Region transform_matrix;      // f32 (code_dims, dims), then f32 offset (code_dims)
+    Region directory;             // entries of the first lists; those of later ones in more_directory
+    uint32_t postings_start;      // first block of the extents
+    uint32_t content_crc;         // of centroids and quantizer: two builds with equal crc score alike
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
-    float closure_epsilon;     // of replicas = closure, else 0
-    Region reorder_params;     // reorder = sq8: f32 offset (dims), f32 scale (dims)
-    uint32_t records_start;    // first block of the records as built; 0 without copies
-    uint32_t records_blocks;   // of them; inserts add extents elsewhere
-    float entries_per_row;     // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
-    uint32_t groups;           // of compact centroids; 0 = none
-    Region list_uses;          // u32 (lists)
-    uint32_t live_lists;       // lists that are searched
-    uint32_t calibration_id;   // crc of the calibration when it was last changed: what backends keep of it is out of date then
-    Region calibration;        // one page, changed in place; always there
+    float closure_epsilon;        // of replicas = closure, else 0
+    Region reorder_params;        // reorder = sq8: f32 offset (dims), f32 scale (dims)
+    uint32_t records_start;       // first block of the records as built; 0 without copies
+    uint32_t records_blocks;      // of them; inserts add extents elsewhere
+    float entries_per_row;        // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
+    uint32_t groups;              // of compact centroids; 0 = none
+    Region list_uses;             // u32 (lists)
+    uint32_t live_lists;          // lists that are searched
+    uint32_t calibration_id;      // crc of the calibration when it was last changed: what backends keep of it is out of
+                                  // date then
+    Region calibration;           // one page, changed in place; always there
     // — changed by rebalancing (README of src/am) —
-    uint32_t generation;       // how often lists were replaced
+    uint32_t generation;         // how often lists were replaced
     uint32_t oldest_generation;  // lists retired before it are dropped: a scan that knows only older ones must end
-    uint32_t next_list;        // numbers of lists from here on were never given out
-    uint32_t free_head;        // first free page of postings (first of an extent); kInvalidBlock: none
-    uint64_t retire_xid;       // no snapshot as old as this: no scan knows the lists retired so far
-    PageRun centroid_run;      // where centroids, compact and list_uses lie
-    PageRun old_run;           // where they lay before; free once oldest_generation = generation
+    uint32_t next_list;          // numbers of lists from here on were never given out
+    uint32_t free_head;          // first free page of postings (first of an extent); kInvalidBlock: none
+    uint64_t retire_xid;         // no snapshot as old as this: no scan knows the lists retired so far
+    PageRun centroid_run;        // where centroids, compact and list_uses lie
+    PageRun old_run;             // where they lay before; free once oldest_generation = generation
     Region more_directory[kMaxDirectoryParts];
-    uint32_t replacing;        // 1: a vacuum is replacing lists, or broke off while it was
+    uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t crc;
 };
 // Entries that the directory has pages for.
@@ -122,6 +123,8 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
 static_assert(sizeof(MetaPage) == 416);
-static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 && offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 && offsetof(MetaPage, crc) == 412);
+static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 &&
+              offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 &&
+              offsetof(MetaPage, crc) == 412);
 
 }  // namespace vectorq

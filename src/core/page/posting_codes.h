@@ -16,8 +16,8 @@ inline uint32_t CodeBlocks(uint32_t rows) noexcept { return (rows + kBlockRows -
 
 // Puts what lies on page `part` of a segment of the code in `slot`. first: that page's payload, from the
 // segment's start on for part 0. Subspaces follow from the bytes; an odd number of them has a padded one.
-inline void PutBlockCode(const PostingGeometry& g, const SegmentLayout& layout, char* first, uint32_t part, uint32_t slot,
-                         const uint8_t* code) noexcept {
+inline void PutBlockCode(const PostingGeometry& g, const SegmentLayout& layout, char* first, uint32_t part,
+                         uint32_t slot, const uint8_t* code) noexcept {
     const uint64_t block = layout.codes_offset + uint64_t(slot / kBlockRows) * g.block_bytes;
     const uint64_t page = uint64_t(part) * g.payload;
     const uint64_t from = std::max(block, page);

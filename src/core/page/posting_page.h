@@ -19,8 +19,8 @@
 //
 // Slots [0, count) are in use; one whose tid is {0xFFFFFFFF, 0} is dead and may be reused.
 // Invariant: a code is complete on its pages before its tid and the count say so on the first.
-// Invariant: tids beyond the count are 0, whatever was there before. So a damaged count is noticed: with too small a one
-// a row follows behind it (segment_problem), with too large a one rows of tid 0 are in use.
+// Invariant: tids beyond the count are 0, whatever was there before. So a damaged count is noticed: with too small a
+// one a row follows behind it (segment_problem), with too large a one rows of tid 0 are in use.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -52,13 +52,13 @@ inline constexpr uint32_t kMaxExtentPages = 16;
 inline constexpr uint32_t kBlockRows = kLut16BlockRows;  // of codes in blocks
 
 struct PostingGeometry {
-    uint32_t payload;       // bytes a page that segments use
-    uint32_t pages;         // pages a segment: 1 = shared pages
-    uint32_t capacity;      // rows a segment: at most, and exactly when pages > 1
+    uint32_t payload;   // bytes a page that segments use
+    uint32_t pages;     // pages a segment: 1 = shared pages
+    uint32_t capacity;  // rows a segment: at most, and exactly when pages > 1
     uint32_t code_bytes;
-    uint32_t scalar_bytes;  // 4 or 0, per row
-    uint32_t block_bytes;   // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
-    uint32_t pointer_bytes; // 6 or 0, per row
+    uint32_t scalar_bytes;   // 4 or 0, per row
+    uint32_t block_bytes;    // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
+    uint32_t pointer_bytes;  // 6 or 0, per row
 };
 
 // Whether a slot's tid is 0: that of one which is not in use. The slot is below the capacity.
@@ -102,15 +102,18 @@ constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcep
 
 // The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.
 // block_bytes 0: codes row after row. Capacity 0: impossible.
-constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar, uint32_t block_bytes,
-                                         uint32_t max_pages = kMaxExtentPages, bool has_pointer = false) noexcept {
+constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
+                                         uint32_t block_bytes, uint32_t max_pages = kMaxExtentPages,
+                                         bool has_pointer = false) noexcept {
     PostingGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
         // Blocks of several pages: each page ends between two pairs of subspaces.
-        const uint32_t payload = PayloadBytes(page_bytes) / (pages > 1 && block_bytes > 0 ? 32 : 1) * (pages > 1 && block_bytes > 0 ? 32 : 1);
+        const uint32_t payload = PayloadBytes(page_bytes) / (pages > 1 && block_bytes > 0 ? 32 : 1) *
+                                 (pages > 1 && block_bytes > 0 ? 32 : 1);
         const uint32_t bytes = payload * pages;
-        PostingGeometry g{payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
+        PostingGeometry g{
+            payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
         g.capacity = RowsThatFit(g, bytes);
         const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
         while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;

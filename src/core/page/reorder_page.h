@@ -35,11 +35,11 @@ static_assert(sizeof(ReorderHeader) == 16);
 inline constexpr uint32_t kRecordTidAt = 0, kRecordScalarAt = 8;
 
 struct ReorderGeometry {
-    uint32_t payload;  // bytes a page that records use
-    uint32_t pages;    // pages an extent
+    uint32_t payload;   // bytes a page that records use
+    uint32_t pages;     // pages an extent
     uint32_t capacity;  // records an extent; 0: none fits
     uint32_t record_bytes;
-    uint32_t vector_at;     // within a record
+    uint32_t vector_at;  // within a record
     uint32_t vector_bytes;
 };
 
@@ -65,8 +65,8 @@ constexpr ReorderGeometry ChooseReorderGeometry(uint32_t page_bytes, uint32_t ve
     ReorderGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
     for (uint32_t pages = 1; pages <= kMaxExtentPages; pages++) {
-        ReorderGeometry g{PayloadBytes(page_bytes) / align * align, pages, 0, RoundUp(vector_at + vector_bytes, align),
-                          vector_at, vector_bytes};
+        ReorderGeometry g{PayloadBytes(page_bytes) / align * align, pages,     0,
+                          RoundUp(vector_at + vector_bytes, align), vector_at, vector_bytes};
         g.capacity = (g.payload * pages - static_cast<uint32_t>(sizeof(ReorderHeader))) / g.record_bytes;
         if (g.capacity == 0) continue;
         const uint32_t bytes = g.payload * pages;
@@ -81,15 +81,18 @@ constexpr ReorderGeometry ChooseReorderGeometry(uint32_t page_bytes, uint32_t ve
 }
 
 // Everything of a record (record_bytes of it) that lies on page `part` of its extent.
-inline void PutRecordPart(const ReorderGeometry& g, char* payload, uint32_t part, uint32_t slot, const char* record) noexcept {
+inline void PutRecordPart(const ReorderGeometry& g, char* payload, uint32_t part, uint32_t slot,
+                          const char* record) noexcept {
     const uint64_t begin = RecordOffset(g, slot), page = uint64_t(part) * g.payload;
     const uint64_t from = std::max(begin, page), to = std::min(begin + g.record_bytes, page + g.payload);
     if (from < to) std::memcpy(payload + (from - page), record + (from - begin), to - from);
 }
 
 static_assert(ChooseReorderGeometry(8192, 64000, false).capacity >= 1);
-static_assert(ChooseReorderGeometry(8192, 512, false).pages == 1 && ChooseReorderGeometry(8192, 512, false).capacity == 15);
-static_assert(ChooseReorderGeometry(8192, 6144, false).pages == 4 && ChooseReorderGeometry(8192, 6144, false).capacity == 5);
+static_assert(ChooseReorderGeometry(8192, 512, false).pages == 1 &&
+              ChooseReorderGeometry(8192, 512, false).capacity == 15);
+static_assert(ChooseReorderGeometry(8192, 6144, false).pages == 4 &&
+              ChooseReorderGeometry(8192, 6144, false).capacity == 5);
 static_assert(ChooseReorderGeometry(8192, 128, true).capacity == 56);
 
 }  // namespace vectorq

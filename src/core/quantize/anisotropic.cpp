@@ -10,9 +10,10 @@
 // no row of it changes. A row that is done takes the same step again with the same numbers,
 // so it stays as it is, whatever its neighbours do.
 //
-// One row, or the few copies of an inserted one, would leave most lanes empty: there the codewords lie in the lanes, and the two
-// products a codeword are kept for all passes. Every sum has the same terms in the same order, so the codes are the same, bit for bit.
-// 4,000 inserts of 384 dimensions into two lists each took 1.1 to 1.4 s instead of 2.0 to 3.9 (before and after in turns, other load).
+// One row, or the few copies of an inserted one, would leave most lanes empty: there the codewords lie in the lanes,
+// and the two products a codeword are kept for all passes. Every sum has the same terms in the same order, so the codes
+// are the same, bit for bit. 4,000 inserts of 384 dimensions into two lists each took 1.1 to 1.4 s instead of 2.0
+// to 3.9 (before and after in turns, other load).
 //
 // Scratch: codewords minus their mean (as the codebook) | |c|^2 / 2 (m, ksub) | mean (dims) |
 //   rows (dims, kRows), centred | directions (dims, kRows), unit length | t (m, kRows) | codeword numbers (m, kRows)
@@ -204,7 +205,8 @@ void DescendTile(const AnisotropicTile& a) {
 }
 
 // The lowest number of the codewords of least score; 0 if there is no number among the scores.
-HWY_INLINE uint32_t Least(const float* HWY_RESTRICT plain, const float* HWY_RESTRICT along, size_t ksub, VF target, VF half_weight) {
+HWY_INLINE uint32_t Least(const float* HWY_RESTRICT plain, const float* HWY_RESTRICT along, size_t ksub, VF target,
+                          VF half_weight) {
     const DF df;
     const DU du;
     const size_t N = hn::Lanes(df);
@@ -350,8 +352,8 @@ double InverseNorm(const float* x, size_t dims) noexcept {
 }
 
 // A few rows, one after the other, with their work space behind them.
-void EncodeFew(const PqShape& shape, const Parts& p, float half_weight, const float* rows, const float* directions, size_t count,
-               uint8_t* codes) noexcept {
+void EncodeFew(const PqShape& shape, const Parts& p, float half_weight, const float* rows, const float* directions,
+               size_t count, uint8_t* codes) noexcept {
     const size_t dims = shape.dims, stride = PqCodeBytes(shape);
     float* unit = p.rows + count * dims;
     float* plain = unit + count * dims;
@@ -364,7 +366,8 @@ void EncodeFew(const PqShape& shape, const Parts& p, float half_weight, const fl
             unit[r * dims + d] = float(directions[r * dims + d] * inverse);
         }
     }
-    const AnisotropicFew few{shape, p.codewords, p.half_sq_norm, p.rows, unit, plain, along, numbers, half_weight, count};
+    const AnisotropicFew few{shape, p.codewords, p.half_sq_norm, p.rows,      unit,
+                             plain, along,       numbers,        half_weight, count};
     HWY_DYNAMIC_DISPATCH(DescendFew)(few);
     std::memset(codes, 0, count * stride);
     for (size_t r = 0; r < count; r++) {

@@ -24,9 +24,7 @@ size_t CodeBytes(const Codec& codec) noexcept {
 
 bool CodeHasScalar(CodeKind kind, Metric metric) noexcept { return kind == CodeKind::kSq8 && metric == Metric::kL2; }
 
-static bool IsDotMetric(Metric metric) noexcept {
-    return metric == Metric::kInnerProduct || metric == Metric::kCosine;
-}
+static bool IsDotMetric(Metric metric) noexcept { return metric == Metric::kInnerProduct || metric == Metric::kCosine; }
 
 bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
 
@@ -42,7 +40,9 @@ void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* m
 // Product codes are made of so many rows at a time: enough to pay for preparing the codebook.
 static constexpr size_t kPqEncodeRows = 1024;
 
-static bool HasDirections(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && codec.eta_origin != nullptr; }
+static bool HasDirections(const Codec& codec) noexcept {
+    return IsAnisotropic(codec.eta) && codec.eta_origin != nullptr;
+}
 
 static size_t PqRowsScratchFloats(const Codec& codec) noexcept {
     return IsAnisotropic(codec.eta) ? AnisotropicEncodeScratchFloats(codec.pq) : PqEncodeScratchFloats(codec.pq);
@@ -75,7 +75,8 @@ static void EncodeProductCodes(const Codec& codec, const float* rows, size_t cou
             const float* x = rows + (begin + i) * dims;
             const float* c = centroids + (list == nullptr ? 0 : list[begin + i] * dims);
             for (size_t d = 0; d < dims; d++) residuals[i * dims + d] = x[d] - c[d];
-            for (size_t d = 0; HasDirections(codec) && d < dims; d++) directions[i * dims + d] = x[d] - codec.eta_origin[d];
+            for (size_t d = 0; HasDirections(codec) && d < dims; d++)
+                directions[i * dims + d] = x[d] - codec.eta_origin[d];
         }
         // Plain codes unless eta says otherwise.
         EncodeAnisotropicPq(codec.pq, codec.codebook, codec.eta, residuals,

@@ -100,7 +100,8 @@ void MergeTablesImpl(const float* HWY_RESTRICT table, size_t m, float* HWY_RESTR
     for (size_t s = 0; s < m; s += 2, table += 32, merged += 256) {
         for (size_t high = 0; high < 16; high++) {
             const VF add = hn::Set(df, s + 1 < m ? table[16 + high] : 0.0f);
-            for (size_t k = 0; k < 16; k += N) hn::StoreU(hn::Add(hn::LoadU(df, table + k), add), df, merged + high * 16 + k);
+            for (size_t k = 0; k < 16; k += N)
+                hn::StoreU(hn::Add(hn::LoadU(df, table + k), add), df, merged + high * 16 + k);
         }
     }
 }
@@ -181,7 +182,8 @@ void PrepareCodebook(const PqShape& shape, const float* codebook, const Prepared
 }
 
 // Subspace dimensions [begin, end) of `count` <= kTileRows rows; missing rows repeat the last one.
-void FillTile(const PqShape& shape, const float* rows, size_t count, size_t begin, size_t end, const Prepared& p) noexcept {
+void FillTile(const PqShape& shape, const float* rows, size_t count, size_t begin, size_t end,
+              const Prepared& p) noexcept {
     for (size_t r = 0; r < kTileRows; r++) {
         const float* row = rows + std::min(r, count - 1) * shape.dims;
         for (size_t d = begin; d < end; d++) p.tile[(d - begin) * kTileRows + r] = row[d] - p.mean[d];
@@ -193,7 +195,8 @@ void EncodeBlock(const PqShape& shape, const Prepared& p, const float* rows, siz
     uint32_t nearest[kTileRows];
     for (size_t s = 0; s < shape.m; s++) {
         const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
-        const TileArgs args{p.codewords + ksub * begin, p.minus_half_norm + s * ksub, end - begin, ksub, p.tile, nearest, nullptr};
+        const TileArgs args{
+            p.codewords + ksub * begin, p.minus_half_norm + s * ksub, end - begin, ksub, p.tile, nearest, nullptr};
         for (size_t r = 0; r < count; r += kTileRows) {
             const size_t n = std::min(kTileRows, count - r);
             FillTile(shape, rows + r * shape.dims, n, begin, end, p);
@@ -212,7 +215,8 @@ uint32_t NearestOne(const PqShape& shape, const float* codebook, size_t s, const
 class CutSubspace {
 public:
     CutSubspace(const Matrix& sample, size_t count, size_t begin, size_t end)
-        : tiles_(NumTiles(count) * kTileRows * (end - begin)), view_{tiles_.data(), kTileRows * (end - begin), count, end - begin} {
+        : tiles_(NumTiles(count) * kTileRows * (end - begin)),
+          view_{tiles_.data(), kTileRows * (end - begin), count, end - begin} {
         tiles_.Fill(0);
         for (size_t i = 0; i < count; i++) {
             const float* from = sample.row(size_t(double(i) * double(sample.rows()) / double(count))) + begin;
@@ -268,7 +272,8 @@ AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iter
         float* codewords = codebook.data() + ksub * begin;
         if (TakeDistinctRows(part.view(), ksub, codewords)) return;
         const std::vector<float> mean = part.Center();
-        TrainSubspace(part.view(), ksub, iterations, seed + s, [&] { return KeepGoing(stop, thread); }, codewords);
+        TrainSubspace(
+            part.view(), ksub, iterations, seed + s, [&] { return KeepGoing(stop, thread); }, codewords);
         for (size_t d = begin; d < end; d++) {
             for (size_t k = 0; k < ksub; k++) codebook[d * ksub + k] += mean[d - begin];
         }
@@ -313,7 +318,8 @@ void DecodePq(const PqShape& shape, const float* codebook, const uint8_t* code, 
     }
 }
 
-void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query, float* table) noexcept {
+void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query,
+                  float* table) noexcept {
     HWY_DYNAMIC_DISPATCH(BuildTableImpl)(shape, codebook, kind, query, table);
 }
 
@@ -331,7 +337,8 @@ void QuantizeQuery(const PqShape& shape, const float* codebook, const float* que
 
 namespace reference {
 
-void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query, float* table) noexcept {
+void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query,
+                  float* table) noexcept {
     const size_t ksub = PqKsub(shape);
     for (size_t s = 0; s < shape.m; s++) {
         for (size_t k = 0; k < ksub; k++) {

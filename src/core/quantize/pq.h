@@ -55,8 +55,8 @@ inline void PqOrCode(uint32_t bits, uint8_t* code, size_t s, uint32_t value) noe
 inline constexpr size_t kPqRowsPerCodeword = 256;
 
 // Codebook by k-means in each subspace of sample (n >= 1, dims). Where a subspace has fewer
-// distinct values than ksub, its last codeword is repeated. Each thread takes a subspace. Same input, same codebook, whatever
-// the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
+// distinct values than ksub, its last codeword is repeated. Each thread takes a subspace. Same input, same codebook,
+// whatever the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
                             StopToken& stop);
 // Bytes that TrainPq needs beside the sample, at most.

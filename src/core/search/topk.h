@@ -90,10 +90,8 @@ public:
             const Candidate candidate = buffer_[i];
             if (before.Has(RowOf(candidate))) continue;
             const uint32_t at = found->Add(RowOf(candidate), uint32_t(kept));
-            if (at == TidSet::kNone)
-                buffer_[kept++] = candidate;
-            else if (NearerFirst()(candidate, buffer_[at]))
-                buffer_[at] = candidate;
+            if (at == TidSet::kNone) buffer_[kept++] = candidate;
+            else if (NearerFirst()(candidate, buffer_[at])) buffer_[at] = candidate;
         }
         return count_ = kept;
     }

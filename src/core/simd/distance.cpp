@@ -100,7 +100,8 @@ void Block(const float* query, const void* codes, size_t stride_bytes, size_t ro
     const uint8_t* row = static_cast<const uint8_t*>(codes);
     size_t i = 0;
     for (; i + 4 <= rows; i += 4, row += 4 * stride_bytes) {
-        FourRows<Row, Op>(query, row, row + stride_bytes, row + 2 * stride_bytes, row + 3 * stride_bytes, dims, out + i);
+        FourRows<Row, Op>(query, row, row + stride_bytes, row + 2 * stride_bytes, row + 3 * stride_bytes, dims,
+                          out + i);
     }
     if (i == rows) return;
     // The last one to three in the same order of additions: a row's sum must not depend on its place.
@@ -145,8 +146,12 @@ float L1F32Impl(Bytes a, Bytes b, size_t n) { return OneToOne<RowF32, RowF32, Op
 float DotF16Impl(Bytes a, Bytes b, size_t n) { return OneToOne<RowF16, RowF16, OpDot>(a, b, n); }
 float L2F16Impl(Bytes a, Bytes b, size_t n) { return OneToOne<RowF16, RowF16, OpL2>(a, b, n); }
 float L1F16Impl(Bytes a, Bytes b, size_t n) { return OneToOne<RowF16, RowF16, OpL1>(a, b, n); }
-void CosineF32Impl(Bytes a, Bytes b, size_t n, float* ab, float* aa, float* bb) { CosineParts<RowF32>(a, b, n, ab, aa, bb); }
-void CosineF16Impl(Bytes a, Bytes b, size_t n, float* ab, float* aa, float* bb) { CosineParts<RowF16>(a, b, n, ab, aa, bb); }
+void CosineF32Impl(Bytes a, Bytes b, size_t n, float* ab, float* aa, float* bb) {
+    CosineParts<RowF32>(a, b, n, ab, aa, bb);
+}
+void CosineF16Impl(Bytes a, Bytes b, size_t n, float* ab, float* aa, float* bb) {
+    CosineParts<RowF16>(a, b, n, ab, aa, bb);
+}
 
 BlockFn BlockKernelImpl(BlockKernel kernel) {
     switch (kernel) {
@@ -212,7 +217,8 @@ void F16ToF32Impl(const half* HWY_RESTRICT in, size_t n, float* HWY_RESTRICT out
 }
 
 // Vectors down the rows; lo and hi of a vector of dims stay in registers.
-void FoldMinMaxImpl(const float* HWY_RESTRICT rows, size_t count, size_t dims, float* HWY_RESTRICT lo, float* HWY_RESTRICT hi) {
+void FoldMinMaxImpl(const float* HWY_RESTRICT rows, size_t count, size_t dims, float* HWY_RESTRICT lo,
+                    float* HWY_RESTRICT hi) {
     const DF df;
     const size_t N = hn::Lanes(df);
     // Blocks of rows keep the strided walk within the cache's reach.
@@ -277,7 +283,8 @@ float DotF32(const float* a, const float* b, size_t dims) noexcept {
 float L1F32(const float* a, const float* b, size_t dims) noexcept {
     return HWY_DYNAMIC_DISPATCH(L1F32Impl)(AsBytes(a), AsBytes(b), dims);
 }
-void CosinePartsF32(const float* a, const float* b, size_t dims, float* dot, float* sq_norm_a, float* sq_norm_b) noexcept {
+void CosinePartsF32(const float* a, const float* b, size_t dims, float* dot, float* sq_norm_a,
+                    float* sq_norm_b) noexcept {
     HWY_DYNAMIC_DISPATCH(CosineF32Impl)(AsBytes(a), AsBytes(b), dims, dot, sq_norm_a, sq_norm_b);
 }
 float L2SquaredF16(const half* a, const half* b, size_t dims) noexcept {
@@ -289,7 +296,8 @@ float DotF16(const half* a, const half* b, size_t dims) noexcept {
 float L1F16(const half* a, const half* b, size_t dims) noexcept {
     return HWY_DYNAMIC_DISPATCH(L1F16Impl)(AsBytes(a), AsBytes(b), dims);
 }
-void CosinePartsF16(const half* a, const half* b, size_t dims, float* dot, float* sq_norm_a, float* sq_norm_b) noexcept {
+void CosinePartsF16(const half* a, const half* b, size_t dims, float* dot, float* sq_norm_a,
+                    float* sq_norm_b) noexcept {
     HWY_DYNAMIC_DISPATCH(CosineF16Impl)(AsBytes(a), AsBytes(b), dims, dot, sq_norm_a, sq_norm_b);
 }
 void F32ToF16(const float* in, size_t n, half* out) noexcept { HWY_DYNAMIC_DISPATCH(F32ToF16Impl)(in, n, out); }

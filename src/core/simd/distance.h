@@ -13,7 +13,8 @@ float L2SquaredF32(const float* a, const float* b, size_t dims) noexcept;
 float DotF32(const float* a, const float* b, size_t dims) noexcept;
 float L1F32(const float* a, const float* b, size_t dims) noexcept;
 // <a,b>, |a|^2 and |b|^2 in one pass.
-void CosinePartsF32(const float* a, const float* b, size_t dims, float* dot, float* sq_norm_a, float* sq_norm_b) noexcept;
+void CosinePartsF32(const float* a, const float* b, size_t dims, float* dot, float* sq_norm_a,
+                    float* sq_norm_b) noexcept;
 float L2SquaredF16(const half* a, const half* b, size_t dims) noexcept;
 float DotF16(const half* a, const half* b, size_t dims) noexcept;
 float L1F16(const half* a, const half* b, size_t dims) noexcept;
@@ -26,7 +27,8 @@ void F16ToF32(const half* in, size_t n, float* out) noexcept;
 // Block kernels: out[i] += distance(query, row i), i < rows, where row i starts at
 // codes + i * stride_bytes and has `dims` elements. They ADD, so that a row that spans
 // several pages is scored piece by piece. The query is f32 whatever the rows are.
-using BlockFn = void (*)(const float* query, const void* codes, size_t stride_bytes, size_t rows, size_t dims, float* out);
+using BlockFn = void (*)(const float* query, const void* codes, size_t stride_bytes, size_t rows, size_t dims,
+                         float* out);
 
 enum class BlockKernel { kL2F32, kDotF32, kL1F32, kL2F16, kDotF16, kL1F16, kDotU8 };
 // kDotU8: sum_d query[d] * float(code[d]), codes u8.

@@ -65,8 +65,8 @@ struct Lut16Kernel {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 16), _mm512_cvtepi32_epi16(high));
     }
     template <size_t kCount>
-    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t block_bytes,
-                                  size_t bytes, uint16_t* HWY_RESTRICT sums) {
+    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks,
+                                  size_t block_bytes, size_t bytes, uint16_t* HWY_RESTRICT sums) {
         const uint8_t* HWY_RESTRICT second = blocks + (kCount - 1) * block_bytes;
         __m512i low0 = _mm512_setzero_si512(), high0 = low0, low1 = low0, high1 = low0;
         size_t i = 0;
@@ -133,7 +133,8 @@ struct Lut16Kernel {
         hn::Store(odd, d16, o);
         for (size_t i = 0; i < 16; i++) {
             uint16_t sum = 0;
-            for (size_t lane = i / 2; lane < hn::Lanes(d16); lane += 8) sum = uint16_t(sum + (i % 2 == 0 ? e : o)[lane]);
+            for (size_t lane = i / 2; lane < hn::Lanes(d16); lane += 8)
+                sum = uint16_t(sum + (i % 2 == 0 ? e : o)[lane]);
             sums[i] = sum;
         }
     }
@@ -154,8 +155,8 @@ struct Lut16Kernel {
 #endif
 
     template <size_t kCount>
-    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t, size_t bytes,
-                                  uint16_t* HWY_RESTRICT sums) {
+    static HWY_INLINE void Blocks(const uint8_t* HWY_RESTRICT lut, const uint8_t* HWY_RESTRICT blocks, size_t,
+                                  size_t bytes, uint16_t* HWY_RESTRICT sums) {
         const D8 d8;
         const D16 d16;
         const size_t N = hn::Lanes(d8);

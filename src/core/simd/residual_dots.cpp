@@ -66,11 +66,13 @@ HWY_INLINE void DotTile(const Tile& t, const float* const* c, float* out, size_t
     }
     size_t d = 0;
     for (; d + N <= t.dims; d += N) {
-        Accumulate(t, c, d, [df](const float* from) HWY_ATTR { return hn::LoadU(df, from); }, sum);
+        Accumulate(
+            t, c, d, [df](const float* from) HWY_ATTR { return hn::LoadU(df, from); }, sum);
     }
     if (d < t.dims) {
         const size_t left = t.dims - d;
-        Accumulate(t, c, d, [df, left](const float* from) HWY_ATTR { return LoadFirst(df, from, left); }, sum);
+        Accumulate(
+            t, c, d, [df, left](const float* from) HWY_ATTR { return LoadFirst(df, from, left); }, sum);
     }
 #pragma GCC unroll 4
     for (size_t r = 0; r < kRows; r++) {

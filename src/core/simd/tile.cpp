@@ -31,13 +31,14 @@ HWY_INLINE void Offer(VF score, VU id, VF& best, VU& best_id) {
 }
 
 // Products of 4 columns of `c` (dims, stride) with 2 vectors of the tile, added to p and q.
-HWY_INLINE void MultiplyFour(const float* HWY_RESTRICT c, size_t stride, size_t step, const float* HWY_RESTRICT x, size_t dims,
-                             VF& p0, VF& p1, VF& p2, VF& p3, VF& q0, VF& q1, VF& q2, VF& q3) {
+HWY_INLINE void MultiplyFour(const float* HWY_RESTRICT c, size_t stride, size_t step, const float* HWY_RESTRICT x,
+                             size_t dims, VF& p0, VF& p1, VF& p2, VF& p3, VF& q0, VF& q1, VF& q2, VF& q3) {
     const DF df;
     const size_t N = hn::Lanes(df);
     for (size_t d = 0; d < dims; d++, c += stride, x += kTileRows) {
         const VF x0 = hn::LoadU(df, x), x1 = hn::LoadU(df, x + N);
-        const VF c0 = hn::Set(df, c[0]), c1 = hn::Set(df, c[step]), c2 = hn::Set(df, c[2 * step]), c3 = hn::Set(df, c[3 * step]);
+        const VF c0 = hn::Set(df, c[0]), c1 = hn::Set(df, c[step]), c2 = hn::Set(df, c[2 * step]),
+                 c3 = hn::Set(df, c[3 * step]);
         p0 = hn::MulAdd(x0, c0, p0);
         q0 = hn::MulAdd(x1, c0, q0);
         p1 = hn::MulAdd(x0, c1, p1);
@@ -59,11 +60,12 @@ void NearestImpl(const TileArgs& a) {
         VU id0 = hn::Zero(du), id1 = id0;
         for (size_t k = 0; k < a.ksub; k += 4) {
             const float* HWY_RESTRICT minus = a.minus_half_norm + k;
-            VF p0 = hn::Set(df, minus[0]), p1 = hn::Set(df, minus[1]), p2 = hn::Set(df, minus[2]), p3 = hn::Set(df, minus[3]);
+            VF p0 = hn::Set(df, minus[0]), p1 = hn::Set(df, minus[1]), p2 = hn::Set(df, minus[2]),
+               p3 = hn::Set(df, minus[3]);
             VF q0 = p0, q1 = p1, q2 = p2, q3 = p3;
             MultiplyFour(a.codewords + k, a.ksub, 1, a.tile + r, a.dims, p0, p1, p2, p3, q0, q1, q2, q3);
-            const VU k0 = hn::Set(du, uint32_t(k)), k1 = hn::Set(du, uint32_t(k + 1)), k2 = hn::Set(du, uint32_t(k + 2)),
-                     k3 = hn::Set(du, uint32_t(k + 3));
+            const VU k0 = hn::Set(du, uint32_t(k)), k1 = hn::Set(du, uint32_t(k + 1)),
+                     k2 = hn::Set(du, uint32_t(k + 2)), k3 = hn::Set(du, uint32_t(k + 3));
             Offer(p0, k0, best0, id0);
             Offer(q0, k0, best1, id1);
             Offer(p1, k1, best0, id0);
@@ -131,7 +133,8 @@ void AddByCodeImpl(const float* HWY_RESTRICT rows, const uint8_t* HWY_RESTRICT c
     }
 }
 
-void CombineImpl(const float* HWY_RESTRICT weights, const float* HWY_RESTRICT panel, size_t count, float* HWY_RESTRICT out) {
+void CombineImpl(const float* HWY_RESTRICT weights, const float* HWY_RESTRICT panel, size_t count,
+                 float* HWY_RESTRICT out) {
     const DF df;
     for (size_t lane = 0; lane < kPanelColumns; lane += hn::Lanes(df)) {
         const float* HWY_RESTRICT from = panel + lane;
@@ -178,7 +181,8 @@ void NearestInTile(const TileArgs& a) noexcept {
         double best = -std::numeric_limits<double>::infinity();
         for (size_t k = 0; k < a.ksub; k++) {
             double score = a.minus_half_norm[k];
-            for (size_t d = 0; d < a.dims; d++) score += double(a.codewords[d * a.ksub + k]) * a.tile[d * kTileRows + r];
+            for (size_t d = 0; d < a.dims; d++)
+                score += double(a.codewords[d * a.ksub + k]) * a.tile[d * kTileRows + r];
             if (score > best) best = score, a.nearest[r] = uint32_t(k);
         }
         if (a.score != nullptr) a.score[r] = float(best);
@@ -198,7 +202,8 @@ void MultiplyTile(const float* matrix, size_t matrix_rows, size_t dims, const fl
 void AddByCode(const float* rows, const uint8_t* codes, size_t count, size_t m, float* sums) noexcept {
     for (size_t i = 0; i < count; i++) {
         for (size_t s = 0; s < m; s++) {
-            for (size_t d = 0; d < kPanelColumns; d++) sums[(s * 256 + codes[i * m + s]) * kPanelColumns + d] += rows[i * kPanelColumns + d];
+            for (size_t d = 0; d < kPanelColumns; d++)
+                sums[(s * 256 + codes[i * m + s]) * kPanelColumns + d] += rows[i * kPanelColumns + d];
         }
     }
 }

@@ -7,8 +7,8 @@
 #error "include Eigen through core/transform/eigen.h"
 #endif
 #define EIGEN_DONT_PARALLELIZE
-#define eigen_assert(condition)                                                                       \
-    do {                                                                                              \
+#define eigen_assert(condition)                                                                          \
+    do {                                                                                                 \
         if (!(condition)) throw ::vectorq::Error(::vectorq::ErrorKind::kInternal, "Eigen: " #condition); \
     } while (false)
 

@@ -13,13 +13,16 @@ namespace {
 
 // Rows whose products are added up in float before double takes over. Large chunks save
 // parallel regions, whose barriers cost milliseconds on a busy machine.
-size_t ChunkRows(size_t rows, size_t dims) { return std::min(rows, std::clamp<size_t>((size_t(1) << 20) / dims, 1024, 8192)); }
-constexpr size_t kTileRows = 16;     // grain of the parallel products: about a millisecond at 1,536 dimensions
+size_t ChunkRows(size_t rows, size_t dims) {
+    return std::min(rows, std::clamp<size_t>((size_t(1) << 20) / dims, 1024, 8192));
+}
+constexpr size_t kTileRows = 16;  // grain of the parallel products: about a millisecond at 1,536 dimensions
 constexpr size_t kQrBlock = 64;
 constexpr int kMaxPolarSteps = 60;
 
 // to (count, rows; apart by to_stride) = columns [begin, begin + count) of from (rows, stride).
-void TransposeColumns(const float* from, size_t stride, size_t rows, size_t begin, size_t count, float* to, size_t to_stride) {
+void TransposeColumns(const float* from, size_t stride, size_t rows, size_t begin, size_t count, float* to,
+                      size_t to_stride) {
     constexpr size_t kTile = 16;
     for (size_t r0 = 0; r0 < rows; r0 += kTile) {
         const size_t r1 = std::min(r0 + kTile, rows);
@@ -47,8 +50,8 @@ void AddChunkProduct(const AlignedArray<float>& x, size_t rows, MatrixF64& sum, 
     ParallelFor(sum.rows, kTileRows, workers.threads, workers.stop, [&](size_t begin, size_t end, int thread) {
         const size_t first = begin, width = columns - first;
         float* out = part[size_t(thread)].data();
-        MultiplyRows(x.data() + begin * rows, rows, end - begin, x.data() + first * rows, rows, width, rows,
-                      nullptr, out, width, ProductMode::kSet);
+        MultiplyRows(x.data() + begin * rows, rows, end - begin, x.data() + first * rows, rows, width, rows, nullptr,
+                     out, width, ProductMode::kSet);
         for (size_t i = begin; i < end; i++) {
             for (size_t j = 0; j < width; j++) sum.row(i)[first + j] += double(out[(i - begin) * width + j]);
         }
@@ -56,7 +59,8 @@ void AddChunkProduct(const AlignedArray<float>& x, size_t rows, MatrixF64& sum, 
 }
 
 // m = a - b * basis, where b = <rows of m, rows of basis>; basis_t is its transpose.
-void RemoveProjection(float* m, size_t rows, const Matrix& basis, const Matrix& basis_t, size_t have, const Workers& workers) {
+void RemoveProjection(float* m, size_t rows, const Matrix& basis, const Matrix& basis_t, size_t have,
+                      const Workers& workers) {
     if (have == 0) return;
     const size_t cols = basis.cols();
     Matrix coefficients(rows, have);
@@ -65,8 +69,8 @@ void RemoveProjection(float* m, size_t rows, const Matrix& basis, const Matrix& 
         for (size_t i = begin; i < end; i++) {
             MultiplyRows(m + i * cols, cols, 1, basis.data(), cols, have, cols, nullptr, coefficients.row(i), have,
                          ProductMode::kSet);
-            MultiplyRows(coefficients.row(i), have, 1, basis_t.data(), basis_t.cols(), cols, have, nullptr, part.data(), cols,
-                         ProductMode::kSet);
+            MultiplyRows(coefficients.row(i), have, 1, basis_t.data(), basis_t.cols(), cols, have, nullptr, part.data(),
+                         cols, ProductMode::kSet);
             for (size_t d = 0; d < cols; d++) m[i * cols + d] -= part[d];
         }
     });
@@ -145,8 +149,8 @@ CenteredSample CenterSample(const Matrix& sample, size_t max_rows, const Workers
 Matrix MultiplyTransposed(const Matrix& a, const Matrix& b, const Workers& workers) {
     Matrix out(a.rows(), b.rows());
     ParallelFor(a.rows(), kTileRows, workers.threads, workers.stop, [&](size_t begin, size_t end, int) {
-        MultiplyRows(a.row(begin), a.cols(), end - begin, b.data(), b.cols(), b.rows(), a.cols(), nullptr, out.row(begin),
-                     out.cols(), ProductMode::kSet);
+        MultiplyRows(a.row(begin), a.cols(), end - begin, b.data(), b.cols(), b.rows(), a.cols(), nullptr,
+                     out.row(begin), out.cols(), ProductMode::kSet);
     });
     return out;
 }
@@ -211,7 +215,8 @@ void MakePolarFactor(Matrix& a, double smallest, const Workers& workers) {
         if (step == 0) {
             // |a|_2^2 <= |a a^T|_F: all singular values come into (0, 1].
             const double bound = FrobeniusOf(gram, 0);
-            if (!(bound > 0) || !std::isfinite(bound)) throw Error(ErrorKind::kInternal, "polar factor of a zero matrix");
+            if (!(bound > 0) || !std::isfinite(bound))
+                throw Error(ErrorKind::kInternal, "polar factor of a zero matrix");
             Scale(a, 1 / std::sqrt(bound));
             Scale(gram, 1 / bound);
         }

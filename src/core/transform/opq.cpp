@@ -43,8 +43,17 @@ size_t NumPanels(size_t dims) { return (dims + kPanelColumns - 1) / kPanelColumn
 class Opq {
 public:
     Opq(const CenteredSample& sample, Matrix start, size_t m, uint64_t seed, const Workers& workers)
-        : workers_(workers), m_(m), seed_(seed), rows_(sample.rows), in_(start.cols()), out_(start.rows()), tiles_(NumTiles(rows_)),
-          a_(std::move(start)), x_tiles_(tiles_ * kTileRows * in_), codes_(tiles_ * kTileRows * m), book_(out_ * kCodewords),
+        : workers_(workers),
+          m_(m),
+          seed_(seed),
+          rows_(sample.rows),
+          in_(start.cols()),
+          out_(start.rows()),
+          tiles_(NumTiles(rows_)),
+          a_(std::move(start)),
+          x_tiles_(tiles_ * kTileRows * in_),
+          codes_(tiles_ * kTileRows * m),
+          book_(out_ * kCodewords),
           minus_half_norm_(m * kCodewords) {
         ParallelFor(tiles_, 16, workers_.threads, workers_.stop, [&](size_t begin, size_t end, int) {
             std::vector<float> row(in_);
@@ -80,7 +89,9 @@ public:
             errors.push_back(Encode(true));
             const size_t back = size_t(kPatience);
             if (errors.back() == 0) break;
-            if (errors.size() > back && errors[errors.size() - 1 - back] - errors.back() < kMinImprovement * errors.back()) break;
+            if (errors.size() > back &&
+                errors[errors.size() - 1 - back] - errors.back() < kMinImprovement * errors.back())
+                break;
             UpdateBook();
             Rotate();
         }
@@ -104,8 +115,9 @@ private:
         });
         ParallelTasks(m_, workers_.threads, workers_.stop, [&](size_t s, int thread) {
             const TileView part{y.data() + Begin(s) * kTileRows, kTileRows * out_, rows_, Begin(s + 1) - Begin(s)};
-            TrainSubspace(part, kCodewords, kSeedIterations, seed_ + s, [&] { return KeepGoing(workers_.stop, thread); },
-                          book_.data() + Begin(s) * kCodewords);
+            TrainSubspace(
+                part, kCodewords, kSeedIterations, seed_ + s, [&] { return KeepGoing(workers_.stop, thread); },
+                book_.data() + Begin(s) * kCodewords);
         });
     }
 
@@ -180,7 +192,8 @@ private:
             for (size_t i = 0; i < rows_; i++, to += kPanelColumns) {
                 if (i % kPollRows == 0 && !KeepGoing(workers_.stop, thread)) return;
                 const float* from = XTile(i / kTileRows) + i % kTileRows;
-                for (size_t d = 0; d < kPanelColumns; d++) to[d] = first + d < in_ ? from[(first + d) * kTileRows] : 0.0f;
+                for (size_t d = 0; d < kPanelColumns; d++)
+                    to[d] = first + d < in_ ? from[(first + d) * kTileRows] : 0.0f;
             }
         });
     }
@@ -194,14 +207,16 @@ private:
             const float* panel = x_panels_.data() + p * rows_ * kPanelColumns;
             for (size_t i = 0; i < rows_; i += kPollRows) {
                 if (!KeepGoing(workers_.stop, thread)) return;
-                AddByCode(panel + i * kPanelColumns, codes_.data() + i * m_, std::min(kPollRows, rows_ - i), m_, sums.data());
+                AddByCode(panel + i * kPanelColumns, codes_.data() + i * m_, std::min(kPollRows, rows_ - i), m_,
+                          sums.data());
             }
             const size_t first = p * kPanelColumns, width = std::min(kPanelColumns, in_ - first);
             for (size_t s = 0; s < m_; s++) {
                 if (!KeepGoing(workers_.stop, thread)) return;
                 for (size_t d = Begin(s); d < Begin(s + 1); d++) {
                     float out[kPanelColumns];
-                    CombineRows(book_.data() + d * kCodewords, sums.data() + s * kCodewords * kPanelColumns, kCodewords, out);
+                    CombineRows(book_.data() + d * kCodewords, sums.data() + s * kCodewords * kPanelColumns, kCodewords,
+                                out);
                     std::memcpy(product.row(d) + first, out, width * sizeof(float));
                 }
             }
@@ -224,11 +239,11 @@ private:
     const size_t m_;
     const uint64_t seed_;
     const size_t rows_, in_, out_, tiles_;
-    Matrix a_;                       // (out, in)
-    AlignedArray<float> x_tiles_;    // (tiles, in, kTileRows), centred; zeros behind the last row
-    AlignedArray<float> x_panels_;   // (panels, rows, kPanelColumns): the same; zeros behind the last dimension
-    AlignedArray<uint8_t> codes_;    // (rows, m)
-    AlignedArray<float> book_;       // (out, kCodewords): as a product quantizer's
+    Matrix a_;                             // (out, in)
+    AlignedArray<float> x_tiles_;          // (tiles, in, kTileRows), centred; zeros behind the last row
+    AlignedArray<float> x_panels_;         // (panels, rows, kPanelColumns): the same; zeros behind the last dimension
+    AlignedArray<uint8_t> codes_;          // (rows, m)
+    AlignedArray<float> book_;             // (out, kCodewords): as a product quantizer's
     AlignedArray<float> minus_half_norm_;  // (m, kCodewords)
     std::vector<Block> blocks_;
 };
@@ -238,7 +253,8 @@ private:
 size_t OpqRows(size_t sample_rows, size_t in_dims, size_t out_dims) noexcept {
     size_t rows = std::min(sample_rows, kMaxRows);
     // Rather fewer rows than fewer than half of the rounds, down to 32 rows a codeword.
-    while (rows > 32 * kCodewords && RoundWork(double(rows), double(in_dims), double(out_dims)) * kMaxRounds / 2 > kMaxWork) {
+    while (rows > 32 * kCodewords &&
+           RoundWork(double(rows), double(in_dims), double(out_dims)) * kMaxRounds / 2 > kMaxWork) {
         rows -= rows / 8;
     }
     return rows;

@@ -80,7 +80,8 @@ HWY_INLINE void SumFour(D d, const hn::Vec<D>* v, T* HWY_RESTRICT out) {
 
 // out[r][j] = <x row r, m row j> over `dims` elements, r < kRows, j < kNr.
 template <size_t kRows, class D, typename T = hn::TFromD<D>>
-HWY_INLINE void Tile(D d, const T* HWY_RESTRICT x, size_t x_stride, const T* const* m, size_t dims, T* HWY_RESTRICT out) {
+HWY_INLINE void Tile(D d, const T* HWY_RESTRICT x, size_t x_stride, const T* const* m, size_t dims,
+                     T* HWY_RESTRICT out) {
     constexpr size_t kN = hn::MaxLanes(D());
     hn::Vec<D> sum[kRows * kNr];
 #pragma GCC unroll 16
@@ -91,7 +92,8 @@ HWY_INLINE void Tile(D d, const T* HWY_RESTRICT x, size_t x_stride, const T* con
     const T* m3 = m[3];
     size_t i = 0;
     for (; i + kN <= dims; i += kN) {
-        const auto c0 = hn::LoadU(d, m0 + i), c1 = hn::LoadU(d, m1 + i), c2 = hn::LoadU(d, m2 + i), c3 = hn::LoadU(d, m3 + i);
+        const auto c0 = hn::LoadU(d, m0 + i), c1 = hn::LoadU(d, m1 + i), c2 = hn::LoadU(d, m2 + i),
+                   c3 = hn::LoadU(d, m3 + i);
 #pragma GCC unroll 4
         for (size_t r = 0; r < kRows; r++) {
             const auto xr = hn::LoadU(d, x + r * x_stride + i);
@@ -199,7 +201,8 @@ void MultiplyRows(const double* rows, size_t row_stride, size_t count, const dou
 void ApplyTransform(const float* matrix, const float* offset, size_t in_dims, size_t out_dims, const float* rows,
                     size_t count, float* out) noexcept {
     if (matrix != nullptr) {
-        MultiplyRows(rows, in_dims, count, matrix, in_dims, out_dims, in_dims, offset, out, out_dims, ProductMode::kSet);
+        MultiplyRows(rows, in_dims, count, matrix, in_dims, out_dims, in_dims, offset, out, out_dims,
+                     ProductMode::kSet);
         return;
     }
     for (size_t i = 0; i < count; i++) {

@@ -30,14 +30,17 @@ bool UsesPca(TransformKind kind) {
     return kind == TransformKind::kPca || kind == TransformKind::kPcaWhiten || kind == TransformKind::kPcaRotate ||
            kind == TransformKind::kPcaWhitenRotate;
 }
-bool Rotates(TransformKind kind) { return kind == TransformKind::kPcaRotate || kind == TransformKind::kPcaWhitenRotate; }
+bool Rotates(TransformKind kind) {
+    return kind == TransformKind::kPcaRotate || kind == TransformKind::kPcaWhitenRotate;
+}
 
 // b = -A mean, in double: mean and A may be large where the result is small.
 void SetOffset(Transform& t, const std::vector<double>& mean) {
     for (size_t i = 0; i < t.out_dims; i++) {
         double sum = 0;
         if (t.matrix.rows() == 0) sum = mean[i];
-        else for (size_t d = 0; d < t.in_dims; d++) sum += double(t.matrix.row(i)[d]) * mean[d];
+        else
+            for (size_t d = 0; d < t.in_dims; d++) sum += double(t.matrix.row(i)[d]) * mean[d];
         t.offset[i] = float(-sum);
     }
 }
@@ -92,7 +95,8 @@ Matrix PermutationMatrix(const std::vector<uint32_t>& order) {
 
 }  // namespace
 
-Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint64_t seed, int threads, StopToken& stop) {
+Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint64_t seed, int threads,
+                         StopToken& stop) {
     const TransformSpec spec = ResolveTransform(given, sample.cols());
     if (sample.rows() == 0 || sample.cols() == 0) {
         throw Error(ErrorKind::kInvalidArgument, "a transform needs at least one row to learn from");
@@ -132,7 +136,8 @@ size_t TransformTrainBytes(const TransformSpec& given, size_t sample_rows, size_
     const size_t result = out_dims * in_dims * sizeof(float);
     // Covariance in double, a chunk of rows and its transpose, and tiles of each thread.
     const size_t chunk = 2 * std::max<size_t>(size_t(1) << 20, 1024 * in_dims) * sizeof(float);
-    const size_t covariance = square * sizeof(double) + chunk + size_t(std::max(threads, 1)) * 64 * in_dims * sizeof(float);
+    const size_t covariance =
+        square * sizeof(double) + chunk + size_t(std::max(threads, 1)) * 64 * in_dims * sizeof(float);
     // The matrix, its vectors and a sorted copy of them.
     const size_t eigen = 3 * square * sizeof(double);
     const size_t pca = std::max(covariance, eigen) + 3 * result;
@@ -146,7 +151,8 @@ size_t TransformTrainBytes(const TransformSpec& given, size_t sample_rows, size_
 }
 
 void ApplyTransform(const Transform& t, const float* rows, size_t count, float* out) noexcept {
-    ApplyTransform(t.matrix.rows() == 0 ? nullptr : t.matrix.data(), t.offset.data(), t.in_dims, t.out_dims, rows, count, out);
+    ApplyTransform(t.matrix.rows() == 0 ? nullptr : t.matrix.data(), t.offset.data(), t.in_dims, t.out_dims, rows,
+                   count, out);
 }
 
 std::vector<uint32_t> BalanceVariance(const std::vector<double>& variance, size_t m) {

@@ -29,7 +29,8 @@ constexpr Row kRows[] = {
     {TransformKind::kCorr, "corr", NumberUse::kRequired},
 };
 constexpr char kHint[] =
-    "Use none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM, opqM_N, balanceM or corrM, for example pca64 or opq16_64.";
+    "Use none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM, opqM_N, balanceM or corrM, for example pca64 or "
+    "opq16_64.";
 
 std::string Lower(std::string_view text) {
     std::string lower(text);
@@ -70,7 +71,8 @@ const Row& RowOf(TransformKind kind) {
 }
 
 [[noreturn]] void Impossible(const TransformSpec& spec, const std::string& why, const char* hint) {
-    throw Error(ErrorKind::kInvalidArgument, "transform \"" + FormatTransform(spec) + "\" is not possible: " + why, hint);
+    throw Error(ErrorKind::kInvalidArgument, "transform \"" + FormatTransform(spec) + "\" is not possible: " + why,
+                hint);
 }
 
 }  // namespace
@@ -109,7 +111,8 @@ TransformSpec ResolveTransform(TransformSpec spec, size_t in_dims) {
     }
     if (spec.out_dims == 0) spec.out_dims = uint32_t(in_dims);
     if (CountsSubspaces(spec.kind) && spec.opq_m > spec.out_dims) {
-        Impossible(given, "there are more subspaces than the " + std::to_string(spec.out_dims) + " dimensions they divide",
+        Impossible(given,
+                   "there are more subspaces than the " + std::to_string(spec.out_dims) + " dimensions they divide",
                    "Each subspace needs at least one dimension.");
     }
     return spec;
@@ -120,7 +123,8 @@ std::string FormatTransform(const TransformSpec& spec) {
     const NumberUse use = RowOf(spec.kind).number;
     if (CountsSubspaces(spec.kind)) {
         text += std::to_string(spec.opq_m);
-        if (spec.kind == TransformKind::kOpq && spec.out_dims != 0) text.append("_").append(std::to_string(spec.out_dims));
+        if (spec.kind == TransformKind::kOpq && spec.out_dims != 0)
+            text.append("_").append(std::to_string(spec.out_dims));
     } else if (use != NumberUse::kNone && spec.out_dims != 0) {
         text += std::to_string(spec.out_dims);
     }

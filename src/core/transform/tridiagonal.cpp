@@ -97,7 +97,8 @@ void Reflect(double* HWY_RESTRICT row, const double* HWY_RESTRICT v, double fact
     for (; j < size; j++) dot += row[j] * v[j];
     const double scale = -factor * dot;
     const VD scales = hn::Set(d, scale);
-    for (j = 0; j + N <= size; j += N) hn::StoreU(hn::MulAdd(scales, hn::LoadU(d, v + j), hn::LoadU(d, row + j)), d, row + j);
+    for (j = 0; j + N <= size; j += N)
+        hn::StoreU(hn::MulAdd(scales, hn::LoadU(d, v + j), hn::LoadU(d, row + j)), d, row + j);
     for (; j < size; j++) row[j] += scale * v[j];
 }
 
