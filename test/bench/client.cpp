@@ -6,8 +6,9 @@
 //       the same by INSERT, a row a statement, 100 rows a transaction; ids = row numbers + S
 //   client query  --file Q.npy --sql 'SELECT id FROM items ORDER BY embedding <-> $1 LIMIT 10' --k 10
 //                 [--queries N] [--connections C] [--repeats R] [--warmup W] [--set 'SET ...']... [--out IDS]
-//       runs the queries one after the other, on C connections at once, and prints JSON; a query's time is from
-//       sending it to having all of its rows. --out writes int64 ids [queries][k], -1 where fewer rows came.
+//       runs the queries one after the other, on C connections at once, each on a processor of its own with its server
+//       process, and prints JSON; a query's time is from sending it to having all of its rows. --out writes int64 ids
+//       [queries][k], -1 where fewer rows came.
 //                 --drop FILE: before each query the files that FILE names, a line each, are dropped from the page
 //                 cache; prints what the server process then read from disk (read_bytes), if /proc lets us see
 //   client first  like query: each query on a fresh connection, not prepared, and then once more
@@ -15,6 +16,7 @@
 // The server is found as by psql (PGHOST, PGPORT, PGUSER, PGDATABASE). Files: .npy of uint8 or float32.
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -267,6 +269,20 @@ public:
     Asker(const Asker&) = delete;
     ~Asker() { PQfinish(connection_); }
 
+    // This thread and its server process take turns: on one processor each of their messages costs a switch between
+    // them, on two a processor is woken, which under a hypervisor took 0.1 ms a query (0.13 to 0.15 against 0.23 to
+    // 0.32 ms a query, in turns). Without the right to place the server's processes they stay where they are.
+    void ShareProcessor() {
+        cpu_set_t allowed, one;
+        if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return;
+        size_t left = first_ % size_t(CPU_COUNT(&allowed));
+        int cpu = 0;
+        while (!CPU_ISSET(cpu, &allowed) || left-- > 0) cpu++;
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        if (sched_setaffinity(PQbackendPID(connection_), sizeof(one), &one) == 0)
+            sched_setaffinity(0, sizeof(one), &one);
+    }
     void WarmUp() {
         for (size_t i = 0; i < options_.warmup && i < messages_.size(); i++) Ask(i, false);
     }
@@ -315,6 +331,7 @@ void Query(const QueryOptions& options, const Rows& queries) {
     std::vector<std::thread> threads;
     for (auto& asker : askers)
         threads.emplace_back([&warm, one = asker.get()] {
+            one->ShareProcessor();
             one->WarmUp();
             warm.arrive_and_wait();
             one->AskAll();
