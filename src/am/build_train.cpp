@@ -18,10 +18,6 @@ static constexpr int kAnisotropicRounds = 5;
 // Rows for that: 4-bit codes gain a point of recall from 65,536 rows (src/core/README.md), as far as memory allows.
 static constexpr size_t kAnisotropicSampleBytes = 32 * 1024 * 1024;
 
-static bool dot_metric(const Build* b) {
-    return b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
-}
-
 // Product codes learn from so many rows a codeword: the rest of the sample is dropped, so that what training
 // needs beside it has room. The sample is in random order or, of a small table, all of it: take each n-th.
 static void thin_sample(Build* b) {
@@ -71,7 +67,7 @@ static void train_transform(Build* b) {
     const TransformSpec spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims);
     Transform transform = TrainTransform(spec, o->sample, b->options.seed, b->threads, o->stop);
     // Inner products do not survive a shift.
-    if (dot_metric(b)) transform.offset.Fill(0.0f);
+    if (IsDotMetric(b->opclass->metric)) transform.offset.Fill(0.0f);
     const size_t in = transform.in_dims, out = transform.out_dims;
     o->transform.Resize(in * out + out);
     if (transform.matrix.rows() > 0) std::copy_n(transform.matrix.data(), in * out, o->transform.data());
@@ -116,22 +112,24 @@ static void train(Build* b) {
     if (b->transform_kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
-    options.spherical = dot_metric(b);
+    options.spherical = IsDotMetric(b->opclass->metric);
     options.seed = static_cast<uint64_t>(b->options.seed);
     options.threads = b->threads;
     options.balance = b->options.balance;
     train_lists(b, &options);
-    o->assigner = new PanelAssigner(o->centroids, dot_metric(b) ? AssignMetric::kDot : AssignMetric::kL2,
-                                    options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
-    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), dot_metric(b), options.seed, b->threads,
-                               o->stop);
+    o->assigner =
+        new PanelAssigner(o->centroids, IsDotMetric(b->opclass->metric) ? AssignMetric::kDot : AssignMetric::kL2,
+                          options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
+    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), IsDotMetric(b->opclass->metric),
+                               options.seed, b->threads, o->stop);
     if (HasEtaOrigin(b->codec)) {
         o->eta_origin.Resize(b->codec.dims);
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
         b->codec.eta_origin = o->eta_origin.data();
     }
     if (b->copies > 1 && o->centroids.rows() > 1)
-        o->replicas = new ReplicaAssigner(o->centroids, dot_metric(b), kReplicaNeighbours, b->threads, o->stop);
+        o->replicas =
+            new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
     if (b->codec.kind == CodeKind::kSq8 || IsProductCode(b->codec.kind)) train_quantizer(b);
     o->sample = Matrix();
 }

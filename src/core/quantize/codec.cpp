@@ -24,8 +24,6 @@ size_t CodeBytes(const Codec& codec) noexcept {
 
 bool CodeHasScalar(CodeKind kind, Metric metric) noexcept { return kind == CodeKind::kSq8 && metric == Metric::kL2; }
 
-static bool IsDotMetric(Metric metric) noexcept { return metric == Metric::kInnerProduct || metric == Metric::kCosine; }
-
 bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
 
 void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* mean) noexcept {
