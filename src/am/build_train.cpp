@@ -1,5 +1,6 @@
 // Training: the lists' centroids and the code's parameters from the sample. Calls the core only.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "am/build.h"
@@ -7,6 +8,7 @@
 #include "core/cluster/compact_centroids.h"
 #include "core/quantize/anisotropic.h"
 #include "core/quantize/sq8.h"
+#include "core/simd/distance.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -17,6 +19,8 @@ static constexpr int kPqIterations = 16;
 static constexpr int kAnisotropicRounds = 5;
 // Rows for that: 4-bit codes gain a point of recall from 65,536 rows (src/core/README.md), as far as memory allows.
 static constexpr size_t kAnisotropicSampleBytes = 32 * 1024 * 1024;
+// Rows that tell how long centroids are for inner products.
+static constexpr size_t kLengthRows = 4096;
 
 // Product codes learn from so many rows a codeword: the rest of the sample is dropped, so that what training
 // needs beside it has room. The sample is in random order or, of a small table, all of it: take each n-th.
@@ -106,6 +110,20 @@ static void train_copies(Build* b) {
     o->zeros.Fill(0.0f);
 }
 
+// Centroids of directions are as long as the rows are along them, in the mean: what is left of a row for its code is
+// shortest then. (core/cluster/kmeans.h makes them of length 1.)
+static void lengthen_centroids(Build* b) {
+    BuildObjects* o = b->objects;
+    const size_t dims = b->codec.dims, count = std::min<size_t>(o->sample.rows(), kLengthRows);
+    std::vector<uint32_t> list(count);
+    Assigner(o->centroids, AssignMetric::kDot).Nearest(o->sample.data(), count, list.data(), nullptr, b->threads, o->stop);
+    double along = 0;
+    for (size_t i = 0; i < count; i++) along += DotF32(o->sample.row(i), o->centroids.row(list[i]), dims);
+    const float length = static_cast<float>(along / static_cast<double>(count));
+    if (!(length > 0) || !std::isfinite(length)) return;
+    for (size_t i = 0; i < o->centroids.rows() * dims; i++) o->centroids.data()[i] *= length;
+}
+
 static void train(Build* b) {
     BuildObjects* o = b->objects;
     if (b->reorder == Reorder::kSq8) train_copies(b);
@@ -117,6 +135,7 @@ static void train(Build* b) {
     options.threads = b->threads;
     options.balance = b->options.balance;
     train_lists(b, &options);
+    if (options.spherical && b->lists > 1) lengthen_centroids(b);
     o->assigner =
         new PanelAssigner(o->centroids, IsDotMetric(b->opclass->metric) ? AssignMetric::kDot : AssignMetric::kL2,
                           options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);

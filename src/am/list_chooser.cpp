@@ -196,20 +196,28 @@ void choose_lists(Relation index, IndexCache* cache, ListChooser* c, const float
     order_lists(index, cache, c, 0, count);
 }
 
-float centroid_distance(Metric metric, float score, float query_norm) {
+float centroid_distance_norm(Relation index, IndexCache* cache, const ListChooser* c, uint32 list) {
+    if (!IsDotMetric(c->metric)) return 0;
+    const uint32 dims = cache->meta.code_dims;
+    check_list(index, cache, list);
+    const float* centroid = cached_centroid(index, cache, list, c->centroid);
+    return std::sqrt(DotF32(c->query, c->query, dims) * DotF32(centroid, centroid, dims));
+}
+
+float centroid_distance(Metric metric, float score, float norm) {
     switch (metric) {
         case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
         case Metric::kL1: return score;
-        default: return std::sqrt(std::max(2 + 2 * score / query_norm, 0.0f));
+        default: return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
     }
 }
 
 // By the scores of compact centroids, which are near enough.
-static EffortFeatures effort_features(const IndexCache* cache, ListChooser* c) {
-    const uint32 rank = std::min(kEffortRank, c->known) - 1, dims = cache->meta.code_dims;
+static EffortFeatures effort_features(Relation index, IndexCache* cache, ListChooser* c) {
+    const uint32 rank = std::min(kEffortRank, c->known) - 1;
     std::nth_element(c->scores, c->scores + rank, c->scores + c->known, NearerList());
     const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, NearerList());
-    const float norm = std::sqrt(DotF32(c->query, c->query, dims));
+    const float norm = centroid_distance_norm(index, cache, c, nearest.list);
     return FeaturesOf(centroid_distance(c->metric, nearest.score, norm),
                       centroid_distance(c->metric, c->scores[rank].score, norm));
 }
@@ -219,7 +227,7 @@ uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* 
     const uint32 entries = cache->compact.entries;
     begin_choice(cache, c, query);
     select_nearest(index, cache, c, std::max(refined_lists(entries, 0, mean), std::min(kEffortRank, entries)));
-    c->features = effort_features(cache, c);
+    c->features = effort_features(index, cache, c);
     c->effort = EffortOf(*rule, c->features);
     const uint32 count = ListsWithEffort(mean, c->effort, entries);
     select_nearest(index, cache, c, refined_lists(entries, 0, count));

@@ -53,9 +53,10 @@ void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const
 // Likewise for a query whose mean like takes `mean` lists: returns how many this one takes, by the rule.
 uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* chooser, const float* query,
                                 uint32 mean, const EffortRule* rule);
-// How far the query is from a list's centroid, by its score. For inner product and cosine, whose centroids are of
-// length 1, the distance is that between the query's direction and the centroid.
-float centroid_distance(Metric metric, float score, float query_norm);
+// How far the query is from a list's centroid, by its score. For inner product and cosine the distance is that between
+// the directions of the two; `norm` is the product of their lengths, the same for all lists: that of `list`.
+float centroid_distance(Metric metric, float score, float norm);
+float centroid_distance_norm(Relation index, IndexCache* cache, const ListChooser* chooser, uint32 list);
 // Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);
 

@@ -1,5 +1,6 @@
 // See rebalance_state.h: the rows of lists that are replaced.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "am/posting_builder.h"
@@ -201,7 +202,14 @@ static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
     options.spherical = IsDotMetric(r->cache->codec.metric);
     options.seed = r->meta.seed;
     options.balance = kTrainBalance;
-    return TrainKMeans(rows, options, r->objects->stop);
+    Matrix made = TrainKMeans(rows, options, r->objects->stop);
+    if (!options.spherical) return made;
+    // As long as the others are.
+    const Matrix& all = r->objects->all;
+    const float* one = all.row(r->victims[r->batch->first].list);
+    const float length = std::sqrt(DotF32(one, one, all.cols()));
+    for (size_t i = 0; i < made.rows() * made.cols(); i++) made.data()[i] *= length;
+    return made;
 }
 
 // Centroids of a victim's pieces, appended to `made`. One that is whole keeps its own.

@@ -149,8 +149,9 @@ static bool reorders(const ScanState* state) { return state->reorder != Reorder:
 
 // Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
 // easy queries read few. They come first in the next window if the executor asks for more rows.
-static void prune_window(ScanState* state) {
-    const float norm = std::sqrt(DotF32(state->code_query, state->code_query, state->cache->meta.code_dims));
+static void prune_window(IndexScanDesc scan, ScanState* state) {
+    const float norm =
+        centroid_distance_norm(scan->indexRelation, state->cache, &state->chooser, state->lists[0].list);
     const float limit = static_cast<float>(1 + settings.prune_epsilon) *
                         centroid_distance(state->codec.metric, state->lists[0].score, norm);
     while (state->list_end > 1 &&
@@ -197,7 +198,7 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
     const uint32 end = begin + std::min(count, state->cache->compact.entries - begin);
     state->list_end = open_lists(scan, state, begin, end);
     state->list_begin = state->split = begin;
-    if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(state);
+    if (begin == 0 && settings.prune_epsilon > 0 && !state->null_query) prune_window(scan, state);
     state->stats.lists_probed += state->list_end - begin;
 }
 

@@ -16,6 +16,12 @@ MADE = {
     "gloss-minilm": ("cosine", "gloss-minilm-105000"),
     "gloss-minilm-ip": ("ip", "gloss-minilm-raw-105000"),
     "gene": ("l2", "gene-250000"),
+    # make_shapes.py
+    **{f"shape-{name}": (metric, f"shape-{stem}") for name, metric, stem in (
+        ("words100", "cosine", "words100"), ("words25", "cosine", "words25"), ("words100-ip", "ip", "words100-raw"), ("tfidf", "cosine", "tfidf"),
+        ("glyphs", "l2", "glyphs"), ("hog", "l2", "hog"), ("patches", "l2", "patches"), ("colours", "l2", "colours"), ("wide", "cosine", "wide"),
+        ("gauss32", "l2", "gauss32"), ("gauss96", "l2", "gauss96"), ("manifold", "l2", "manifold"), ("copies", "l2", "copies"),
+        ("ordered", "l2", "ordered"), ("tastes", "ip", "tastes"), ("strangers", "cosine", "strangers"))},
 }
 # What `make bench` takes unless told; the others are made and measured by commands of their own.
 USUAL = ("sift-photo", "gloss-minilm", "gloss-minilm-ip")

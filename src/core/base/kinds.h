@@ -6,7 +6,7 @@ namespace vectorq {
 
 enum class Metric : uint8_t { kL2 = 0, kInnerProduct = 1, kCosine = 2, kL1 = 3 };
 inline constexpr int kNumMetrics = 4;
-// Nearest means the largest inner product, and centroids are of length 1.
+// Nearest means the largest inner product, and centroids are all of one length.
 inline constexpr bool IsDotMetric(Metric metric) noexcept {
     return metric == Metric::kInnerProduct || metric == Metric::kCosine;
 }

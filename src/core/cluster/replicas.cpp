@@ -93,12 +93,12 @@ void SquaredDistances(const Matrix& centroids, const uint32_t* lists, size_t cou
     }
 }
 
-// x - c_first to `residual`; its squared length.
+// x - c_first to `residual`; its squared length. Spherical: the row counts as long as the centroid.
 float Residual(const float* row, const float* centroid, size_t dims, bool spherical, float* residual) noexcept {
     float scale = 1;
     if (spherical) {
-        const float inverse = 1 / std::sqrt(DotF32(row, row, dims));
-        scale = std::isfinite(inverse) ? inverse : 0.0f;  // the zero vector has no direction
+        scale = std::sqrt(DotF32(centroid, centroid, dims) / DotF32(row, row, dims));
+        if (!std::isfinite(scale)) scale = 0.0f;  // the zero vector has no direction
     }
     for (size_t d = 0; d < dims; d++) residual[d] = row[d] * scale - centroid[d];
     return DotF32(residual, residual, dims);

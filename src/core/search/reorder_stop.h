@@ -2,6 +2,7 @@
 // reordered so far tell how large that error is, for this query and these codes. Candidates come in the order of
 // their codes, so once a row's code distance, less what codes err, lies above the k-th exact distance, no row after
 // it is likely to be among the k nearest. Nothing has to be chosen: coarse codes and crowded queries reorder more.
+// Errors are taken for normally distributed.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -39,12 +40,17 @@ public:
         }
     }
 
-    // Whether the next candidate, and so those behind it, may stay as they are.
-    bool Enough(float next_code, double errors) const noexcept {
+    // Whether the next candidate and the `left - 1` behind it may stay as they are: of all of them together, were each
+    // as likely as the next, no more than `missed` * k are expected among the k nearest. So the more are left, the
+    // surer it must be of each: where codes tell rows apart badly, thousands are left and the nearest is any of them.
+    bool Enough(float next_code, size_t left, double missed) const noexcept {
         if (kept_ < k_ || seen_ < kFewest) return false;
         const double n = static_cast<double>(seen_), mean = sum_ / n;
         const double deviation = std::sqrt(std::max(squares_ / n - mean * mean, 0.0));
-        return nearest_[0] < next_code + shift_ + mean - errors * deviation;
+        const double above = next_code + shift_ + mean - nearest_[0];
+        if (!(above > 0)) return false;
+        const double likely = deviation > 0 ? 0.5 * std::erfc(above / deviation / std::sqrt(2.0)) : 0;
+        return static_cast<double>(left) * likely <= missed * static_cast<double>(k_);
     }
 
 private:
