@@ -308,7 +308,11 @@ static void search_window(IndexScanDesc scan, ScanState* state) {
     search_lists(scan, state, state->split, state->list_end, &state->done_after_split);
     state->collector->Select(&state->collected, &state->overflowed);
     note_collected(state);
+    const size_t entries = state->collected;
     if (state->met != NULL) drop_copies(state);
+    // The calibration counts entries.
+    const Size usual = state->choice.reorder_rows;
+    state->calibrated = usual == 0 || usual >= entries ? state->collected : state->collected * usual / entries;
     state->stats.rows_collected += state->collected;
     if (reorders(state)) {
         state->reordered = 0;

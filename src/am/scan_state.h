@@ -74,6 +74,7 @@ struct ScanState {
     uint64 rows_seen;             // in all windows so far, for max_scan_rows
     // — changed by each call —
     size_t collected;     // rows of this round in the collector
+    size_t calibrated;    // of these, as many as the calibration's queries needed
     size_t reordered;     // of these, in the order of their codes, that have been put in order
     size_t count, next;   // of the rows to return: the collector's, or the results
     Candidate* results;   // reordered rows, instead of the collector's
