@@ -17,19 +17,20 @@ namespace vectorq {
 static constexpr int kPqIterations = 16;
 // And of codewords under the anisotropic loss after that.
 static constexpr int kAnisotropicRounds = 5;
-// Rows for that: 4-bit codes gain a point of recall from 65,536 rows (src/core/README.md), as far as memory allows.
-static constexpr size_t kAnisotropicSampleBytes = 32 * 1024 * 1024;
 // Rows that tell how long centroids are for inner products.
 static constexpr size_t kLengthRows = 4096;
+// Codewords learn from 65,536 rows (core/quantize/pq.h, src/core/README.md), fewer where these were more bytes than
+// this, but always from some for each codeword.
+static constexpr size_t kPqSampleBytes = 32 * 1024 * 1024;
+static constexpr size_t kLeastRowsPerCodeword = 256;
 
-// Product codes learn from so many rows a codeword: the rest of the sample is dropped, so that what training
-// needs beside it has room. The sample is in random order or, of a small table, all of it: take each n-th.
+// The rest of the sample is dropped, so that what training needs beside it has room. The sample is in random order or,
+// of a small table, all of it: take each n-th.
 static void thin_sample(Build* b) {
     Matrix& sample = b->objects->sample;
-    size_t wanted = kPqRowsPerCodeword * PqKsub(b->codec.pq);
     const size_t rows = sample.rows();
-    if (IsAnisotropic(b->codec.eta))
-        wanted = std::clamp(kAnisotropicSampleBytes / (sample.cols() * sizeof(float)), wanted, kAnisotropicTrainRows);
+    const size_t wanted = std::clamp(kPqSampleBytes / (sample.cols() * sizeof(float)),
+                                     kLeastRowsPerCodeword * PqKsub(b->codec.pq), kPqTrainRows);
     if (rows <= wanted) return;
     for (size_t i = 0; i < wanted; i++) std::copy_n(sample.row(i * rows / wanted), sample.cols(), sample.row(i));
     sample.TruncateRows(wanted);

@@ -23,6 +23,9 @@ namespace {
 constexpr size_t kBlockRows = 64;  // rows of one encoding range: well below a millisecond at 128 dimensions
 
 size_t LargestDsub(const PqShape& shape) { return (shape.dims + shape.m - 1) / shape.m; }
+// Of the codewords that the rounds begin with: a few rows are enough for these.
+constexpr size_t kFirstRowsPerCodeword = 256;
+
 size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kAnisotropicTrainRows); }
 
 class Trainer {
@@ -181,8 +184,9 @@ AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sampl
     if (directions.rows() != sample.rows() || directions.cols() != sample.cols()) {
         throw Error(ErrorKind::kInvalidArgument, "product quantizer: directions and sample do not fit");
     }
-    AlignedArray<float> codebook = TrainPq(shape, sample, iterations, seed, threads, stop);
-    if (!IsAnisotropic(eta)) return codebook;
+    if (!IsAnisotropic(eta)) return TrainPq(shape, sample, iterations, seed, threads, stop);
+    AlignedArray<float> codebook =
+        TrainPq(shape, sample, iterations, seed, threads, stop, kFirstRowsPerCodeword * PqKsub(shape));
     Trainer trainer(shape, sample, directions, eta, threads, stop, codebook);
     for (int round = 0; round < rounds; round++) {
         const double loss = trainer.Encode(round == 0 ? AnisotropicStart::kNearest : AnisotropicStart::kCodes);
