@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from common import BUILD, Cluster, ask, build_client, cpu_name, load, running, timed_build, write_result
-from datasets import load_set
+from datasets import MADE, load_set
 from filters import SHARES, kept
 from peers.postgres import OPERATORS
 from tables import check_plan, create, database, fill
@@ -132,6 +132,7 @@ def document(rows, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--shapes", action="store_true", help="the sets of make_shapes.py instead")
     parser.add_argument("--targets", nargs="+", type=float, default=[0.8, 0.9, 0.95, 0.98, 0.99])
     parser.add_argument("--ks", nargs="+", type=int, default=[1, 10, 100])
     parser.add_argument("--queries", type=int, default=1000)
@@ -140,6 +141,8 @@ def main():
     parser.add_argument("--no-doubled", dest="doubled", action="store_false")
     parser.add_argument("--keep", action="store_true", help="leave the server running")
     options = parser.parse_args()
+    if options.shapes:
+        options.sets = [name for name in MADE if name.startswith("shape-")]
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
     bench = Bench(cluster, build_client(), options)
     with running(cluster, options.keep):

@@ -66,6 +66,28 @@ TEST(NeighbourFinder, FindsTheNearestRowsWhateverTheBlocksAndThreads) {
     });
 }
 
+TEST(NeighbourFinder, KnowsQueriesThatHaveACopy) {
+    for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kL1, Metric::kInnerProduct}) {
+        Matrix base = RandomMatrix(200, 24, 1, 5);
+        for (size_t i = 0; metric == Metric::kCosine && i < base.rows(); i++) {
+            const double norm = std::sqrt(-Distance(Metric::kCosine, base.row(i), base.row(i), 24));
+            for (size_t d = 0; d < 24; d++) base.row(i)[d] = float(base.row(i)[d] / norm);
+        }
+        std::copy_n(base.row(70), 24, base.row(170));
+        std::vector<uint64_t> tids(base.rows());
+        for (size_t i = 0; i < tids.size(); i++) tids[i] = (1000 + i) << 16;
+        Matrix queries(2, 24);
+        std::copy_n(base.row(70), 24, queries.row(0));
+        std::copy_n(base.row(71), 24, queries.row(1));
+        NeighbourFinder finder(std::move(queries), {1070, 1071}, metric, 10, 2, 10, 1);
+        StopToken stop;
+        finder.Add(base.row(0), tids.data(), base.rows(), stop);
+        finder.Finish();
+        EXPECT_EQ(finder.HasCopy(0), metric != Metric::kInnerProduct);
+        EXPECT_FALSE(finder.HasCopy(1));
+    }
+}
+
 // Some lists of entries; each row has one or two.
 struct Lists {
     std::vector<std::vector<Candidate>> lists;

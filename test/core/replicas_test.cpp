@@ -26,6 +26,25 @@ void Normalize(Matrix& m) {
     }
 }
 
+// An index for inner products has centroids as long as its rows.
+TEST(Replicas, ByDirectionDoNotDependOnTheLengthOfCentroids) {
+    const size_t dims = 24, lists = 60;
+    Matrix c = RandomMatrix(lists, dims, 1), longer(lists, dims);
+    Normalize(c);
+    for (size_t i = 0; i < lists * dims; i++) longer.data()[i] = 4 * c.data()[i];
+    const Matrix x = RandomMatrix(200, dims, 2);
+    const std::vector<uint32_t> first = FirstLists(c, x, true);
+    StopToken stop;
+    std::vector<uint32_t> plain(x.rows()), scaled(x.rows());
+    std::vector<float> scratch(2 * lists + dims);
+    ReplicaAssigner(c, true, 20, 1, stop).SoarSecond(x.data(), x.rows(), first.data(), 1.5f, plain.data(), 1, stop);
+    ReplicaAssigner(longer, true, 20, 1, stop).SoarSecond(x.data(), x.rows(), first.data(), 1.5f, scaled.data(), 1, stop);
+    EXPECT_EQ(plain, scaled);
+    for (size_t i = 0; i < x.rows(); i++)
+        EXPECT_EQ(SoarSecondOfOne(c.data(), lists, dims, true, x.row(i), first[i], 1.5f, scratch.data()),
+                  SoarSecondOfOne(longer.data(), lists, dims, true, x.row(i), first[i], 1.5f, scratch.data()));
+}
+
 TEST(ResidualDots, EqualsReferenceAndReadsNothingBeyond) {
     ForEachTarget([] {
         std::mt19937 random(3);

@@ -18,10 +18,6 @@ static constexpr double kMargin = 0.5;
 static constexpr double kQueryCorrelation = 0.35;
 // Ladders are compared at targets that are asked for.
 static constexpr float kLeastCompared = 0.8f;
-// No rung takes fewer lists than this pays for (nanoseconds; a query takes some ten times as much before it opens a list):
-// where a list or two find nine tenths of what rows ask for, queries from elsewhere would find little.
-static constexpr double kFreeCost = 10000;
-static constexpr uint32_t kMostFreeLists = 8;
 // Without a rung that reaches the target: as near to the best recall as this.
 static constexpr double kNearBest = 0.001;
 
@@ -155,21 +151,12 @@ static double BestRecall(const Column& column) {
     return std::max(0.0, double(most) / double(std::max<size_t>(column.wanted, 1)) - kNearBest);
 }
 
-// The last grid point whose lists cost next to nothing beside the rest of a query.
-static size_t FreePoint(const RankTable& ranks, const ScanCosts& costs) noexcept {
-    size_t g = 0;
-    while (g + 1 < ranks.grid_points() && ranks.Grid(g + 1) <= kMostFreeLists &&
-           CostOf(ranks, costs, g + 1, 0) <= kFreeCost)
-        g++;
-    return g;
-}
-
 // Returns the sum of the logarithms of what the rungs from kLeastCompared on cost.
 static double FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
                          uint32_t copies, CalibrationRung* rungs) {
     const double most = BestRecall(column);
     double cost = 0;
-    size_t grid_point = FreePoint(ranks, costs);
+    size_t grid_point = 0;
     uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * copies + 2 : 0;
     for (int i = 0; i < kNumTargets; i++) {
         const double target = kRungTargets[i];

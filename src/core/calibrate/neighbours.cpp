@@ -12,6 +12,8 @@ namespace vectorq {
 
 // Some tiles at a time: a range takes at most some milliseconds, and threads do not wait for each other.
 static constexpr size_t kGrain = 4 * kTileRows;
+// Of a squared length: what sums of products of floats are off by.
+static constexpr double kRounding = 1e-5;
 
 NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep,
                                  size_t deep_k, int threads)
@@ -111,6 +113,16 @@ void NeighbourFinder::Finish() {
         }
     }
     workers_.clear();
+}
+
+bool NeighbourFinder::HasCopy(size_t q) const noexcept {
+    if (distances_[q].empty() || metric_ == Metric::kInnerProduct) return false;
+    if (metric_ == Metric::kL1) return distances_[q][0] == 0;
+    // A copy's value is -|q|^2, with the mean taken off.
+    const double factor = metric_ == Metric::kL2 ? 2 : 1;
+    double sq_norm = 0;
+    for (size_t d = 0; d < scaled_.cols(); d++) sq_norm += double(scaled_.row(q)[d]) * scaled_.row(q)[d];
+    return distances_[q][0] <= -(1 - kRounding) * sq_norm / (factor * factor);
 }
 
 }  // namespace vectorq

@@ -36,6 +36,9 @@ public:
     // After Finish: their values in the metric's order, up to a constant of the query.
     const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
 
+    // After Finish: whether another row is the same as query q, as far as rounding tells. Unknown for inner products: false.
+    bool HasCopy(size_t q) const noexcept;
+
     // Bytes that it takes.
     static size_t Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept;
 
