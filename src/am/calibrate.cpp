@@ -21,11 +21,10 @@ static constexpr uint32 kLeastListLimit = 64;
 static constexpr uint32 kListsPerLimit = 8;
 static constexpr double kMissingToGoOn = 0.004;
 static constexpr double kMostGrowth = 4, kLeastGrowth = 1.3;
-// If so many are missing at the end of the budget, rows without structure lie in most of the lists: a few queries are
-// followed through all lists then, whatever it costs. Else no setting that was tried would reach a target of 0.99 (96 dimensions
-// of normal noise: 0.92 instead of it).
+// If so many are missing at the end of the budget, rows without structure lie in most of the lists: as many queries as
+// another budget lasts for, which is kReadsOfCode at least, are followed through all lists then. Else no setting that was
+// tried would reach a target of 0.99 (96 dimensions of normal noise: 0.92 instead of it).
 static constexpr double kMissingTooMany = 0.01;
-static constexpr size_t kQueriesOfAllLists = 48;
 // Of the budget that a further round is reckoned to take, since later lists cost what earlier ones did.
 static constexpr double kBudgetPart = 0.9;
 
@@ -93,14 +92,12 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     return true;
 }
 
-// So many queries, at most.
-static void trace_queries(Measurement* m, size_t queries, uint32 limit) {
+static void trace_queries(Measurement* m, uint32 limit) {
     m->wanted_rows = m->found_rows = 0;
-    for (size_t q = 0; q < m->finder->queries() && queries > 0; q++) {
+    for (size_t q = 0; q < m->finder->queries(); q++) {
         vacuum_delay();
         if (m->finder->rows(q).empty() || (m->skips_copies && m->finder->HasCopy(q))) continue;
         if (!trace_query(m, q, limit)) break;
-        queries--;
     }
 }
 
@@ -155,11 +152,10 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
     uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));
-    size_t queries = finder->queries();
     for (;;) {
         const double left = m.code_bytes_left;
         make_rank_table(&m);
-        trace_queries(&m, queries, limit);
+        trace_queries(&m, limit);
         const double missing = static_cast<double>(m.wanted_rows - m.found_rows) / std::max<double>(m.wanted_rows, 1);
         if (limit == lists || missing <= kMissingToGoOn) break;
         const double growth = kBudgetPart * m.code_bytes_left / std::max(left - m.code_bytes_left, 1.0);
@@ -167,8 +163,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
             limit = static_cast<uint32>(std::min<double>(lists, limit * std::min(growth, kMostGrowth)));
         } else if (missing > kMissingTooMany) {
             limit = lists;
-            queries = std::min(queries, kQueriesOfAllLists);
-            m.code_bytes_left = get_float8_infinity();
+            m.code_bytes_left = code_bytes;
         } else {
             break;
         }
