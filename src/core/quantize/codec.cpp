@@ -129,12 +129,14 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
     return {table, -DotF32(query, centroid, dims) - bias, -1.0f, false};
 }
 
+bool TableDependsOnList(const Codec& codec) noexcept { return codec.metric == Metric::kL2; }
+
 static ListTable PreparePqTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                                 bool first) noexcept {
     float* table = scratch;
     float* input = scratch + PqTableFloats(codec.pq);
     const size_t dims = codec.dims;
-    if (codec.metric == Metric::kL2) {
+    if (TableDependsOnList(codec)) {
         for (size_t d = 0; d < dims; d++) input[d] = query[d] - centroid[d];
         if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
         BuildPqTable(codec.pq, codec.codebook, PqTable::kL2, input, table);
