@@ -117,7 +117,8 @@ static void lengthen_centroids(Build* b) {
     BuildObjects* o = b->objects;
     const size_t dims = b->codec.dims, count = std::min<size_t>(o->sample.rows(), kLengthRows);
     std::vector<uint32_t> list(count);
-    Assigner(o->centroids, AssignMetric::kDot).Nearest(o->sample.data(), count, list.data(), nullptr, b->threads, o->stop);
+    Assigner(o->centroids, AssignMetric::kDot)
+        .Nearest(o->sample.data(), count, list.data(), nullptr, b->threads, o->stop);
     double along = 0;
     for (size_t i = 0; i < count; i++) along += DotF32(o->sample.row(i), o->centroids.row(list[i]), dims);
     const float length = static_cast<float>(along / static_cast<double>(count));

@@ -22,8 +22,8 @@ static constexpr uint32 kListsPerLimit = 8;
 static constexpr double kMissingToGoOn = 0.004;
 static constexpr double kMostGrowth = 4, kLeastGrowth = 1.3;
 // If so many are missing at the end of the budget, rows without structure lie in most of the lists: as many queries as
-// another budget lasts for, which is kReadsOfCode at least, are followed through all lists then. Else no setting that was
-// tried would reach a target of 0.99 (96 dimensions of normal noise: 0.92 instead of it).
+// another budget lasts for, which is kReadsOfCode at least, are followed through all lists then. Else no setting that
+// was tried would reach a target of 0.99 (96 dimensions of normal noise: 0.92 instead of it).
 static constexpr double kMissingTooMany = 0.01;
 // Of the budget that a further round is reckoned to take, since later lists cost what earlier ones did.
 static constexpr double kBudgetPart = 0.9;
@@ -120,8 +120,8 @@ static ScanCosts scan_costs(const IndexCache* cache) {
     return costs;
 }
 
-// Rows that are in the table twice are found more easily than what is asked for: they are no queries where there are enough
-// others. A user's own queries all count.
+// Rows that are in the table twice are found more easily than what is asked for: they are no queries where there are
+// enough others. A user's own queries all count.
 static bool skips_copies(const NeighbourFinder* finder, CalibrationSource source) {
     if (source == kCalibratedByQueries) return false;
     size_t others = 0;

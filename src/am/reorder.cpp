@@ -13,7 +13,8 @@
 
 namespace vectorq {
 
-// Collected by calibrated settings, as a multiple of the rows that the calibration's queries needed: others may need more.
+// Collected by calibrated settings, as a multiple of the rows that the calibration's queries needed: others may need
+// more.
 static constexpr size_t kSpare = 4, kMostSpare = 16384;
 
 // Rows in order for each row asked for. The coarser the code, the farther down the true neighbours lie.
@@ -38,10 +39,10 @@ bool reorders_by_need(const ScanState* state) {
 
 // Rows between two looks at whether they are enough.
 static constexpr size_t kStep = 16;
-// Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many rows
-// as the calibration took, and beyond. Until these were bounds on all rows left together, reordering stopped where the next
-// row's code lay 2.5 deviations of the errors off: recall@1 of 0.77 at a target of 0.99 in clusters so narrow that codes
-// hardly tell rows apart, now 0.99. README.md has the figures.
+// Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many
+// rows as the calibration took, and beyond. Until these were bounds on all rows left together, reordering stopped where
+// the next row's code lay 2.5 deviations of the errors off: recall@1 of 0.77 at a target of 0.99 in clusters so narrow
+// that codes hardly tell rows apart, now 0.99. README.md has the figures.
 static constexpr double kMissedPart = 0.2;
 static constexpr double kMissedPartBeyond = 8;
 

@@ -151,8 +151,7 @@ static bool reorders(const ScanState* state) { return state->reorder != Reorder:
 // Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
 // easy queries read few. They come first in the next window if the executor asks for more rows.
 static void prune_window(IndexScanDesc scan, ScanState* state) {
-    const float norm =
-        centroid_distance_norm(scan->indexRelation, state->cache, &state->chooser, state->lists[0].list);
+    const float norm = centroid_distance_norm(scan->indexRelation, state->cache, &state->chooser, state->lists[0].list);
     const float limit = static_cast<float>(1 + settings.prune_epsilon) *
                         centroid_distance(state->codec.metric, state->lists[0].score, norm);
     while (state->list_end > 1 &&

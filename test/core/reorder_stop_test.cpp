@@ -52,8 +52,8 @@ TEST(ReorderStop, StopsEarlyWhereCodesTellRowsApart) {
     EXPECT_GE(found, 990u);
 }
 
-// Codes that err ten times as much as rows differ: after a hundred rows the nearest of them looks far nearer than what is
-// to come, row by row, but thousands are to come.
+// Codes that err ten times as much as rows differ: after a hundred rows the nearest of them looks far nearer than what
+// is to come, row by row, but thousands are to come.
 TEST(ReorderStop, GoesOnWhileManyAreLeftThatCodesDoNotTellApart) {
     size_t found = 0;
     for (uint64_t seed = 0; seed < 100; seed++) found += Reorder(MadeRows(3000, 1, 10, seed), 1, 0.01).second;

@@ -38,7 +38,8 @@ TEST(Replicas, ByDirectionDoNotDependOnTheLengthOfCentroids) {
     std::vector<uint32_t> plain(x.rows()), scaled(x.rows());
     std::vector<float> scratch(2 * lists + dims);
     ReplicaAssigner(c, true, 20, 1, stop).SoarSecond(x.data(), x.rows(), first.data(), 1.5f, plain.data(), 1, stop);
-    ReplicaAssigner(longer, true, 20, 1, stop).SoarSecond(x.data(), x.rows(), first.data(), 1.5f, scaled.data(), 1, stop);
+    ReplicaAssigner(longer, true, 20, 1, stop)
+        .SoarSecond(x.data(), x.rows(), first.data(), 1.5f, scaled.data(), 1, stop);
     EXPECT_EQ(plain, scaled);
     for (size_t i = 0; i < x.rows(); i++)
         EXPECT_EQ(SoarSecondOfOne(c.data(), lists, dims, true, x.row(i), first[i], 1.5f, scratch.data()),

@@ -36,7 +36,8 @@ public:
     // After Finish: their values in the metric's order, up to a constant of the query.
     const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
 
-    // After Finish: whether another row is the same as query q, as far as rounding tells. Unknown for inner products: false.
+    // After Finish: whether another row is the same as query q, as far as rounding tells. Unknown for inner products:
+    // false.
     bool HasCopy(size_t q) const noexcept;
 
     // Bytes that it takes.

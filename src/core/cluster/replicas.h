@@ -38,9 +38,10 @@ inline constexpr size_t kMaxClosureLists = kMaxCopies;
 class ReplicaAssigner {
 public:
     // `centroids` (lists, dims) are read, not copied: they must live, unchanged, as long as this. `spherical`: they
-    // are all of one length and rows were assigned by inner product, so that a row counts by its direction: its residual
-    // is that of x, made as long as they. The table is exact up to kExactLists lists, beyond that it looks among the lists of the
-    // nearest groups only. The same for any number of threads. Throws Error(kCancelled), std::bad_alloc.
+    // are all of one length and rows were assigned by inner product, so that a row counts by its direction: its
+    // residual is that of x, made as long as they. The table is exact up to kExactLists lists, beyond that it looks
+    // among the lists of the nearest groups only. The same for any number of threads. Throws Error(kCancelled),
+    // std::bad_alloc.
     ReplicaAssigner(const Matrix& centroids, bool spherical, size_t neighbours, int threads, StopToken& stop);
 
     // second[i] = the list with the least SOAR loss among the neighbours of first[i], never first[i] itself, unless
