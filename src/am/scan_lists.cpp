@@ -246,7 +246,7 @@ void scan_lists(Relation index, ScanState* state) {
         }
         const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);
-        // 5 us for 192 parts, as long as scoring a list of a hundred rows.
+        // 1 us and more for 192 parts: a tenth of the time of such a list.
         if (state->codec.kind == CodeKind::kPq4 && (!state->table_ready || TableDependsOnList(state->codec)))
             state->lut_scale = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         scan.lut = state->lut_scale;
