@@ -18,7 +18,7 @@ $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE TABLE t (id int, v vector(32));
     INSERT INTO t SELECT i, (SELECT array_agg(random()) FROM generate_series(1, 32) d WHERE i = i + 0 * d)::vector FROM generate_series(1, 4000) i;
-    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 100);
+    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 100, rebalance = off);
     CREATE TABLE hot AS SELECT v FROM t WHERE id = 7;
     CREATE FUNCTION ask(v vector, times int) RETURNS void LANGUAGE plpgsql AS $$
     BEGIN
