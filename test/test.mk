@@ -77,9 +77,9 @@ check-assert:
 valgrind:
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_valgrind.sh $(TESTS)
 
-# pg_upgrade to the server at hand: make check-upgrade OLD=/usr/lib/postgresql/15/bin/pg_config
-check-upgrade: server-tree
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(OLD)
+# pg_upgrade from the server at hand to PostgreSQL 17; others: make check-upgrade OLD=/opt/pg14/bin/pg_config NEW=18
+check-upgrade:
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(or $(OLD),$(PG_CONFIG)) $(NEW)
 
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
 check-trust: fault-tree
