@@ -29,6 +29,7 @@ copy_sources() { # TO
 inside='
 set -u
 pg_config=$1 target=$2 status=0
+unset BUILD
 echo "== $("$pg_config" --version)"
 # GCC last: the tests take its build.
 for cxx in clang++ g++; do
@@ -95,7 +96,7 @@ run_suite() { # SUITE
     chroot=$base/$1
     make_chroot "$1" "$chroot" || return 1
     copy_sources "$chroot/vectorq"
-    { echo 'cd /vectorq && scripts/bootstrap.sh build check || exit 1'
+    { echo 'cd /vectorq && scripts/bootstrap.sh build check >packages.log 2>&1 || { tail -5 packages.log; exit 1; }'
       echo 'set -- "$(command -v pg_config)" "$1"'
       echo "$inside"; } >"$chroot/vectorq-check.sh"
     # Mounts of a name space of its own: they go with it.

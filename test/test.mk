@@ -46,10 +46,10 @@ sessions-long: fault-tree
 damage-long: fault-tree
 	@$(PRIVATE) VQ_TRIALS=$(or $(TRIALS),10000) test/run_tap.sh t/009_damage_bytes.pl
 
-# Core tests, regression tests and 100,000 fuzzed values under the address and undefined-behaviour sanitizers.
+# Core tests, regression tests and 100,000 fuzzed values (SEED=n: these) under the address and undefined-behaviour sanitizers.
 asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-	@test/fuzz/run.sh $(or $(FUZZ),100000)
+	@test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
 
 # Stores index files of the format that this build writes, for t/012_format.pl; once for each kFormatVersion.
 format-sample: fault-tree
