@@ -47,9 +47,9 @@ for cxx in clang++ g++; do
         status=1
     fi
 done
-nice -n ${NICE:-0} make "$target" PG_CONFIG="$pg_config" >check.log 2>&1 || status=1
+nice -n ${NICE:-0} make --no-print-directory "$target" PG_CONFIG="$pg_config" >check.log 2>&1 || status=1
 grep -E "^== |not ok|FAILED|: no test ran" check.log || tail -30 check.log
-tail -1 check.log
+grep -E "^[0-9]+ passed, [0-9]+ failed" check.log | tail -1
 exit $status
 '
 
