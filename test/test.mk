@@ -82,7 +82,8 @@ check-upgrade:
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(or $(OLD),$(PG_CONFIG)) $(NEW)
 
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
-check-trust: fault-tree
+check-trust:
+	@$(MAKE) --no-print-directory -s -j2 fault-tree
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_trust.sh $(TRUST)
 
 .PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
