@@ -34,8 +34,8 @@ echo "== $("$pg_config" --version)"
 # GCC last: the tests take its build.
 for cxx in clang++ g++; do
     command -v $cxx >/dev/null || { echo "== no $cxx here"; continue; }
-    # The headers of a server that gcc built know attributes that clang ignores.
-    [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags=-Wno-ignored-attributes; }
+    # The headers of a server that gcc built know attributes that clang ignores, its flags warnings that clang does not know.
+    [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags="-Wno-ignored-attributes -Wno-unknown-warning-option"; }
     make -s clean PG_CONFIG="$pg_config" >/dev/null 2>&1
     if make -j2 all PG_CONFIG="$pg_config" CXX="$cxx $flags" CC=$cc >build-$cxx.log 2>&1; then
         warnings=$(grep -cE ":[0-9]+: warning:" build-$cxx.log)
