@@ -1,14 +1,16 @@
 #!/bin/bash
 # pg_upgrade from an older server to a newer one. Usage: run_upgrade.sh [OLD [NEW]]
 # Each is a pg_config, or a major version, which scripts/assert_server.sh then builds from Debian's source package.
-# Default: from the server at hand to 17. vectorq is built for each in a copy of the sources below $BUILD/versions.
+# Default: from the major version at hand to 17, both from their source packages: these are of about the same age, and a cluster of a
+# newer minor release may have what an older one of the next version cannot restore (15.20 has a column option that 17.11 does not know).
+# vectorq is built for each in a copy of the sources below $BUILD/versions.
 set -eu
 cd "$(dirname "$0")/.."
 build=$(realpath -m "${BUILD:-build}")
 pg_config_of() {
     case $1 in *[!0-9]*) echo "$1" ;; *) BUILD=$build scripts/assert_server.sh "$1" ;; esac
 }
-old=$(pg_config_of "${1:-${PG_CONFIG:-pg_config}}")
+old=$(pg_config_of "${1:-$("${PG_CONFIG:-pg_config}" --version | grep -oE '[0-9]+' | head -1)}")
 new=$(pg_config_of "${2:-17}")
 # sources_for PG_CONFIG: a copy of the sources with a server and vectorq in it; prints its directory
 sources_for() {

@@ -69,17 +69,17 @@ check-isolation: server-tree
 check-versions:
 	@$(PRIVATE) scripts/versions.sh $(VERSIONS)
 
-# make check with a server that has assertions on, built from Debian's source package (scripts/assert_server.sh)
+# make check with a server that has assertions on, built from Debian's source package (scripts/assert_server.sh): MAJOR=17
 check-assert:
-	@server=$$($(PRIVATE) scripts/assert_server.sh) && $(PRIVATE) scripts/versions.sh "$$server"
+	@server=$$($(PRIVATE) scripts/assert_server.sh $(MAJOR)) && $(PRIVATE) scripts/versions.sh "$$server"
 
 # The main paths under valgrind; others: make valgrind TESTS='reorder closure'
 valgrind:
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_valgrind.sh $(TESTS)
 
-# pg_upgrade from the server at hand to PostgreSQL 17; others: make check-upgrade OLD=/opt/pg14/bin/pg_config NEW=18
+# pg_upgrade from the major version at hand to 17, built from source; others: make check-upgrade OLD=/opt/pg14/bin/pg_config NEW=18
 check-upgrade:
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(or $(OLD),$(PG_CONFIG)) $(NEW)
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh '$(OLD)' '$(NEW)'
 
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
 check-trust:
