@@ -36,6 +36,7 @@ SET enable_seqscan = off;
 SELECT recall > 0.92 AS met FROM vectorq_recall('m_v', (SELECT array_agg(v) FROM (SELECT v FROM m WHERE id % 37 = 0) s), 10);
 SELECT * FROM vectorq_check('m_v');
 -- queries amid scattered rows take more lists than those in a clump, unless lists are by hand
+REINDEX INDEX m_v;
 SELECT chosen ~ 'distance of the nearest list' AS by_effort FROM vectorq_index_info('m_v');
 CREATE FUNCTION lists(first int, OUT mean numeric, OUT fewest bigint, OUT most bigint) LANGUAGE plpgsql AS $$
 DECLARE q vector; probed bigint; all_probed bigint[];

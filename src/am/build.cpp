@@ -79,7 +79,7 @@ static bool lists_keep_rows(const Build* b) {
 
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
-    const bool dot = b->opclass->metric == Metric::kInnerProduct || b->opclass->metric == Metric::kCosine;
+    const bool dot = IsDotMetric(b->opclass->metric);
     if (b->opclass->metric == Metric::kL1 &&
         (o->quantizer != kQuantizerFlat || b->transform_kind != TransformKind::kNone))
         refuse("L1 distance needs quantizer = flat and no transform",

@@ -168,15 +168,6 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
     return origin;
 }
 
-// What makes no sense in a front would lead outside the parts.
-static bool front_is_sound(const CompactFront* front, const MetaPage* meta) {
-    if (front->entries != meta->live_lists || front->groups != meta->groups) return false;
-    if (front->groups == 0) return true;
-    for (uint32 g = 0; g < front->groups; g++)
-        if (front->start[g] > front->start[g + 1]) return false;
-    return front->start[0] == 0 && front->start[front->groups] == front->entries;
-}
-
 static bool keeps_compact(const MetaPage* meta) { return meta->groups == 0 || meta->compact.bytes <= kMaxCompactBytes; }
 static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxExactBytes; }
 static Size compact_bytes(const MetaPage* meta) {
@@ -188,12 +179,9 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, compact_bytes(meta)));
     read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, compact_bytes(meta), compact);
     entry->compact_bytes = compact;
-    // The header says how long the arrays are: it is looked at first.
-    CompactHeader header;
-    memcpy(&header, compact, sizeof(header));
-    if (header.groups == meta->groups) entry->compact = ViewCompactFront(compact, meta->code_dims);
-    if (header.groups != meta->groups || !front_is_sound(&entry->compact, meta))
+    if (!CompactFrontIsSound(compact, meta->live_lists, meta->groups, meta->code_dims))
         report_corruption(index, meta->compact.start, "impossible groups of centroids");
+    entry->compact = ViewCompactFront(compact, meta->code_dims);
     if (keeps_exact(meta))
         entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }

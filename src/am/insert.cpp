@@ -122,7 +122,7 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
     const uint32 lists = cache->compact.entries;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
-    chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
+    chooser.metric = row_list_metric(cache->codec.metric);
     for (uint32 wanted = 16, tried = 0; tried < lists; wanted *= 4) {
         choose_lists(index, cache, &chooser, row->x, std::min(wanted, lists));
         for (; tried < std::min(wanted, lists); tried++) {

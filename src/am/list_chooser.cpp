@@ -260,7 +260,7 @@ static constexpr uint32 kCopyCandidates = 64;
 static uint32 further_lists(Relation index, IndexCache* cache, const float* row, const ListScore* scores, uint32 n,
                             uint32* row_lists) {
     const uint32 dims = cache->meta.code_dims;
-    const bool spherical = cache->codec.metric == Metric::kInnerProduct || cache->codec.metric == Metric::kCosine;
+    const bool spherical = IsDotMetric(cache->codec.metric);
     float* near = static_cast<float*>(palloc_extended(sizeof(float) * dims * n, MCXT_ALLOC_HUGE));
     float* scratch = static_cast<float*>(palloc(sizeof(float) * (2 * n + dims)));
     for (uint32 i = 0; i < n; i++) {
@@ -286,8 +286,7 @@ uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32*
     const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
-    // Rows belong to the list that is nearest by L2 under L1 too, as at build.
-    chooser.metric = cache->codec.metric == Metric::kL1 ? Metric::kL2 : cache->codec.metric;
+    chooser.metric = row_list_metric(cache->codec.metric);
     choose_lists(index, cache, &chooser, row, wanted);
     row_lists[0] = chooser.scores[0].list;
     return copies > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;

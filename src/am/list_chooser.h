@@ -45,6 +45,9 @@ struct ListChooser {
     double effort;
 };
 
+// How rows are compared with centroids: under L1, too, a row belongs to the list that is nearest by L2, as at build.
+inline Metric row_list_metric(Metric metric) { return metric == Metric::kL1 ? Metric::kL2 : metric; }
+
 // Begins anew: scores[0 .. count) are the lists to probe, nearest first. count <= live lists.
 void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 count);
 // Likewise for a query whose mean like takes `mean` lists: returns how many this one takes, by the rule.

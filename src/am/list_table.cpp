@@ -19,28 +19,21 @@ static void read_directory_page(Relation index, BlockNumber block, uint32 first,
 static void mark_searched(Relation index, const MetaPage* meta, AllLists* table) {
     uint8* bytes = static_cast<uint8*>(palloc_extended(meta->compact.bytes, MCXT_ALLOC_HUGE));
     read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, meta->compact.bytes, bytes);
-    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
-    bool sound = header->entries == meta->live_lists && header->groups == meta->groups;
-    if (sound) {
-        const CompactFront front = ViewCompactFront(bytes, meta->code_dims);
-        const uint32 all[2] = {0, front.entries};
-        const uint32* start = front.groups > 0 ? front.start : all;
-        for (uint32 g = 0; g < std::max<uint32>(front.groups, 1) && sound; g++) {
-            if (start[g] > start[g + 1] || start[g + 1] > front.entries) {
-                sound = false;
-                break;
-            }
-            const uint32 entries = start[g + 1] - start[g];
-            const CompactPart part = ViewCompactPart(
-                bytes + CompactPartOffset(front.groups, meta->code_dims, g, start[g]), entries, meta->code_dims);
-            for (uint32 i = 0; i < entries && sound; i++) {
-                sound = part.list[i] < table->lists;
-                if (sound) table->searched[part.list[i]] = 1;
-            }
+    if (!CompactFrontIsSound(bytes, meta->live_lists, meta->groups, meta->code_dims))
+        report_corruption(index, meta->compact.start, "impossible groups of centroids");
+    const uint32 all[2] = {0, meta->live_lists};
+    const uint32* start = meta->groups > 0 ? ViewCompactFront(bytes, meta->code_dims).start : all;
+    for (uint32 g = 0; g < std::max<uint32>(meta->groups, 1); g++) {
+        const uint32 entries = start[g + 1] - start[g];
+        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(meta->groups, meta->code_dims, g, start[g]),
+                                                 entries, meta->code_dims);
+        for (uint32 i = 0; i < entries; i++) {
+            if (part.list[i] >= table->lists)
+                report_corruption(index, meta->compact.start, "impossible groups of centroids");
+            table->searched[part.list[i]] = 1;
         }
     }
     pfree(bytes);
-    if (!sound) report_corruption(index, meta->compact.start, "impossible groups of centroids");
 }
 
 AllLists read_list_table(Relation index, const MetaPage* meta) {
@@ -63,7 +56,7 @@ void free_list_table(AllLists* table) {
 
 static bool change_state(DirectoryEntry* entry, void* arg) {
     const ListState state = *static_cast<ListState*>(arg);
-    if (state >= ListState::kDropped) *entry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
+    if (state >= ListState::kDropped) *entry = kNoEntry;
     entry->state = static_cast<uint8>(state);
     return true;
 }
@@ -83,8 +76,7 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         CHECK_FOR_INTERRUPTS();
-        if ((++steps & 1023) == 0 && steps > most_segments(index))
-            report_corruption(index, at.block, "list runs in a circle");
+        count_step(index, at, &steps);
         Buffer buffer = read_segment(index, &g, at, list, BUFFER_LOCK_EXCLUSIVE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const SegmentRef next = next_segment(header);

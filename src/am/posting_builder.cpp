@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "am/free_pages.h"
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -32,26 +33,11 @@ static BlockNumber allocate(PostingBuilder* w) {
     return block;
 }
 
-static void write_live_page(Relation index, BlockNumber block, Page image) {
-    VQ_FAULT("new_list.read");
-    Buffer buffer = ReadBuffer(index, block);
-    VQ_FAULT("new_list.lock");
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    VQ_FAULT("new_list.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("new_list.register");
-    memcpy(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), image, BLCKSZ);
-    VQ_FAULT("new_list.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("new_list.release");
-    UnlockReleaseBuffer(buffer);
-}
-
 static void flush_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++) {
         char* image = w->images + part * BLCKSZ;
         if (w->numbers != NULL) {
-            write_live_page(w->index, w->block + part, image);
+            write_page(w->index, w->block + part, image);
         } else {
             const BlockNumber block = append_built_page(w->index, w->fork, image);
             if (block != w->block + part) elog(ERROR, "unexpected block %u while building", block);
@@ -158,7 +144,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
     w->end = RelationGetNumberOfBlocksInFork(index, fork);
-    for (uint32 list = 0; list < lists; list++) directory[list] = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
+    std::fill_n(directory, lists, kNoEntry);
     begin_page(w);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "am/free_pages.h"
 #include "core/page/posting_codes.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -269,8 +270,7 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
     uint64 steps = 0;
     for (SegmentRef at = hint;;) {
         CHECK_FOR_INTERRUPTS();
-        if ((++steps & 1023) == 0 && steps > most_segments(index))
-            report_corruption(index, at.block, "list runs in a circle");
+        count_step(index, at, &steps);
         Buffer buffer = read_segment(index, g, at, list, BUFFER_LOCK_EXCLUSIVE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         if (segment_is_sealed(header)) {
@@ -308,8 +308,7 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPoin
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         CHECK_FOR_INTERRUPTS();
-        if ((++steps & 1023) == 0 && steps > most_segments(index))
-            report_corruption(index, at.block, "list runs in a circle");
+        count_step(index, at, &steps);
         Buffer buffer = read_segment(index, &cache->geometry, at, list, BUFFER_LOCK_SHARE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const ItemPointerData* tids = segment_tids(segment_at(BufferGetPage(buffer), at.offset));

@@ -125,7 +125,7 @@ static bool add_region(Rebalance* r, Choice* c, Batch* batch, uint32 list) {
 static void choose_victims(Rebalance* r) {
     Choice c;
     memset(&c, 0, sizeof(c));
-    c.chooser.metric = r->cache->codec.metric == Metric::kL1 ? Metric::kL2 : r->cache->codec.metric;
+    c.chooser.metric = row_list_metric(r->cache->codec.metric);
     weigh_lists(r, &c);
     r->victims = static_cast<Victim*>(palloc_extended(sizeof(Victim) * r->meta.live_lists, MCXT_ALLOC_HUGE));
     r->batches = static_cast<Batch*>(palloc_extended(sizeof(Batch) * r->meta.live_lists, MCXT_ALLOC_HUGE));
@@ -212,7 +212,8 @@ static bool put_entry(DirectoryEntry* entry, void* arg) {
 // Entries of the new lists. Numbers that a crash has wasted have none; they come back with the next vacuum.
 static void write_entries(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    DirectoryEntry none = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, static_cast<uint8>(ListState::kDropped), 0, 0};
+    DirectoryEntry none = kNoEntry;
+    none.state = static_cast<uint8>(ListState::kDropped);
     for (uint32 list = r->meta.lists; list < r->meta.next_list; list++)
         update_directory(r->index, &r->meta, list, put_entry, &none);
     for (size_t i = 0; i < o->numbers.size(); i++) {
@@ -253,7 +254,7 @@ static void combine_centroids(Rebalance* r) {
     for (uint32 list = 0; list < r->meta.next_list; list++)
         std::copy_n(centroid[list] != nullptr ? centroid[list] : mean.data(), dims, all.row(list));
     o->all = std::move(all);
-    const bool dot = r->cache->codec.metric == Metric::kInnerProduct || r->cache->codec.metric == Metric::kCosine;
+    const bool dot = IsDotMetric(r->cache->codec.metric);
     o->groups = GroupCentroids(o->live, SearchGroups(o->live.rows()), dot, r->meta.seed, 1, o->stop);
 }
 
@@ -270,10 +271,6 @@ static void inherit_uses(const Rebalance* r, uint32* uses) {
     }
 }
 
-static uint32 region_pages(uint64 bytes) {
-    return static_cast<uint32>((bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ));
-}
-
 // Where the centroids of the next generation go: over those of the one before the present, which nobody knows any more,
 // or behind the end. next: the meta page as it will be.
 static void place_centroids(Rebalance* r, MetaPage* next) {
@@ -288,7 +285,7 @@ static void place_centroids(Rebalance* r, MetaPage* next) {
     uint32 blocks = 0;
     for (Region* region : {&next->centroids, &next->compact, &next->list_uses}) {
         region->start = blocks;
-        region->blocks = region_pages(region->bytes);
+        region->blocks = static_cast<uint32>(RegionPages(region->bytes, BLCKSZ));
         blocks += region->blocks;
     }
     PageRun run = r->meta.old_run;
@@ -399,14 +396,12 @@ static void replace_victims(Rebalance* r) {
     switch_lists(r, &next);
 }
 
-static void rebalance_in_context(Relation index, Relation heap, MemoryContext context) {
+static void rebalance_in_context(Relation index, Relation heap, const MetaPage* meta, MemoryContext context) {
     Rebalance* r = static_cast<Rebalance*>(palloc0(sizeof(Rebalance)));
     r->index = index;
     r->heap = heap;
     r->opclass = opclass_of_index(index);
-    read_meta(index, &r->meta);
-    // Some scan may know the lists replaced last time: their numbers and the place of their centroids are not free yet.
-    if (r->meta.oldest_generation != r->meta.generation) return;
+    r->meta = *meta;
     r->cache = index_cache_pin(index, context);
     r->table = read_list_table(index, &r->meta);
     r->objects = make_owned<RebalanceObjects>(context);
@@ -420,10 +415,11 @@ static void rebalance_in_context(Relation index, Relation heap, MemoryContext co
 void rebalance(Relation index, Relation heap) {
     MetaPage meta;
     read_meta(index, &meta);
-    if (!rebalances(index, &meta)) return;
+    // Some scan may know the lists replaced last time: their numbers and the place of their centroids are not free yet.
+    if (!rebalances(index, &meta) || meta.oldest_generation != meta.generation) return;
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
-    rebalance_in_context(index, heap, context);
+    rebalance_in_context(index, heap, &meta, context);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
 }

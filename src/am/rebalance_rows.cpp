@@ -1,9 +1,10 @@
 // See rebalance_state.h: the rows of lists that are replaced.
 #include <algorithm>
-#include <numeric>
+#include <limits>
 
 #include "am/posting_builder.h"
 #include "am/rebalance_state.h"
+#include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
 #include "core/simd/distance.h"
@@ -65,8 +66,7 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         vacuum_delay();
-        if ((++steps & 1023) == 0 && steps > most_segments(r->index))
-            report_corruption(r->index, at.block, "list runs in a circle");
+        count_step(r->index, at, &steps);
         Buffer buffer = read_segment(r->index, g, at, list, BUFFER_LOCK_SHARE);
         memcpy(first_page, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
@@ -194,28 +194,24 @@ bool read_victims(Rebalance* r) {
 // Lists of so many means at most, as far as training can tell.
 static constexpr double kTrainBalance = 1.5;
 
-static bool dot_metric(const Rebalance* r) {
-    return r->cache->codec.metric == Metric::kInnerProduct || r->cache->codec.metric == Metric::kCosine;
-}
-
 // So many lists, or fewer if rows are alike.
 static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
     KMeansOptions options;
     options.lists = lists;
-    options.spherical = dot_metric(r);
+    options.spherical = IsDotMetric(r->cache->codec.metric);
     options.seed = r->meta.seed;
     options.balance = kTrainBalance;
     return TrainKMeans(rows, options, r->objects->stop);
 }
 
 // Centroids of a victim's pieces, appended to `made`. One that is whole keeps its own.
-static void train_pieces(Rebalance* r, uint32 victim, const std::vector<uint32_t>& rows, std::vector<float>& made) {
+static void train_pieces(Rebalance* r, uint32 victim, const uint32_t* rows, size_t count, std::vector<float>& made) {
     RebalanceObjects* o = r->objects;
     const Victim* v = &r->victims[r->batch->first + victim];
     const size_t dims = r->cache->meta.code_dims;
-    if (v->pieces > 1 && rows.size() > 1) {
-        Matrix part(rows.size(), dims);
-        for (size_t i = 0; i < rows.size(); i++) std::copy_n(o->rows.row(rows[i]), dims, part.row(i));
+    if (v->pieces > 1 && count > 1) {
+        Matrix part(count, dims);
+        for (size_t i = 0; i < count; i++) std::copy_n(o->rows.row(rows[i]), dims, part.row(i));
         const Matrix found = train(r, part, v->pieces);
         if (found.rows() > 1) {
             made.insert(made.end(), found.data(), found.data() + found.rows() * dims);
@@ -228,13 +224,13 @@ static void train_pieces(Rebalance* r, uint32 victim, const std::vector<uint32_t
 static void train_each_victim(Rebalance* r) {
     RebalanceObjects* o = r->objects;
     const size_t dims = r->cache->meta.code_dims;
-    std::vector<std::vector<uint32_t>> rows_of(r->batch->count);
-    for (size_t i = 0; i < r->num_rows; i++) rows_of[r->victim_of[i]].push_back(uint32_t(i));
+    std::vector<uint32_t> start, rows(r->num_rows);
+    SortByGroup(r->victim_of, r->num_rows, r->batch->count, start, rows.data());
     std::vector<float> made;
     o->first_of.clear();
     for (uint32 victim = 0; victim < r->batch->count; victim++) {
         o->first_of.push_back(uint32_t(made.size() / dims));
-        train_pieces(r, victim, rows_of[victim], made);
+        train_pieces(r, victim, rows.data() + start[victim], start[victim + 1] - start[victim], made);
     }
     o->first_of.push_back(uint32_t(made.size() / dims));
     o->centroids = Matrix(made.size() / dims, dims);
@@ -244,7 +240,7 @@ static void train_each_victim(Rebalance* r) {
 static void assign_rows(Rebalance* r) {
     RebalanceObjects* o = r->objects;
     const size_t dims = r->cache->meta.code_dims;
-    const AssignMetric metric = dot_metric(r) ? AssignMetric::kDot : AssignMetric::kL2;
+    const AssignMetric metric = IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2;
     o->target.resize(r->num_rows);
     if (r->num_rows == 0) return;
     if (r->pooled) {
@@ -323,11 +319,10 @@ void write_new_lists(Rebalance* r) {
     r->entries = static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * r->num_lists, MCXT_ALLOC_HUGE));
     uint32* order =
         static_cast<uint32*>(palloc_extended(sizeof(uint32) * std::max<Size>(r->num_rows, 1), MCXT_ALLOC_HUGE));
-    uint32* next =
-        static_cast<uint32*>(palloc_extended(sizeof(uint32) * (r->num_lists + 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    for (Size i = 0; i < r->num_rows; i++) next[r->objects->target[i] + 1]++;
-    for (uint32 list = 0; list < r->num_lists; list++) next[list + 1] += next[list];
-    for (Size i = 0; i < r->num_rows; i++) order[next[r->objects->target[i]]++] = static_cast<uint32>(i);
+    core_call([&] {
+        std::vector<uint32_t> start;
+        SortByGroup(r->objects->target.data(), r->num_rows, r->num_lists, start, order);
+    });
     PostingBuilder w;
     posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
     write_rows(r, &w, order);
@@ -335,7 +330,6 @@ void write_new_lists(Rebalance* r) {
     for (uint32 list = 0; list < r->num_lists; list++)
         r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;
     pfree(order);
-    pfree(next);
 }
 
 }  // namespace vectorq

@@ -143,6 +143,7 @@ void begin_query(ScanState* state) {
     const IndexCache* cache = state->cache;
     const float* x = to_code_space(cache, state->query, state->code_query);
     if (x != state->code_query) memcpy(state->code_query, x, sizeof(float) * cache->meta.code_dims);
+    state->table_ready = false;
 }
 
 static bool reorders(const ScanState* state) { return state->reorder != Reorder::kOff && !state->null_query; }

@@ -7,6 +7,7 @@
 #include "am/settings_choice.h"
 #include "core/search/reorder_stop.h"
 #include "core/search/topk.h"
+#include "core/simd/lut16_scan.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -37,15 +38,17 @@ struct ScanState {
     BlockFn kernel;
     bool started;
     bool null_query;
-    float* query;       // (dims), normalised for cosine
-    float* code_query;  // (code dims), transformed; query itself without a transform
-    float* table;       // scratch of list tables
-    float* centroid;    // (code dims): buffer
-    uint8* lut;         // pq4: table of 8-bit entries
-    uint16* sums;       // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
-    uint32* wide_sums;  // likewise
-    void* heap_reader;  // reorder.cpp; NULL until used
-    float* copy_table;  // reorder_copies.cpp; NULL until used
+    float* query;          // (dims), normalised for cosine
+    float* code_query;     // (code dims), transformed; query itself without a transform
+    float* table;          // scratch of list tables
+    float* centroid;       // (code dims): buffer
+    uint8* lut;            // pq4: table of 8-bit entries
+    Lut16Query lut_scale;  // and what their sums mean
+    bool table_ready;      // table and lut are of this query; those that depend on the list are of the last one
+    uint16* sums;          // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
+    uint32* wide_sums;     // likewise
+    void* heap_reader;     // reorder.cpp; NULL until used
+    float* copy_table;     // reorder_copies.cpp; NULL until used
     Reorder reorder;
     TidSet* met;    // rows collected in earlier rounds; NULL unless lists hold rows several times
     TidSet* found;  // of the present round, likewise

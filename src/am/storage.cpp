@@ -53,6 +53,17 @@ const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part) {
     return NULL;
 }
 
+bool holds_regions_of_lists(Page page) {
+    if (PageIsNew(page) || page_tail(page)->magic != kPageMagic) return false;
+    switch (static_cast<PageKind>(page_tail(page)->kind)) {
+        case PageKind::kCentroids:
+        case PageKind::kCompactCentroids:
+        case PageKind::kListUses:
+        case PageKind::kDirectory: return true;
+        default: return false;
+    }
+}
+
 Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner, uint16 part, int mode,
                  BufferAccessStrategy strategy) {
     VQ_FAULT("page.read");
@@ -85,8 +96,7 @@ void seal_meta(MetaPage* meta) { meta->crc = meta_crc(meta); }
 static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) {
     if (bytes == 0) return region->blocks == 0 && region->bytes == 0;
     return region->bytes == bytes && region->start > 0 && region->start < blocks &&
-           region->blocks == (bytes + PayloadBytes(BLCKSZ) - 1) / PayloadBytes(BLCKSZ) &&
-           region->blocks <= blocks - region->start;
+           region->blocks == RegionPages(bytes, BLCKSZ) && region->blocks <= blocks - region->start;
 }
 
 static uint64 quantizer_bytes(const MetaPage* meta) {
@@ -283,6 +293,11 @@ uint64 most_segments(Relation index) {
     return static_cast<uint64>(RelationGetNumberOfBlocks(index)) * (PayloadBytes(BLCKSZ) / sizeof(SegmentHeader));
 }
 
+void count_step(Relation index, SegmentRef at, uint64* steps) {
+    if ((++*steps & 1023) == 0 && *steps > most_segments(index))
+        report_corruption(index, at.block, "list runs in a circle");
+}
+
 // ---- regions and directory
 
 void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length,
@@ -303,27 +318,36 @@ void read_region(Relation index, const Region* region, PageKind kind, uint32 own
     }
 }
 
+void write_page(Relation index, BlockNumber block, Page image) {
+    VQ_FAULT("write_page.read");
+    Buffer buffer = ReadBuffer(index, block);
+    VQ_FAULT("write_page.lock");
+    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("write_page.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("write_page.register");
+    memcpy(GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE), image, BLCKSZ);
+    VQ_FAULT("write_page.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("write_page.release");
+    UnlockReleaseBuffer(buffer);
+}
+
+// Page i of a region of so many bytes.
+static void make_region_page(Page page, PageKind kind, uint32 i, const void* bytes, uint64 length) {
+    const uint64 payload = PayloadBytes(BLCKSZ), offset = i * payload;
+    init_page(page, kind, 0, 0);
+    if (offset < length)
+        memcpy(page_payload(page), static_cast<const char*>(bytes) + offset, std::min(payload, length - offset));
+}
+
 void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes) {
-    const uint32 payload = PayloadBytes(BLCKSZ);
+    PGAlignedBlock image;
     for (uint32 i = 0; i < region->blocks; i++) {
         CHECK_FOR_INTERRUPTS();
-        const uint64 offset = static_cast<uint64>(i) * payload;
-        VQ_FAULT("region.read");
-        Buffer buffer = ReadBuffer(index, region->start + i);
-        VQ_FAULT("region.lock");
-        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        VQ_FAULT("region.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("region.register");
-        Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
-        init_page(page, kind, owner, 0);
-        if (offset < region->bytes)
-            memcpy(page_payload(page), static_cast<const char*>(bytes) + offset,
-                   std::min<uint64>(payload, region->bytes - offset));
-        VQ_FAULT("region.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("region.release");
-        UnlockReleaseBuffer(buffer);
+        make_region_page(image.data, kind, i, bytes, region->bytes);
+        page_tail(image.data)->owner = owner;
+        write_page(index, region->start + i, image.data);
     }
 }
 
@@ -396,15 +420,12 @@ void overwrite_built_page(Relation index, ForkNumber fork, BlockNumber block, Pa
 }
 
 Region append_region(Relation index, ForkNumber fork, PageKind kind, const void* bytes, uint64 length) {
-    Region region = {0, 0, length};
-    const uint32 payload = PayloadBytes(BLCKSZ);
+    Region region = {0, static_cast<uint32>(RegionPages(length, BLCKSZ)), length};
     PGAlignedBlock image;
-    for (uint64 offset = 0; offset < length; offset += payload) {
-        init_page(image.data, kind, 0, 0);
-        memcpy(page_payload(image.data), static_cast<const char*>(bytes) + offset,
-               std::min<uint64>(payload, length - offset));
+    for (uint32 i = 0; i < region.blocks; i++) {
+        make_region_page(image.data, kind, i, bytes, length);
         const BlockNumber block = append_built_page(index, fork, image.data);
-        if (region.blocks++ == 0) region.start = block;
+        if (i == 0) region.start = block;
         CHECK_FOR_INTERRUPTS();
     }
     return region;
@@ -432,61 +453,6 @@ BlockNumber extend_index(Relation index, uint32 count) {
     VQ_FAULT("extend.unlock");
     if (lock) UnlockRelationForExtension(index, ExclusiveLock);
     return first;
-}
-
-Buffer take_free_page(Relation index, const PostingGeometry* g) {
-    VQ_FAULT("free.meta");
-    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
-    const MetaPage* meta = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(meta_buffer)));
-    const BlockNumber block = meta->free_head;
-    if (block == kInvalidBlock) {
-        UnlockReleaseBuffer(meta_buffer);
-        return InvalidBuffer;
-    }
-    VQ_FAULT("free.page");
-    Buffer buffer = ReadBuffer(index, block);
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    const PageTail* tail = page_tail(BufferGetPage(buffer));
-    const BlockNumber next = tail->owner;
-    if (page_problem(BufferGetPage(buffer), PageKind::kFree, next, 0) != NULL ||
-        (next != kInvalidBlock && next >= RelationGetNumberOfBlocks(index))) {
-        UnlockReleaseBuffer(buffer);
-        UnlockReleaseBuffer(meta_buffer);
-        report_corruption(index, block, "not a free page");
-    }
-    VQ_FAULT("free.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("free.register");
-    MetaPage* changed = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
-    changed->free_head = next;
-    seal_meta(changed);
-    Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
-    init_page(page, PageKind::kPosting, 0, 0);
-    // Full, of a segment of no list: nobody else puts a segment there before it is filled.
-    *segment_header(page, 0) = {kNoList, 0, 0, static_cast<uint16>(g->capacity), 0, kInvalidBlock};
-    if (g->pages == 1) page_tail(page)->used = LayoutOf(*g, g->capacity).bytes;
-    VQ_FAULT("free.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("free.release");
-    UnlockReleaseBuffer(meta_buffer);
-    return buffer;
-}
-
-void put_free_page(Relation index, Buffer buffer) {
-    VQ_FAULT("unused.meta");
-    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
-    VQ_FAULT("unused.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("unused.register");
-    MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
-    Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
-    init_page(page, PageKind::kFree, meta->free_head, 0);
-    meta->free_head = BufferGetBlockNumber(buffer);
-    seal_meta(meta);
-    VQ_FAULT("unused.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("unused.release");
-    UnlockReleaseBuffer(meta_buffer);
 }
 
 }  // namespace vectorq

@@ -24,6 +24,10 @@ void init_page(Page page, PageKind kind, uint32 owner, uint16 part);
 // Why a page cannot be one of the kind and owner that was expected there; NULL if it can.
 const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part);
 
+// Whether the page is of centroids or of the directory: beyond the regions that the meta page names, of those before
+// the last rebalancing, or what a crash has left.
+bool holds_regions_of_lists(Page page);
+
 // Pins and locks a block and checks its kind, owner and part. Returns it locked in `mode`
 // (BUFFER_LOCK_SHARE or BUFFER_LOCK_EXCLUSIVE); the caller unlocks and releases.
 Buffer read_page(Relation index, BlockNumber block, PageKind kind, uint32 owner, uint16 part, int mode,
@@ -92,10 +96,14 @@ uint32 slots_of_part(const ReorderGeometry* g, uint32 count, uint32 part, uint32
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode);
 // More segments than this on a chain means that it runs in a circle.
 uint64 most_segments(Relation index);
+// Who goes along a chain counts its segments, from 0: raises an error when there are too many.
+void count_step(Relation index, SegmentRef at, uint64* steps);
 
 // Bytes [offset, offset + length) of a region. owner: meta.generation for centroids and compact centroids, else 0.
 void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length,
                  void* out);
+// Writes an image over a block of a live index that nobody reads any more or yet, WAL-logged.
+void write_page(Relation index, BlockNumber block, Page image);
 // Writes a region over blocks that nobody reads any more or yet, WAL-logged page by page.
 void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes);
 // Raises what a scan gets whose lists were replaced and dropped under it; only a standby's can be. Of all scans of the
@@ -121,15 +129,5 @@ void finish_build_wal(Relation index, ForkNumber fork);
 // Adds `count` consecutive new pages to a live index; returns the first block.
 // The pages are zeroed and not locked. Takes and releases the extension lock.
 BlockNumber extend_index(Relation index, uint32 count);
-
-// Pages of postings (extents, where segments have several) that are free again are on a list: meta.free_head leads to
-// the first, PageTail.owner of each to the next. Only who holds the meta page's lock goes along it.
-//
-// Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
-// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such,
-// the next vacuum puts back.
-Buffer take_free_page(Relation index, const PostingGeometry* g);
-// Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
-void put_free_page(Relation index, Buffer buffer);
 
 }  // namespace vectorq

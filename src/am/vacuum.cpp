@@ -4,10 +4,12 @@
 #include <cmath>
 
 #include "am/am.h"
+#include "am/free_pages.h"
 #include "am/index_cache.h"
 #include "am/list_table.h"
 #include "am/list_uses.h"
 #include "am/rebalance.h"
+#include "am/scan_state.h"
 #include "am/vacuum_calibrate.h"
 #include "am/vacuum_records.h"
 #include "core/page/posting_codes.h"
@@ -82,9 +84,7 @@ static void remove_rows(const PostingGeometry* g, char* segment, const bool* dea
 }
 
 static void count_entry(const VacuumState* v, const ItemPointerData* tid) {
-    const uint64 row =
-        static_cast<uint64>(ItemPointerGetBlockNumberNoCheck(tid)) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
-    core_call([&] { v->counter->Add(row); });
+    core_call([&] { v->counter->Add(pack_tid(tid) >> 16); });
 }
 
 // Asks which rows of a segment are dead. Slots that are already free count as dead, too, so that
@@ -195,13 +195,10 @@ static bool reclaim_page(VacuumState* v, Buffer buffer) {
 
 // Pages that hold no postings: free ones, centroids, parts of the directory, and what a crash has left of such.
 static bool holds_no_postings(Page page) {
-    if (PageIsNew(page) || page_tail(page)->magic != kPageMagic) return PageIsNew(page);
+    if (PageIsNew(page) || holds_regions_of_lists(page)) return true;
+    if (page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
-        case PageKind::kFree:
-        case PageKind::kCentroids:
-        case PageKind::kCompactCentroids:
-        case PageKind::kListUses:
-        case PageKind::kDirectory: return true;
+        case PageKind::kFree: return true;
         case PageKind::kPosting:
         case PageKind::kReorder: return page_tail(page)->part > 0;
         default: return false;
@@ -373,8 +370,8 @@ IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteRe
     if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
     // Without dead rows there is nothing to do, and no count of rows to report.
     if (stats != NULL) rebalance(info->index, heap);
+    vacuum_calibrate(info->index, heap, stats);
     table_close(heap, NoLock);
-    vacuum_calibrate(info->index, stats);
     if (stats == NULL) return stats;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);
     return stats;

@@ -134,21 +134,19 @@ static bool measure(Relation heap, Relation index, const MetaPage* meta, double 
 }
 
 // False, and *calibration as it was, if nothing could be measured.
-static bool measure_again(Relation index, const MetaPage* meta, double rows, Calibration* calibration) {
+static bool measure_again(Relation index, Relation heap, const MetaPage* meta, double rows, Calibration* calibration) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum calibration", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
-    Relation heap = table_open(IndexGetRelation(RelationGetRelid(index), false), AccessShareLock);
     Calibration measured;
     const bool done = reads_only_rows(heap, index) && measure(heap, index, meta, rows, &measured);
     if (done) *calibration = measured;
-    table_close(heap, AccessShareLock);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
     return done;
 }
 
-void vacuum_calibrate(Relation index, const IndexBulkDeleteResult* stats) {
+void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult* stats) {
     MetaPage meta;
     Calibration calibration;
     read_meta(index, &meta);
@@ -160,8 +158,8 @@ void vacuum_calibrate(Relation index, const IndexBulkDeleteResult* stats) {
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
     const double enough = kChangedPart * std::max(rows, static_cast<double>(calibration.rows));
-    const bool measured =
-        rows_changed(&calibration, rows, removed_since) >= enough && measure_again(index, &meta, rows, &calibration);
+    const bool measured = rows_changed(&calibration, rows, removed_since) >= enough &&
+                          measure_again(index, heap, &meta, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
     seal_calibration(&calibration);

@@ -210,15 +210,6 @@ static bool begins_extent(const Checker* c, Page page) {
     return HasRecords(c->meta) && page_problem(page, PageKind::kReorder, 0, 0) == NULL;
 }
 
-// Centroids and directory pages outside their regions: of the generation before, or what a crash has left.
-static bool is_left_over(Page page) {
-    const PageTail* tail = page_tail(page);
-    return tail->magic == kPageMagic && (tail->kind == static_cast<uint16>(PageKind::kCentroids) ||
-                                         tail->kind == static_cast<uint16>(PageKind::kListUses) ||
-                                         tail->kind == static_cast<uint16>(PageKind::kCompactCentroids) ||
-                                         tail->kind == static_cast<uint16>(PageKind::kDirectory));
-}
-
 // New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.
 static void check_pages(Checker* c) {
     tuplesort_performsort(c->chained);
@@ -231,7 +222,7 @@ static void check_pages(Checker* c) {
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
-        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || is_left_over(copy.data)) continue;
+        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || holds_regions_of_lists(copy.data)) continue;
         if (begins_extent(c, copy.data)) check_extent(c, block);
         else check_page(c, block, copy.data, &chained);
     }

@@ -61,7 +61,7 @@ static bool load_list(Prewarm* p, uint32 list) {
     if (!load_run(p, entry.head, entry.contiguous_pages)) return false;
     uint64 steps = 0;
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
-        if (++steps > most_segments(p->index)) report_corruption(p->index, at.block, "list runs in a circle");
+        count_step(p->index, at, &steps);
         // A list that grew since we began.
         if (static_cast<uint64>(at.block) + p->geometry.pages > p->blocks) return true;
         for (uint32 part = 0; part < p->geometry.pages; part++)

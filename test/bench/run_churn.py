@@ -10,13 +10,12 @@ after REINDEX, whose index is what a fresh build is. Printed: recall of all thre
 0.90, 0.95 and 0.99, and the sizes of the lists.
 """
 import argparse
-import json
 import os
 import time
 
 import numpy as np
 
-from common import BUILD, DATA, Cluster, build_client, load, recall
+from common import BUILD, DATA, Cluster, build_client, load, recall, running, write_result
 from tables import create, database
 
 TABLE, INDEX, NAME, K = "churned", "churned_index", "bench_churn", 10
@@ -100,7 +99,7 @@ def main():
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off", VQ_CONF="jit = off")
     sizes, points, problems = {}, {}, []
     info = f"SELECT lists, list_rows_min, list_rows_median, list_rows_max, round(imbalance::numeric, 2) FROM vectorq_index_info('{INDEX}')"
-    try:
+    with running(cluster):
         for name in ("off", "on"):
             database(cluster, NAME, "vectorq")
             cluster.sql(f"ALTER DATABASE {NAME} SET maintenance_work_mem = '512MB'")
@@ -111,8 +110,6 @@ def main():
         cluster.sql(f"REINDEX INDEX {INDEX}", NAME)
         sizes["fresh"] = cluster.sql(info, NAME)[0]
         points["fresh"] = climb(cluster, base, queries, kth)
-    finally:
-        cluster.stop()
     report(kept, new, options, sizes, points, problems)
 
 
@@ -136,18 +133,18 @@ def churn(cluster, client, base, old, files, stem, options, rebalance):
 
 
 def report(kept, new, options, sizes, points, problems):
-    print(f"{len(kept)} rows, {len(kept) - len(new)} old and {len(new)} new; {options.method} ({options.options}); vectorq_check: {problems or 'sound'}")
+    lines = [f"{len(kept)} rows, {len(kept) - len(new)} old and {len(new)} new; {options.method} ({options.options}); vectorq_check: {problems or 'sound'}"]
     for name, (lists, least, median, most, imbalance) in sizes.items():
-        print(f"  {name:6s} {lists} lists of {least} / {median} / {most} rows (least, median, most), imbalance {imbalance}")
+        lines.append(f"  {name:6s} {lists} lists of {least} / {median} / {most} rows (least, median, most), imbalance {imbalance}")
     result = []
     for target in TARGETS:
         pages = at(points["fresh"], target, from_column=1)
         row = dict(pages=round(pages, 1), **{name: round(at(curve, pages), 4) for name, curve in points.items()})
         result.append(row)
-        print(f"  {pages:6.1f} pages a query: recall@{K} fresh {row['fresh']:.4f}, rebalance = on {row['on']:.4f} (lost {row['fresh'] - row['on']:+.4f}), "
-              f"off {row['off']:.4f} (lost {row['fresh'] - row['off']:+.4f})")
-    with open(os.path.join(BUILD, "bench", "churn.json"), "w") as file:
-        json.dump(dict(arguments=vars(options), sizes=sizes, at_equal_pages=result, points=points), file, indent=1)
+        lines.append(f"  {pages:6.1f} pages a query: recall@{K} fresh {row['fresh']:.4f}, rebalance = on {row['on']:.4f} (lost {row['fresh'] - row['on']:+.4f}), "
+                     f"off {row['off']:.4f} (lost {row['fresh'] - row['off']:+.4f})")
+    print(write_result(os.path.join(BUILD, "bench", "churn"), "\n".join(lines) + "\n",
+                       dict(arguments=vars(options), sizes=sizes, at_equal_pages=result, points=points)))
 
 
 if __name__ == "__main__":

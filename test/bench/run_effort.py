@@ -8,33 +8,18 @@ target's rows to reorder. Times: rounds in turn, the ratio of the least.
 Results: build/bench/effort.md and .json. Figures of the fixed number lie between the two integers around the equal recall.
 """
 import argparse
-import json
 import os
 
 import numpy as np
 
-from common import BUILD, Cluster, ask, build_client, cpu_name, load
-from datasets import load_set
+from common import BUILD, Cluster, ask, build_client, cpu_name, running, write_result
 from peers.postgres import OPERATORS
 from run_recall import SERVER_CONF, Bench, each_recall
-from tables import check_plan, create, database, fill
+from tables import check_plan, database
 from truth import limits, scores
 
 DATABASE = "bench_effort"
 SETS = ["sift-photo:20000", "sift-photo:200000", "gloss-minilm", "gloss-minilm-ip", "gene"]
-# Sums of the last scan's counters over all queries.
-WORK = """CREATE OR REPLACE FUNCTION work(sql text, queries regclass, n int, OUT lists numeric, OUT codes numeric, OUT reordered numeric,
-    OUT pages numeric) LANGUAGE plpgsql AS $$
-DECLARE q record; s record; total numeric[] := '{0,0,0,0}';
-BEGIN
-    FOR q IN EXECUTE format('SELECT embedding FROM %s ORDER BY id LIMIT %s', queries, n) LOOP
-        EXECUTE sql USING q.embedding;
-        SELECT * INTO s FROM vectorq_stats();
-        total := ARRAY[total[1] + s.lists_probed, total[2] + s.rows_scored, total[3] + s.rows_reordered, total[4] + s.pages_read];
-    END LOOP;
-    lists := total[1] / n; codes := total[2] / n; reordered := total[3] / n; pages := total[4] / n;
-END $$"""
-COUNTERS = ("lists", "codes", "reordered", "pages")
 
 
 class Effort(Bench):
@@ -49,8 +34,7 @@ class Effort(Bench):
         _, ids = self.ask(data, table, k, sets)
         each = each_recall(ids, scores(data, data.queries, ids), near, k)
         sql = f"SELECT id FROM {table} ORDER BY embedding {OPERATORS[data.metric]} $1 LIMIT {k}"
-        work = self.sql("; ".join(sets + [f"SELECT * FROM work($q${sql}$q$, '{table}_queries', {len(data.queries)})"]))[-1]
-        return dict(recall=float(each.mean()), low=float((each < 0.8 * target).mean()), **dict(zip(COUNTERS, map(float, work))))
+        return dict(recall=float(each.mean()), low=float((each < 0.8 * target).mean()), **self.work(table, sql, sets, len(data.queries)))
 
     def fewest(self, measure, lists, wanted):
         """The least number of lists with this recall and the one before it."""
@@ -82,12 +66,8 @@ class Effort(Bench):
         print(line(row), flush=True)
 
     def run(self, name):
-        data = load_set(name, self.options.queries)
+        data = self.prepare(name)
         table = data.table
-        fill(self.cluster, self.client, "vectorq", DATABASE, table, data.base_file, data.rows, data.dims)
-        create(self.cluster, DATABASE, f"{table}_queries", data.dims)
-        load(self.client, self.cluster, DATABASE, f"{table}_queries", data.query_file, len(data.queries))
-        self.sql(WORK)
         print(f"{table}: built in {self.build(data, table)} s", flush=True)
         lists = int(self.sql(f"SELECT lists FROM vectorq_index_info('{table}_index')")[0][0])
         near = limits(data)
@@ -125,18 +105,11 @@ def main():
     options = parser.parse_args()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
     bench = Effort(cluster, build_client(), options)
-    try:
+    with running(cluster):
         database(cluster, DATABASE, "vectorq")
         for name in options.sets:
             bench.run(name)
-        text = document(bench.rows, options)
-        with open(os.path.join(BUILD, "bench", "effort.md"), "w") as file:
-            file.write(text)
-        with open(os.path.join(BUILD, "bench", "effort.json"), "w") as file:
-            json.dump(bench.rows, file, indent=1)
-        print(text)
-    finally:
-        cluster.stop()
+        print(write_result(os.path.join(BUILD, "bench", "effort"), document(bench.rows, options), bench.rows))
 
 
 if __name__ == "__main__":

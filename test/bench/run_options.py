@@ -9,17 +9,14 @@ The work is compared at equal recall: between the targets its logarithm is linea
 build/bench/options.md and .json. `speed` is the best work of the sweep over the automatic index's.
 """
 import argparse
-import json
 import os
 
 import numpy as np
 
-from common import BUILD, Cluster, ask, build_client, cpu_name, load
-from datasets import load_set
-from run_effort import WORK
+from common import BUILD, Cluster, ask, build_client, cpu_name, running, write_result
 from run_recall import SERVER_CONF, Bench, each_recall
 from peers.postgres import OPERATORS
-from tables import create, database, fill
+from tables import database
 from truth import limits, scores
 
 SETS = ["sift-photo:200000", "gloss-minilm", "gloss-minilm-ip"]
@@ -41,12 +38,11 @@ def sweep(lists, dims):
 class Options(Bench):
     database = "bench_options"
 
-    def work(self, data, table, sets):
+    def point(self, data, table, sets):
         sql = f"SELECT id FROM {table} ORDER BY embedding {OPERATORS[data.metric]} $1 LIMIT 10"
         figures, ids = ask(self.client, self.cluster, self.database, data.query_file, sql, sets, 10, len(data.queries), repeats=2, warmup=20)
         each = each_recall(ids, scores(data, data.queries, ids), self.near, 10)
-        counted = self.sql("; ".join(sets + [f"SELECT * FROM work($q${sql}$q$, '{table}_queries', {len(data.queries)})"]))[-1]
-        return float(each.mean()), [float(c) for c in counted], figures["mean_ms"]
+        return float(each.mean()), self.work(table, sql, sets, len(data.queries)), figures["mean_ms"]
 
     def measure_index(self, data, table, given):
         self.sql(f"DROP INDEX IF EXISTS {table}_index")
@@ -57,17 +53,14 @@ class Options(Bench):
         points = []
         for target in TARGETS:
             sets = ["SET enable_seqscan = off", "SET enable_sort = off", f"SET vectorq.target_recall = {target}"]
-            recall, (lists, codes, rows, _), ms = self.work(data, table, sets)
-            points.append(dict(recall=recall, ms=ms, ns=LIST_COST * lists + CODE_BYTE_COST * info["subvectors"] / 2 * codes + ROW_COST * rows))
+            recall, work, ms = self.point(data, table, sets)
+            points.append(dict(recall=recall, ms=ms, ns=LIST_COST * work["lists"] + CODE_BYTE_COST * info["subvectors"] / 2 * work["codes"]
+                               + ROW_COST * work["reordered"]))
         return dict(given=given or "automatic", seconds=seconds, points=points, **info)
 
     def run(self, name):
-        data = load_set(name, self.options.queries)
+        data = self.prepare(name)
         table = data.table
-        fill(self.cluster, self.client, "vectorq", self.database, table, data.base_file, data.rows, data.dims)
-        create(self.cluster, self.database, f"{table}_queries", data.dims)
-        load(self.client, self.cluster, self.database, f"{table}_queries", data.query_file, len(data.queries))
-        self.sql(WORK)
         self.near = limits(data)
         measured = [self.measure_index(data, table, "")]
         for given in sweep(measured[0]["lists"], data.dims):
@@ -109,18 +102,11 @@ def main():
     options = parser.parse_args()
     cluster = Cluster("options", VQ_SHARED_BUFFERS="4GB", VQ_AUTOVACUUM="off", VQ_CONF="\n".join(SERVER_CONF))
     bench = Options(cluster, build_client(), options)
-    try:
+    with running(cluster):
         database(cluster, bench.database, "vectorq")
         for name in options.sets:
             bench.run(name)
-        text = document(bench.rows, options)
-        with open(os.path.join(BUILD, "bench", "options.md"), "w") as file:
-            file.write(text)
-        with open(os.path.join(BUILD, "bench", "options.json"), "w") as file:
-            json.dump(bench.rows, file, indent=1)
-        print(text)
-    finally:
-        cluster.stop()
+        print(write_result(os.path.join(BUILD, "bench", "options"), document(bench.rows, options), bench.rows))
 
 
 if __name__ == "__main__":

@@ -23,16 +23,19 @@ from truth import limits, scores
 DATABASE = "bench_recall"
 SERVER_CONF = ["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0"]
 SETS = ["sift-photo:100000", "sift-photo", "gloss-minilm", "gloss-minilm-ip"]
-WORK = """CREATE OR REPLACE FUNCTION work(sql text, queries regclass, n int, OUT lists numeric, OUT codes numeric, OUT reordered numeric,
-    OUT rounds numeric) LANGUAGE plpgsql AS $$
-DECLARE q record; s record; total numeric[] := '{0,0,0,0}';
+COUNTERS = ("lists", "codes", "reordered", "pages", "rounds")
+# Means of the last scan's counters over the first n queries.
+WORK = """CREATE OR REPLACE FUNCTION work(sql text, queries regclass, n int, OUT lists float8, OUT codes float8, OUT reordered float8,
+    OUT pages float8, OUT rounds float8) LANGUAGE plpgsql AS $$
+DECLARE q record; s record; total float8[] := '{0,0,0,0,0}';
 BEGIN
     FOR q IN EXECUTE format('SELECT embedding FROM %s ORDER BY id LIMIT %s', queries, n) LOOP
         EXECUTE sql USING q.embedding;
         SELECT * INTO s FROM vectorq_stats();
-        total := ARRAY[total[1] + s.lists_probed, total[2] + s.rows_scored, total[3] + s.rows_reordered, total[4] + s.rounds];
+        total := ARRAY[total[1] + s.lists_probed, total[2] + s.rows_scored, total[3] + s.rows_reordered, total[4] + s.pages_read,
+                       total[5] + s.rounds];
     END LOOP;
-    lists := round(total[1] / n, 1); codes := round(total[2] / n); reordered := round(total[3] / n); rounds := round(total[4] / n, 2);
+    lists := total[1] / n; codes := total[2] / n; reordered := total[3] / n; pages := total[4] / n; rounds := total[5] / n;
 END $$"""
 
 
@@ -62,6 +65,19 @@ class Bench:
                            + (f" WITH ({given})" if given else ""))
         return made["seconds"]
 
+    def prepare(self, name, queries=0):
+        """Table and queries (so many, 0: all) of a data set in the database, and the function work()."""
+        data = load_set(name, self.options.queries)
+        fill(self.cluster, self.client, "vectorq", self.database, data.table, data.base_file, data.rows, data.dims)
+        create(self.cluster, self.database, f"{data.table}_queries", data.dims)
+        load(self.client, self.cluster, self.database, f"{data.table}_queries", data.query_file, queries or len(data.queries))
+        self.sql(WORK)
+        return data
+
+    def work(self, table, sql, sets, queries):
+        row = self.sql("; ".join(sets + [f"SELECT * FROM work($q${sql}$q$, '{table}_queries', {queries})"]))[-1]
+        return dict(zip(COUNTERS, map(float, row)))
+
     def measure(self, data, table, case, near, where=""):
         queries = min(self.options.queries, len(data.queries))
         for k in self.options.ks:
@@ -72,19 +88,15 @@ class Bench:
                 with_target = sets + [f"SET vectorq.target_recall = {target}"]
                 figures, ids = ask(self.client, self.cluster, DATABASE, data.query_file, sql, with_target, k, queries, warmup=5)
                 each = each_recall(ids, scores(data, data.queries[:queries], ids), near, k)
-                work = self.sql("; ".join(with_target + [f"SELECT * FROM work($q${sql}$q$, '{table}_queries', 50)"]))[-1]
+                work = self.work(table, sql, with_target, 50)
                 self.rows.append(dict(set=data.table, case=case, k=k, target=target, recall=round(float(each.mean()), 4),
                                       error=round(float(each.std() / len(each) ** 0.5), 4), low=round(float((each < 0.8 * target).mean()), 4),
-                                      lists=float(work[0]), codes=float(work[1]), reordered=float(work[2]), rounds=float(work[3]),
-                                      ms=round(figures["mean_ms"], 3)))
+                                      lists=round(work["lists"], 1), codes=round(work["codes"]), reordered=round(work["reordered"]),
+                                      rounds=round(work["rounds"], 2), ms=round(figures["mean_ms"], 3)))
                 print(self.rows[-1], flush=True)
 
     def run(self, name):
-        data = load_set(name, self.options.queries)
-        fill(self.cluster, self.client, "vectorq", DATABASE, data.table, data.base_file, data.rows, data.dims)
-        create(self.cluster, DATABASE, f"{data.table}_queries", data.dims)
-        load(self.client, self.cluster, DATABASE, f"{data.table}_queries", data.query_file, 100)
-        self.sql(WORK)
+        data = self.prepare(name, queries=100)
         print(f"{data.table}: built in {self.build(data, data.table)} s", flush=True)
         self.measure(data, data.table, "after the build", limits(data))
         if self.options.filters:

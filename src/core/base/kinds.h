@@ -6,6 +6,10 @@ namespace vectorq {
 
 enum class Metric : uint8_t { kL2 = 0, kInnerProduct = 1, kCosine = 2, kL1 = 3 };
 inline constexpr int kNumMetrics = 4;
+// Nearest means the largest inner product, and centroids are of length 1.
+inline constexpr bool IsDotMetric(Metric metric) noexcept {
+    return metric == Metric::kInnerProduct || metric == Metric::kCosine;
+}
 
 // How a row's vector is kept in the posting lists.
 // kPq: product codes row after row; kPq4: of 4 bits, in blocks of 32 rows for the register scan.

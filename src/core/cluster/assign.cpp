@@ -30,6 +30,7 @@ namespace vectorq {
 constexpr size_t kPanel = 32;         // a multiple of twice the lanes of every target
 constexpr size_t kBlockRows = 48;     // a multiple of every kMr
 constexpr size_t kSlice = 512;        // 48 rows x 512 x 4 B = 96 kB, beside a 64 kB panel slice in L2
+constexpr size_t kPackDims = 32;      // of a panel that are packed together
 constexpr size_t kTileColumns = 512;  // 96 kB of partial sums; a smaller tile packs the rows more often
 struct NearestArgs {
     const float* packed;
@@ -249,21 +250,42 @@ Assigner::Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, 
         }
         for (size_t d = 0; d < dims_; d++) mean_[d] = float(sum[d] / double(num_centroids_));
     }
-    for (size_t c = 0; c < padded; c++) {
-        float* to = packed_.data() + c / kPanel * kPanel * dims_ + c % kPanel;
-        if (c >= count) {
-            for (size_t d = 0; d < dims_; d++) to[d * kPanel] = 0;
-            continue;
+    for (size_t begin = 0; begin < count; begin += kPanel) {
+        const size_t n = std::min(kPanel, count - begin);
+        double sq_norm[kPanel] = {};
+        float* panel = packed_.data() + begin * dims_;
+        if (n < kPanel) std::fill_n(panel, kPanel * dims_, 0.0f);
+        // So many dimensions of a panel lie in the L1 cache; one centroid after the other writes each line of it.
+        for (size_t first = 0; first < dims_; first += kPackDims) {
+            const size_t last = std::min(first + kPackDims, dims_);
+            for (size_t c = 0; c < n; c++) sq_norm[c] += PackCentroid(centroid(begin + c), first, last, panel + c);
         }
-        const float* from = centroid(c);
-        double sq_norm = 0;
-        for (size_t d = 0; d < dims_; d++) {
-            const float x = metric == AssignMetric::kL2 ? from[d] - mean_[d] : from[d];
-            to[d * kPanel] = x;
-            sq_norm += double(x) * x;
-        }
-        half_sq_norm_[c] = metric == AssignMetric::kL2 ? float(sq_norm / 2) : 0.0f;
+        for (size_t c = 0; c < n && metric == AssignMetric::kL2; c++) half_sq_norm_[begin + c] = float(sq_norm[c] / 2);
+        if (metric == AssignMetric::kDot) std::fill_n(half_sq_norm_.data() + begin, n, 0.0f);
     }
+}
+
+// Dimensions [first, last) of a centroid to its column of a panel. Returns their squared length, for kL2.
+double Assigner::PackCentroid(const float* from, size_t first, size_t last, float* to) const noexcept {
+    if (metric_ == AssignMetric::kDot) {
+        for (size_t d = first; d < last; d++) to[d * kPanel] = from[d];
+        return 0;
+    }
+    double sums[4] = {};
+    size_t d = first;
+    for (; d + 4 <= last; d += 4) {
+        for (size_t j = 0; j < 4; j++) {
+            const float x = from[d + j] - mean_[d + j];
+            to[(d + j) * kPanel] = x;
+            sums[j] += double(x) * x;
+        }
+    }
+    for (; d < last; d++) {
+        const float x = from[d] - mean_[d];
+        to[d * kPanel] = x;
+        sums[0] += double(x) * x;
+    }
+    return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
 void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* distance) const noexcept {

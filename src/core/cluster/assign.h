@@ -35,6 +35,8 @@ public:
     static size_t PackedBytes(size_t num_centroids, size_t dims) noexcept;
 
 private:
+    double PackCentroid(const float* from, size_t first, size_t last, float* to) const noexcept;
+
     size_t num_centroids_ = 0, dims_ = 0;
     AssignMetric metric_ = AssignMetric::kL2;
     AlignedArray<float> packed_;

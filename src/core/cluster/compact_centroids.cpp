@@ -74,6 +74,15 @@ size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept {
     return CompactPartOffset(groups, dims, std::max<size_t>(groups, 1), entries);
 }
 
+bool CompactFrontIsSound(const uint8_t* bytes, size_t entries, size_t groups, size_t dims) noexcept {
+    // The header says how long the arrays are: it is looked at first.
+    const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
+    if (header->entries != entries || header->groups != groups) return false;
+    if (groups == 0) return true;
+    const uint32_t* start = ViewCompactFront(bytes, dims).start;
+    return start[0] == 0 && start[groups] == entries && std::is_sorted(start, start + groups + 1);
+}
+
 CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept {
     const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
     CompactFront front{};
@@ -123,7 +132,7 @@ void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const 
 
 CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query,
                                  float* scratch) noexcept {
-    const bool dot = metric == Metric::kInnerProduct || metric == Metric::kCosine;
+    const bool dot = IsDotMetric(metric);
     const size_t dims = front.dims;
     float constant = 0, largest = 0;
     for (size_t d = 0; d < dims; d++) {

@@ -65,6 +65,9 @@ size_t CompactPartBytes(size_t entries, size_t dims) noexcept;
 void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups,
                            uint8_t* bytes) noexcept;
 
+// Whether bytes, of the front at least, say what the caller knows, and groups that lie within the parts: what follows
+// may be viewed then.
+bool CompactFrontIsSound(const uint8_t* bytes, size_t entries, size_t groups, size_t dims) noexcept;
 CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept;
 CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t dims) noexcept;
 

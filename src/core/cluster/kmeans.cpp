@@ -15,8 +15,10 @@
 #include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/panel_assign.h"
+#include "core/cluster/projected.h"
 #include "core/cluster/trainer.h"
 #include "core/simd/distance.h"
+#include "core/transform/leading_directions.h"
 
 namespace vectorq {
 namespace {
@@ -337,6 +339,39 @@ void Trainer::Refine(Matrix& centroids, int passes) {
     DropDuplicates(centroids);
 }
 
+// Means of the rows by the lists that their projections belong to; no list is empty.
+Matrix Trainer::MeansOf(const Matrix& projected, const Matrix& centers) {
+    ComputeInverseNorms();
+    list_.Resize(n_);
+    order_.Resize(n_);
+    PanelAssigner(centers, Metric(), options_.exact_up_to, kTrainingPanelGroups, options_.seed, options_.threads, stop_)
+        .Nearest(projected.data(), n_, list_.data(), nullptr, options_.threads, stop_);
+    SortByGroup(list_.data(), n_, centers.rows(), start_, order_.data());
+    Matrix centroids(centers.rows(), dims_);
+    std::memset(centroids.data(), 0, centers.rows() * dims_ * sizeof(float));
+    Update(centroids);
+    size_t have = 0;
+    for (size_t list = 0; list < centers.rows(); list++) {
+        if (ListRows(list) == 0) continue;
+        std::memmove(centroids.row(have++), centroids.row(list), dims_ * sizeof(float));
+    }
+    centroids.TruncateRows(have);
+    return centroids;
+}
+
+// Rows are trained on in the subspace that carries most of their variance, and the centroids refined in all dimensions.
+static Matrix TrainProjected(const Matrix& sample, const KMeansOptions& options, StopToken& stop, Progress progress) {
+    Matrix projected = ProjectRows(sample, ProjectedDims(sample.rows(), sample.cols(), options), options, stop);
+    const Matrix centers = TrainKMeans(projected, options, stop, progress);
+    Trainer trainer(sample, options, stop);
+    Matrix centroids = trainer.MeansOf(projected, centers);
+    projected = Matrix();
+    trainer.Refine(centroids, 1);
+    trainer.Balance(centroids, kWholePasses);
+    DropDuplicates(centroids);
+    return centroids;
+}
+
 Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, void (*progress)(int percent)) {
     if (options.lists == 0) throw Error(ErrorKind::kInvalidArgument, "number of lists must be positive");
     if (sample.rows() == 0) throw Error(ErrorKind::kInvalidArgument, "k-means needs at least one row");
@@ -344,6 +379,8 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
         throw Error(ErrorKind::kLimit, "too many rows to train on");
     }
     stop.ThrowIfStopped();
+    if (ProjectedDims(sample.rows(), sample.cols(), options) > 0)
+        return TrainProjected(sample, options, stop, progress);
     Trainer trainer(sample, options, stop);
     if (TrainsInParts(sample.rows(), options.lists)) {
         // A sample is in the order of the table where it is most of it.
@@ -379,7 +416,12 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     }
     if (TrainsInParts(sample_rows, options.lists))
         bytes += kFirstRows * options.lists * (dims * sizeof(float) + per_row);
-    return bytes + size_t(std::max(options.threads, 1)) * dims * sizeof(double);
+    bytes += size_t(std::max(options.threads, 1)) * dims * sizeof(double);
+    const size_t projected = ProjectedDims(sample_rows, dims, options);
+    if (projected == 0) return bytes;
+    // Training in fewer dimensions comes before that in all.
+    return std::max({bytes, sample_rows * projected * sizeof(float) + KMeansBytes(sample_rows, projected, options),
+                     LeadingDirectionsBytes(sample_rows, dims, projected)});
 }
 
 }  // namespace vectorq

@@ -25,6 +25,7 @@ public:
     Matrix Flat(size_t lists, int iterations, Progress progress);
     Matrix TwoLevel(Progress progress);
     Matrix Coarse(size_t groups);
+    Matrix MeansOf(const Matrix& projected, const Matrix& centers);
     void Refine(Matrix& centroids, int passes);
     void Balance(Matrix& centroids, int rounds);
 

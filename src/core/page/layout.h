@@ -49,6 +49,11 @@ constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
     return page_bytes - kPageHeaderBytes - static_cast<uint32_t>(sizeof(PageTail));
 }
 
+// Pages of a region of so many bytes.
+constexpr uint64_t RegionPages(uint64_t bytes, uint32_t page_bytes) noexcept {
+    return (bytes + PayloadBytes(page_bytes) - 1) / PayloadBytes(page_bytes);
+}
+
 // What has become of a list since the build: README of src/am, Rebalancing.
 enum class ListState : uint8_t {
     kLive = 0,
@@ -70,6 +75,7 @@ struct DirectoryEntry {
     uint16_t segments;  // as of the last build or vacuum, or 65,535
 };
 static_assert(sizeof(DirectoryEntry) == 24);
+inline constexpr DirectoryEntry kNoEntry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
 
 constexpr uint32_t DirectoryEntriesPerPage(uint32_t page_bytes) noexcept {
     return PayloadBytes(page_bytes) / static_cast<uint32_t>(sizeof(DirectoryEntry));

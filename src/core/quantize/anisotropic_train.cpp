@@ -23,6 +23,12 @@ namespace {
 constexpr size_t kBlockRows = 64;  // rows of one encoding range: well below a millisecond at 128 dimensions
 
 size_t LargestDsub(const PqShape& shape) { return (shape.dims + shape.m - 1) / shape.m; }
+// Of the codewords that the rounds begin with: a few rows are enough for these.
+constexpr size_t kFirstRowsPerCodeword = 256;
+
+// Dimensions of the rows and their directions that lie in pieces at a time: a cache line of each.
+constexpr size_t kPieceDims = 16;
+
 size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kAnisotropicTrainRows); }
 
 class Trainer {
@@ -41,6 +47,8 @@ public:
           along_(count_),
           inverse_norm_(count_),
           order_(count_),
+          pieces_(std::clamp<size_t>(kPieceDims / LargestDsub(shape), 1, shape.m)),
+          cut_(pieces_ * 2 * LargestDsub(shape) * count_),
           losses_((count_ + kBlockRows - 1) / kBlockRows) {
         for (size_t i = 0; i < count_; i++) {
             double sum = 0;
@@ -81,11 +89,15 @@ public:
 
     void UpdateCodewords() {
         const size_t ksub = PqKsub(shape_);
-        for (size_t s = 0; s < shape_.m; s++) {
-            SortByCode(s);
-            ParallelFor(ksub, 1, threads_, stop_, [&](size_t begin, size_t end, int) {
-                for (size_t k = begin; k < end; k++) UpdateCodeword(s, k);
-            });
+        for (size_t first = 0; first < shape_.m; first += pieces_) {
+            const size_t last = std::min(first + pieces_, size_t(shape_.m));
+            CutPieces(first, last);
+            for (size_t s = first; s < last; s++) {
+                SortByCode(s);
+                ParallelFor(ksub, 1, threads_, stop_, [&](size_t begin, size_t end, int) {
+                    for (size_t k = begin; k < end; k++) UpdateCodeword(s, Piece(s, first), k);
+                });
+            }
         }
     }
 
@@ -124,23 +136,44 @@ private:
         for (size_t i = 0; i < count_; i++) order_[next[Code(i, s)]++] = uint32_t(i);
     }
 
-    void UpdateCodeword(size_t s, size_t k) {
+    // Subspaces [first, last) of all rows, each in one piece: a row and its direction in a cache line each, of which a
+    // subspace is a few bytes, would come from memory for every subspace anew.
+    void CutPieces(size_t first, size_t last) {
+        ParallelFor(count_, 256, threads_, stop_, [&](size_t begin, size_t end, int) {
+            for (size_t s = first; s < last; s++) {
+                const size_t from = PqDimBegin(shape_, s), dsub = PqDimBegin(shape_, s + 1) - from;
+                float* to = Piece(s, first) + 2 * begin * dsub;
+                if (dsub == 2) CutRows<2>(begin, end, from, 2, to);
+                else CutRows<0>(begin, end, from, dsub, to);
+            }
+        });
+    }
+    // kDims: of a subspace, 0: as dsub says.
+    template <size_t kDims>
+    void CutRows(size_t begin, size_t end, size_t from, size_t dsub, float* to) const {
+        const size_t dims = kDims > 0 ? kDims : dsub;
+        for (size_t i = begin; i < end; i++, to += 2 * dims) {
+            const float *x = Row(i) + from, *direction = Direction(i) + from;
+            const float inverse = float(inverse_norm_[i]);
+            for (size_t d = 0; d < dims; d++) {
+                to[d] = x[d];
+                to[dims + d] = direction[d] * inverse;
+            }
+        }
+    }
+    // (count, 2, dims of s): the rows' values and their directions' of length 1.
+    float* Piece(size_t s, size_t first) { return cut_.data() + (s - first) * 2 * LargestDsub(shape_) * count_; }
+
+    void UpdateCodeword(size_t s, const float* piece, size_t k) {
         if (first_[k] == first_[k + 1]) return;  // no rows: it keeps its place
         const size_t begin = PqDimBegin(shape_, s), dsub = PqDimBegin(shape_, s + 1) - begin, ksub = PqKsub(shape_);
         float* codeword = codebook_.data() + begin * ksub + k;
         const double weight = double(eta_) - 1;
         Eigen::MatrixXd a = Eigen::MatrixXd::Zero(Eigen::Index(dsub), Eigen::Index(dsub));
-        Eigen::VectorXd b = Eigen::VectorXd::Zero(Eigen::Index(dsub)), u(dsub), e(dsub), moved(dsub);
-        for (size_t at = first_[k]; at < first_[k + 1]; at++) {
-            const size_t i = order_[at];
-            const float *x = Row(i) + begin, *direction = Direction(i) + begin;
-            for (size_t d = 0; d < dsub; d++) {
-                u[Eigen::Index(d)] = direction[d] * inverse_norm_[i];
-                e[Eigen::Index(d)] = double(x[d]) - codeword[d * ksub];
-            }
-            a.selfadjointView<Eigen::Lower>().rankUpdate(u, weight);
-            b += e + weight * along_[i] * u;
-        }
+        Eigen::VectorXd b = Eigen::VectorXd::Zero(Eigen::Index(dsub)), moved(dsub);
+        if (dsub == 2) AddRows<2>(piece, k, codeword, weight, 2, a.data(), b.data());
+        else AddRows<0>(piece, k, codeword, weight, dsub, a.data(), b.data());
+        a *= weight;
         a.diagonal().array() += double(first_[k + 1] - first_[k]);
         const Eigen::VectorXd step = Eigen::LDLT<Eigen::MatrixXd>(a.selfadjointView<Eigen::Lower>()).solve(b);
         if (!step.allFinite()) return;  // rows that are not finite
@@ -151,10 +184,27 @@ private:
         }
         for (size_t at = first_[k]; at < first_[k + 1]; at++) {
             const size_t i = order_[at];
-            const float* direction = Direction(i) + begin;
+            const float* u = piece + 2 * i * dsub + dsub;
             double sum = 0;
-            for (size_t d = 0; d < dsub; d++) sum += moved[Eigen::Index(d)] * direction[d];
-            along_[i] -= sum * inverse_norm_[i];
+            for (size_t d = 0; d < dsub; d++) sum += moved[Eigen::Index(d)] * u[d];
+            along_[i] -= sum;
+        }
+    }
+
+    // Sums over the codeword's rows: a (dsub, dsub) += u u^T, of which the lower half counts, b (dsub) += e + weight p
+    // u. kDims: of a subspace, 0: as dsub says.
+    template <size_t kDims>
+    void AddRows(const float* piece, size_t k, const float* codeword, double weight, size_t dsub, double* a,
+                 double* b) {
+        const size_t dims = kDims > 0 ? kDims : dsub, ksub = PqKsub(shape_);
+        for (size_t at = first_[k]; at < first_[k + 1]; at++) {
+            const size_t i = order_[at];
+            const float *x = piece + 2 * i * dims, *u = x + dims;
+            const double along = weight * along_[i];
+            for (size_t d = 0; d < dims; d++) {
+                b[d] += double(x[d]) - codeword[d * ksub] + along * u[d];
+                for (size_t c = 0; c <= d; c++) a[c * dims + d] += double(u[c]) * u[d];
+            }
         }
     }
 
@@ -169,6 +219,8 @@ private:
     AlignedArray<double> along_;         // (count): <e, u>
     AlignedArray<double> inverse_norm_;  // (count): of the directions
     AlignedArray<uint32_t> order_;       // (count)
+    const size_t pieces_;                // subspaces that are cut from the rows at a time
+    AlignedArray<float> cut_;            // (pieces, count, 2, LargestDsub)
     AlignedArray<double> losses_;        // of each block
     size_t first_[kPqMaxKsub + 1];
 };
@@ -181,8 +233,9 @@ AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sampl
     if (directions.rows() != sample.rows() || directions.cols() != sample.cols()) {
         throw Error(ErrorKind::kInvalidArgument, "product quantizer: directions and sample do not fit");
     }
-    AlignedArray<float> codebook = TrainPq(shape, sample, iterations, seed, threads, stop);
-    if (!IsAnisotropic(eta)) return codebook;
+    if (!IsAnisotropic(eta)) return TrainPq(shape, sample, iterations, seed, threads, stop);
+    AlignedArray<float> codebook =
+        TrainPq(shape, sample, iterations, seed, threads, stop, kFirstRowsPerCodeword * PqKsub(shape));
     Trainer trainer(shape, sample, directions, eta, threads, stop, codebook);
     for (int round = 0; round < rounds; round++) {
         const double loss = trainer.Encode(round == 0 ? AnisotropicStart::kNearest : AnisotropicStart::kCodes);
@@ -195,7 +248,9 @@ AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sampl
 
 size_t TrainAnisotropicPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept {
     const size_t rows = TrainRows(sample_rows), dsub = LargestDsub(shape), team = size_t(std::max(threads, 1));
-    const size_t state = rows * (PqCodeBytes(shape) + 2 * sizeof(double) + sizeof(uint32_t) + 1) + sizeof(Trainer);
+    const size_t cut = 2 * std::max(dsub, kPieceDims) * sizeof(float);
+    const size_t state =
+        rows * (PqCodeBytes(shape) + 2 * sizeof(double) + sizeof(uint32_t) + cut + 1) + sizeof(Trainer);
     const size_t encode = (AnisotropicEncodeScratchFloats(shape) + 2 * kBlockRows * shape.dims) * sizeof(float);
     const size_t solve = 4 * dsub * (dsub + 4) * sizeof(double);
     return std::max(TrainPqBytes(shape, sample_rows, threads),

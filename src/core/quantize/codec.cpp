@@ -24,8 +24,6 @@ size_t CodeBytes(const Codec& codec) noexcept {
 
 bool CodeHasScalar(CodeKind kind, Metric metric) noexcept { return kind == CodeKind::kSq8 && metric == Metric::kL2; }
 
-static bool IsDotMetric(Metric metric) noexcept { return metric == Metric::kInnerProduct || metric == Metric::kCosine; }
-
 bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
 
 void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* mean) noexcept {
@@ -131,12 +129,14 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
     return {table, -DotF32(query, centroid, dims) - bias, -1.0f, false};
 }
 
+bool TableDependsOnList(const Codec& codec) noexcept { return codec.metric == Metric::kL2; }
+
 static ListTable PreparePqTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                                 bool first) noexcept {
     float* table = scratch;
     float* input = scratch + PqTableFloats(codec.pq);
     const size_t dims = codec.dims;
-    if (codec.metric == Metric::kL2) {
+    if (TableDependsOnList(codec)) {
         for (size_t d = 0; d < dims; d++) input[d] = query[d] - centroid[d];
         if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
         BuildPqTable(codec.pq, codec.codebook, PqTable::kL2, input, table);

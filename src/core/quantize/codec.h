@@ -77,6 +77,8 @@ struct ListTable {
 
 // Floats of scratch for PrepareListTable.
 size_t TableScratchFloats(const Codec& codec) noexcept;
+// Whether the table of product codes is another one for each list: they code what the centroid leaves of a row.
+bool TableDependsOnList(const Codec& codec) noexcept;
 // Table for scoring the rows of one list; scratch lives as long as it does. first: no list of this query
 // was prepared in this scratch yet (tables that do not depend on the list are kept).
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,

@@ -249,10 +249,6 @@ private:
     TileView view_;
 };
 
-size_t TrainRows(const PqShape& shape, size_t sample_rows) {
-    return std::min(sample_rows, PqKsub(shape) * kPqRowsPerCodeword);
-}
-
 }  // namespace
 
 bool PqShapeIsValid(const PqShape& shape) noexcept {
@@ -260,11 +256,11 @@ bool PqShapeIsValid(const PqShape& shape) noexcept {
 }
 
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
-                            StopToken& stop) {
+                            StopToken& stop, size_t most_rows) {
     if (!PqShapeIsValid(shape) || sample.cols() != shape.dims || sample.rows() == 0) {
         throw Error(ErrorKind::kInvalidArgument, "product quantizer: shape and sample do not fit");
     }
-    const size_t ksub = PqKsub(shape), count = TrainRows(shape, sample.rows());
+    const size_t ksub = PqKsub(shape), count = std::min(sample.rows(), most_rows);
     AlignedArray<float> codebook(PqCodebookFloats(shape));
     ParallelTasks(shape.m, threads, stop, [&](size_t s, int thread) {
         const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
@@ -282,7 +278,7 @@ AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iter
 }
 
 size_t TrainPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept {
-    const size_t rows = TrainRows(shape, sample_rows), dsub = LargestDsub(shape);
+    const size_t rows = std::min(sample_rows, kPqTrainRows), dsub = LargestDsub(shape);
     const size_t each = (rows + kTileRows) * dsub * sizeof(float) + TrainSubspaceBytes(rows, dsub, PqKsub(shape));
     return PqCodebookFloats(shape) * sizeof(float) + each * std::min<size_t>(shape.m, size_t(std::max(threads, 1)));
 }

@@ -51,14 +51,16 @@ inline void PqOrCode(uint32_t bits, uint8_t* code, size_t s, uint32_t value) noe
     if (shift + bits > 8) code[(bit >> 3) + 1] = uint8_t(code[(bit >> 3) + 1] | value >> (8 - shift));
 }
 
-// Rows of the sample that are used for each codeword, at most; FAISS's figure.
-inline constexpr size_t kPqRowsPerCodeword = 256;
+// Rows of the sample that are used, at most: FAISS's 256 for each codeword of 8 bits. Of 4 bits FAISS takes 4,096;
+// 65,536 find half a point more recall@1 (IVF4096,PQ16x4fsr, a million SIFT rows: .209 instead of .203) and cost
+// nothing to speak of.
+inline constexpr size_t kPqTrainRows = 65536;
 
 // Codebook by k-means in each subspace of sample (n >= 1, dims). Where a subspace has fewer
 // distinct values than ksub, its last codeword is repeated. Each thread takes a subspace. Same input, same codebook,
 // whatever the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
-                            StopToken& stop);
+                            StopToken& stop, size_t most_rows = kPqTrainRows);
 // Bytes that TrainPq needs beside the sample, at most.
 size_t TrainPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept;
 

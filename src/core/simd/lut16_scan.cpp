@@ -55,18 +55,18 @@ void ScanWideImpl(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, 
 
 using DF = hn::CappedTag<float, 16>;
 
-// Least entry and range of one subspace's 16.
+// Least entry and range of one subspace's 16. Four vectors of four lanes leave two steps across lanes, not four.
 HWY_INLINE void LeastAndRange(const float* HWY_RESTRICT table, float* least, float* range) {
-    const DF df;
-    const size_t N = hn::Lanes(df);
-    auto low = hn::LoadU(df, table), high = low;
+    const hn::CappedTag<float, 4> d4;
+    const size_t N = hn::Lanes(d4);
+    auto low = hn::LoadU(d4, table), high = low;
     for (size_t k = N; k < 16; k += N) {
-        const auto x = hn::LoadU(df, table + k);
+        const auto x = hn::LoadU(d4, table + k);
         low = hn::Min(low, x);
         high = hn::Max(high, x);
     }
-    *least = hn::GetLane(hn::MinOfLanes(df, low));
-    *range = hn::GetLane(hn::MaxOfLanes(df, high)) - *least;
+    *least = hn::GetLane(hn::MinOfLanes(d4, low));
+    *range = hn::GetLane(hn::MaxOfLanes(d4, high)) - *least;
 }
 
 // Difference, then product: nothing that could be fused, so that all targets round alike.
@@ -80,12 +80,13 @@ void QuantizeImpl(const float* HWY_RESTRICT table, size_t m, uint8_t* HWY_RESTRI
         LeastAndRange(table + s * 16, &least, &range);
         largest = range > largest ? range : largest;
         bias += least;
+        std::memcpy(lut + s * 16, &least, sizeof(least));  // until the steps are known
     }
     const bool flat = !(largest > kLut16MinRange);
     *query = Lut16Query{flat ? 0.0f : largest / 255.0f, float(bias)};
     const auto inverse = hn::Set(df, flat ? 0.0f : 255.0f / largest);
     for (size_t s = 0; s < m; s++, table += 16, lut += 16) {
-        LeastAndRange(table, &least, &range);
+        std::memcpy(&least, lut, sizeof(least));
         for (size_t k = 0; k < 16; k += N) {
             const auto level = hn::Mul(hn::Sub(hn::LoadU(df, table + k), hn::Set(df, least)), inverse);
             hn::StoreU(hn::DemoteTo(d8, hn::NearestInt(level)), d8, lut + k);

@@ -1,0 +1,54 @@
+// See leading_directions.h.
+#include "core/transform/leading_directions.h"
+
+#include <algorithm>
+
+#include "core/transform/eigen.h"
+
+namespace vectorq {
+namespace {
+
+constexpr size_t kRows = 4096;
+constexpr int kIterations = 2;
+
+// Rows of m become an orthonormal basis of what they span, by the Cholesky factor of their products. What is left of a
+// row that (nearly) depends on those before it becomes next to nothing: nothing is lost with it.
+void Orthonormalize(Matrix& m, const Workers& workers) {
+    const Matrix products = MultiplyTransposed(m, m, workers);
+    const Eigen::Index n = Eigen::Index(m.rows());
+    Eigen::MatrixXd gram =
+        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(products.data(), n, n)
+            .cast<double>();
+    gram.diagonal().array() += 1e-6 * gram.diagonal().maxCoeff() + 1e-30;
+    const Eigen::LLT<Eigen::MatrixXd> factor(gram);
+    if (factor.info() != Eigen::Success) return;
+    const Eigen::MatrixXd inverse = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n));
+    Matrix left(m.rows(), m.rows());
+    for (size_t i = 0; i < m.rows(); i++)
+        for (size_t j = 0; j < m.rows(); j++) left.row(i)[j] = float(inverse(Eigen::Index(i), Eigen::Index(j)));
+    m = MultiplyTransposed(left, Transposed(m), workers);
+}
+
+}  // namespace
+
+Matrix LeadingDirections(const Matrix& sample, size_t count, uint64_t seed, const Workers& workers) {
+    const CenteredSample centered = CenterSample(sample, kRows, workers);
+    Matrix rows(centered.rows, sample.cols());
+    for (size_t i = 0; i < rows.rows(); i++) centered.Copy(i, rows.row(i));
+    const Matrix transposed = Transposed(rows);
+    Matrix directions = RandomOrthonormal(count, sample.cols(), seed, workers);
+    for (int i = 0; i < kIterations; i++) {
+        Matrix along = MultiplyTransposed(directions, rows, workers);
+        Orthonormalize(along, workers);
+        directions = MultiplyTransposed(along, transposed, workers);
+        Orthonormalize(directions, workers);
+    }
+    return directions;
+}
+
+size_t LeadingDirectionsBytes(size_t sample_rows, size_t dims, size_t count) noexcept {
+    const size_t rows = std::min(sample_rows, kRows);
+    return sizeof(float) * (2 * rows * dims + 3 * count * (rows + dims)) + (3 * sizeof(double) + 8) * count * count;
+}
+
+}  // namespace vectorq
