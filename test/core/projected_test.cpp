@@ -141,15 +141,17 @@ bool StopAfterSomePolls() { return polls_left == 0 || --polls_left == 0; }
 
 TEST(Projected, CancelsAtAnyPoint) {
     const Matrix rows = Clumps(3000, 300, 4);
+    KMeansOptions options = ManyLists();
+    options.threads = 1;  // several poll as they come along
     polls_left = 1000000;
     StopToken all(&StopAfterSomePolls);
-    TrainKMeans(rows, ManyLists(), all);
+    TrainKMeans(rows, options, all);
     const size_t polls = 1000000 - polls_left;
     ASSERT_GT(polls, 30u);
     for (size_t i = 1; i < polls; i += polls / 20) {
         polls_left = i;
         StopToken stop(&StopAfterSomePolls);
-        EXPECT_THROW(TrainKMeans(rows, ManyLists(), stop), Error) << i;
+        EXPECT_THROW(TrainKMeans(rows, options, stop), Error) << i;
     }
 }
 

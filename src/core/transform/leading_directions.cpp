@@ -8,8 +8,10 @@
 namespace vectorq {
 namespace {
 
-constexpr size_t kRows = 4096;
 constexpr int kIterations = 2;
+
+// Rows that it looks at: all of few, or so many that their copies are a quarter of the sample at most.
+size_t RowsOf(size_t sample_rows) { return std::min(sample_rows, std::clamp<size_t>(sample_rows / 8, 512, 4096)); }
 
 // Rows of m become an orthonormal basis of what they span, by the Cholesky factor of their products. What is left of a
 // row that (nearly) depends on those before it becomes next to nothing: nothing is lost with it.
@@ -32,7 +34,7 @@ void Orthonormalize(Matrix& m, const Workers& workers) {
 }  // namespace
 
 Matrix LeadingDirections(const Matrix& sample, size_t count, uint64_t seed, const Workers& workers) {
-    const CenteredSample centered = CenterSample(sample, kRows, workers);
+    const CenteredSample centered = CenterSample(sample, RowsOf(sample.rows()), workers);
     Matrix rows(centered.rows, sample.cols());
     for (size_t i = 0; i < rows.rows(); i++) centered.Copy(i, rows.row(i));
     const Matrix transposed = Transposed(rows);
@@ -47,7 +49,7 @@ Matrix LeadingDirections(const Matrix& sample, size_t count, uint64_t seed, cons
 }
 
 size_t LeadingDirectionsBytes(size_t sample_rows, size_t dims, size_t count) noexcept {
-    const size_t rows = std::min(sample_rows, kRows);
+    const size_t rows = RowsOf(sample_rows);
     return sizeof(float) * (2 * rows * dims + 3 * count * (rows + dims)) + (3 * sizeof(double) + 8) * count * count;
 }
 
