@@ -3,8 +3,10 @@
 # WHERE is
 #   a Debian suite   a chroot of it is made below $BUILD/versions (debootstrap; needs root) and PostgreSQL comes
 #                    from its packages: bookworm has 15, trixie 17, sid 18
-#   a pg_config      of a server installed on this machine, as /opt/pg16/bin/pg_config
-# Default: trixie sid. Each gets a copy of the sources, a build with GCC and one with Clang (where there is one), neither of
+#   16               no suite of Debian has it: the server of the Python package pgserver (16.2), unpacked below $BUILD/versions.
+#                    It brings no contrib modules
+#   a pg_config      of a server installed on this machine, as /opt/pg14/bin/pg_config
+# Default: 16 trixie sid. Each gets a copy of the sources, a build with GCC and one with Clang (where there is one), neither of
 # which may warn, and then `make CHECK` (environment; default: check). The last line is `N passed, N failed`.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,8 +16,8 @@ base=$build/versions
 check=${CHECK:-check}
 mkdir -p "$base"
 passed=0 failed=0
-[ $# != 0 ] || set -- trixie sid
-case $1 in -*) sed -n '2,9p' "$0" | cut -c3-; exit 2 ;; esac
+[ $# != 0 ] || set -- 16 trixie sid
+case $1 in -*) sed -n '2,11p' "$0" | cut -c3-; exit 2 ;; esac
 
 copy_sources() { # TO
     mkdir -p "$1"
@@ -27,12 +29,13 @@ copy_sources() { # TO
 inside='
 set -u
 pg_config=$1 target=$2 status=0
+unset BUILD
 echo "== $("$pg_config" --version)"
 # GCC last: the tests take its build.
 for cxx in clang++ g++; do
     command -v $cxx >/dev/null || { echo "== no $cxx here"; continue; }
-    # The headers of a server that gcc built know attributes that clang ignores.
-    [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags=-Wno-ignored-attributes; }
+    # The headers of a server that gcc built know attributes that clang ignores, its flags warnings that clang does not know.
+    [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags="-Wno-ignored-attributes -Wno-unknown-warning-option"; }
     make -s clean PG_CONFIG="$pg_config" >/dev/null 2>&1
     if make -j2 all PG_CONFIG="$pg_config" CXX="$cxx $flags" CC=$cc >build-$cxx.log 2>&1; then
         warnings=$(grep -cE ":[0-9]+: warning:" build-$cxx.log)
@@ -44,9 +47,9 @@ for cxx in clang++ g++; do
         status=1
     fi
 done
-nice -n ${NICE:-0} make "$target" PG_CONFIG="$pg_config" >check.log 2>&1 || status=1
+nice -n ${NICE:-0} make --no-print-directory "$target" PG_CONFIG="$pg_config" >check.log 2>&1 || status=1
 grep -E "^== |not ok|FAILED|: no test ran" check.log || tail -30 check.log
-tail -1 check.log
+grep -E "^[0-9]+ passed, [0-9]+ failed" check.log | tail -1
 exit $status
 '
 
@@ -54,6 +57,22 @@ run_pg_config() { # PATH
     name=$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)
     copy_sources "$base/$name"
     (cd "$base/$name" && bash -c "$inside" versions "$1" "$check")
+}
+
+# The package's server, with the test modules of the server at hand. Its programs look for libpq by a path relative to
+# themselves, which their copy below pgroot does not keep.
+run_wheel() { # MAJOR
+    server=$base/pg$1
+    if [ ! -e "$server/.complete" ]; then
+        python=$(BUILD=$build "$here/scripts/venv.sh" pgserver!) || return 1
+        site=$("$python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+        rm -rf "$server"
+        cp -r "$site/pgserver/pginstall" "$server" && cp -r "$site/pgserver.libs" "$server/libs" || return 1
+        cp -r "$(dirname "$("${PG_CONFIG:-pg_config}" --pgxs)")/../test/perl" "$server/lib/postgresql/pgxs/src/test/" || return 1
+        touch "$server/.complete"
+    fi
+    "$server/bin/pg_config" --version | grep -q "^PostgreSQL $1\." || { echo "pgserver has another version"; return 1; }
+    LD_LIBRARY_PATH=$server/libs run_pg_config "$server/bin/pg_config"
 }
 
 make_chroot() { # SUITE DIRECTORY
@@ -77,7 +96,7 @@ run_suite() { # SUITE
     chroot=$base/$1
     make_chroot "$1" "$chroot" || return 1
     copy_sources "$chroot/vectorq"
-    { echo 'cd /vectorq && scripts/bootstrap.sh build check || exit 1'
+    { echo 'cd /vectorq && scripts/bootstrap.sh build check >packages.log 2>&1 || { tail -5 packages.log; exit 1; }'
       echo 'set -- "$(command -v pg_config)" "$1"'
       echo "$inside"; } >"$chroot/vectorq-check.sh"
     # Mounts of a name space of its own: they go with it.
@@ -90,6 +109,7 @@ for where in "$@"; do
     log=$base/$(echo "$where" | tr -c 'a-zA-Z0-9\n' _).log
     case $where in
         */*) run_pg_config "$where" ;;
+        16) run_wheel "$where" ;;
         *) run_suite "$where" ;;
     esac >"$log" 2>&1
     status=$?

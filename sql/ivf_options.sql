@@ -45,17 +45,16 @@ DELETE FROM o WHERE id = 9999;
 CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 3, quantizer = f16);
 INSERT INTO o (id, v) VALUES (9999, '[100000,0,0]');
 -- the same table, options and seed give the same index; another seed another
-CREATE EXTENSION IF NOT EXISTS pageinspect;
 CREATE TABLE big AS SELECT i AS id, ARRAY[i * 7919 % 1009, i * 104729 % 997, i % 10]::vector(3) AS v FROM generate_series(1, 5000) i;
 CREATE INDEX b1 ON big USING ivf (v) WITH (lists = 20);
 CREATE INDEX b2 ON big USING ivf (v) WITH (lists = 20);
 CREATE INDEX b3 ON big USING ivf (v) WITH (lists = 20, seed = 1);
+CHECKPOINT;
 CREATE FUNCTION same_pages(a text, b text) RETURNS boolean LANGUAGE sql AS $$
-    SELECT pg_relation_size(a) = pg_relation_size(b) AND bool_and(substr(get_raw_page(a, n), 25) = substr(get_raw_page(b, n), 25))
+    SELECT pg_relation_size(a) = pg_relation_size(b) AND bool_and(substr(pg_read_binary_file(pg_relation_filepath(a), n * 8192, 8192), 25) = substr(pg_read_binary_file(pg_relation_filepath(b), n * 8192, 8192), 25))
     FROM generate_series(0, pg_relation_size(a)::int / 8192 - 1) n $$;
 SELECT same_pages('b1', 'b2') AS same_seed, same_pages('b1', 'b3') AS other_seed;
 DROP FUNCTION same_pages;
-DROP EXTENSION pageinspect;
 -- a dense clump of a third of the rows is cut into lists of the size of the others
 CREATE TABLE clump AS SELECT i AS id, CASE WHEN i % 3 = 0
     THEN ARRAY[500 + i * 7919 % 1009 / 1e3, 500 + i * 104729 % 997 / 1e3, 5]::vector(3)

@@ -9,7 +9,7 @@ help:
 	@echo 'make sessions-long            memory of a backend over 100,000 queries; make damage-long: 10,000 damaged pages'
 	@echo 'make check-isolation          sessions step by step: scans, vacuum, REINDEX CONCURRENTLY, locks; one: TESTS=locks'
 	@echo 'make check-versions           PostgreSQL 17 and 18 in chroots of Debian suites, GCC and Clang (root; scripts/versions.sh)'
-	@echo 'make check-upgrade            pg_upgrade from an older server: OLD=/path/to/its/pg_config'
+	@echo 'make check-upgrade            pg_upgrade from PostgreSQL 15 to 17, built from source; OLD= and NEW= choose others'
 	@echo 'make check-assert             make check with a server that has assertions on, built from its source package'
 	@echo 'make valgrind                 regression tests in that server under valgrind; others: TESTS=reorder'
 	@echo 'make check-arm                unit tests of src/core on ARM, emulated'

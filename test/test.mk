@@ -46,10 +46,10 @@ sessions-long: fault-tree
 damage-long: fault-tree
 	@$(PRIVATE) VQ_TRIALS=$(or $(TRIALS),10000) test/run_tap.sh t/009_damage_bytes.pl
 
-# Core tests, regression tests and 100,000 fuzzed values under the address and undefined-behaviour sanitizers.
+# Core tests, regression tests and 100,000 fuzzed values (SEED=n: these) under the address and undefined-behaviour sanitizers.
 asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-	@test/fuzz/run.sh $(or $(FUZZ),100000)
+	@test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
 
 # Stores index files of the format that this build writes, for t/012_format.pl; once for each kFormatVersion.
 format-sample: fault-tree
@@ -69,20 +69,21 @@ check-isolation: server-tree
 check-versions:
 	@$(PRIVATE) scripts/versions.sh $(VERSIONS)
 
-# make check with a server that has assertions on, built from Debian's source package (scripts/assert_server.sh)
+# make check with a server that has assertions on, built from Debian's source package (scripts/assert_server.sh): MAJOR=17
 check-assert:
-	@server=$$($(PRIVATE) scripts/assert_server.sh) && $(PRIVATE) scripts/versions.sh "$$server"
+	@server=$$($(PRIVATE) scripts/assert_server.sh $(MAJOR)) && $(PRIVATE) scripts/versions.sh "$$server"
 
 # The main paths under valgrind; others: make valgrind TESTS='reorder closure'
 valgrind:
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_valgrind.sh $(TESTS)
 
-# pg_upgrade to the server at hand: make check-upgrade OLD=/usr/lib/postgresql/15/bin/pg_config
-check-upgrade: server-tree
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh $(OLD)
+# pg_upgrade from the major version at hand to 17, built from source; others: make check-upgrade OLD=/opt/pg14/bin/pg_config NEW=18
+check-upgrade:
+	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh '$(OLD)' '$(NEW)'
 
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
-check-trust: fault-tree
+check-trust:
+	@$(MAKE) --no-print-directory -s -j2 fault-tree
 	@$(PRIVATE) MAKE='$(MAKE)' test/run_trust.sh $(TRUST)
 
 .PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long

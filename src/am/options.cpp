@@ -170,9 +170,11 @@ void register_setting(const OptionRow& row) {
     else if (row.kind == Kind::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
                                  PGC_USERSET, 0, NULL, NULL, NULL);
-    else
+    else {
+        *number = static_cast<int>(row.def);  // the one kind whose variable may not be 0 before (an assertion since 16)
         DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
                                  NULL, NULL, NULL);
+    }
 }
 
 bytea* parse_options(AmKind am, Datum reloptions, bool validate) {

@@ -1,4 +1,5 @@
 // ParallelFor, Assigner, k-means, TopK.
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <thread>

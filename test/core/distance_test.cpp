@@ -3,6 +3,7 @@
 #include "core/simd/distance.h"
 #include "core/simd/row_distance.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/quantize/sq8.h"

@@ -1,6 +1,7 @@
 // Products of 16-bit steps and bytes against the scalar reference, on every SIMD target.
 #include "core/simd/dot_u8.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include <random>

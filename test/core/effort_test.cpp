@@ -1,4 +1,5 @@
 // FitEffort finds what was put in, and stays within its bounds.
+#include <algorithm>
 #include <cmath>
 #include <random>
 

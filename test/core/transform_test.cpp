@@ -1,6 +1,7 @@
 // Transforms: option text, the product kernel on each target, and what learning promises.
 #include "core/transform/transform.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/cluster/assign.h"

@@ -55,6 +55,11 @@ my ($old_bin, $new_bin) = ($old->config_data('--bindir'), $new->config_data('--b
 chdir $PostgreSQL::Test::Utils::tmp_check;
 command_ok([ "$new_bin/pg_upgrade", '--no-sync', '-d', $old->data_dir, '-D', $new->data_dir, '-b', $old_bin, '-B', $new_bin,
     '-s', $new->host, '-p', $old->port, '-P', $new->port ], 'pg_upgrade');
+unless (Test::More->builder->is_passing)
+{
+    diag(slurp_file($_)) for glob $new->data_dir . '/pg_upgrade_output.d/*/{*.txt,log/pg_upgrade_{utility,server,dump_*}.log}';
+    BAIL_OUT('no cluster to look at');
+}
 $new->start;
 note('from ' . $from . ' to ' . $new->safe_psql('postgres', 'SHOW server_version'));
 is($new->safe_psql('postgres', "SELECT count(*) FROM pg_index WHERE NOT indisvalid"), '0', 'indexes are valid');

@@ -27,9 +27,11 @@ $node->safe_psql('postgres', q{
     END $$;
 });
 # Pages of the index that one query for each of these rows does not find in the buffers; $before: SQL to run first.
+# Sessions that are still on their way out would add theirs in between.
 sub misses
 {
     my ($server, $which, $before) = @_;
+    $server->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'") or die;
     my $count = "SELECT pg_stat_force_next_flush();\nSELECT idx_blks_read AS blocks FROM pg_statio_user_indexes WHERE indexrelname = 't_v'";
     my $out = $server->safe_psql('postgres', "$before\n$count \\gset\nSELECT ask(v, 1) FROM $which;\n${count} \\gset now_\nSELECT :now_blocks - :blocks;");
     return (split /\n/, $out)[-1];
@@ -56,7 +58,8 @@ $standby->safe_psql('postgres', 'CHECKPOINT');
 my $path = $standby->data_dir . '/' . $standby->safe_psql('postgres', "SELECT pg_relation_filepath('t_v')");
 my $before = slurp_file($path);
 $standby->safe_psql('postgres', 'SELECT ask(v, 3000) FROM hot');
-is($standby->safe_psql('postgres', "SELECT vectorq_prewarm('t_v') = pg_relation_size('t_v')"), 't', 'prewarm on a standby');
+# Not the whole file: the vacuum may have replaced lists, whose pages no scan needs.
+is($standby->safe_psql('postgres', "SELECT vectorq_prewarm('t_v')"), $node->safe_psql('postgres', "SELECT vectorq_prewarm('t_v')"), 'prewarm on a standby');
 $standby->safe_psql('postgres', 'CHECKPOINT');
 $standby->restart;
 ok(slurp_file($path) eq $before, 'scans on a standby leave the index as it is');

@@ -70,8 +70,8 @@ size_t ClosureLists(const Matrix& centroids, bool spherical, const float* row, u
     for (const auto& [distance, c] : near) {
         if (copies >= max_copies) break;
         const std::vector<double> candidate = Point(centroids.row(c), dims, false);
-        const bool behind = std::any_of(lists, lists + copies, [&](uint32_t chosen) {
-            return std::sqrt(SquaredDistance(candidate.data(), centroids.row(chosen), dims)) < distance;
+        const bool behind = std::any_of(lists, lists + copies, [&, limit = distance](uint32_t chosen) {
+            return std::sqrt(SquaredDistance(candidate.data(), centroids.row(chosen), dims)) < limit;
         });
         if (!behind) lists[copies++] = c;
     }
