@@ -110,20 +110,10 @@ static Place place_extent(Relation index, const PostingGeometry* g, uint32 list,
     Buffer free_head = take_free_page(index, g);
     const BlockNumber head = BufferIsValid(free_head) ? BufferGetBlockNumber(free_head) : extend_index(index, g->pages);
     for (uint32 part = 1; part < g->pages; part++) {
-        VQ_FAULT("extent_part.read");
-        Buffer buffer = ReadBuffer(index, head + part);
-        VQ_FAULT("extent_part.lock");
-        LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        VQ_FAULT("extent_part.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("extent_part.register");
-        Page page = GenericXLogRegisterBuffer(xlog, buffer, GENERIC_XLOG_FULL_IMAGE);
-        init_page(page, PageKind::kPosting, list, static_cast<uint16>(part));
-        put_code_part(g, &layout, page_payload(page), part, 0, row->code);
-        VQ_FAULT("extent_part.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("extent_part.release");
-        UnlockReleaseBuffer(buffer);
+        PGAlignedBlock image;
+        init_page(image.data, PageKind::kPosting, list, static_cast<uint16>(part));
+        put_code_part(g, &layout, page_payload(image.data), part, 0, row->code);
+        write_page(index, head + part, image.data);
     }
     if (BufferIsValid(free_head)) return {free_head, 0, true};
     VQ_FAULT("extent.read");

@@ -102,21 +102,11 @@ static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber 
 static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, const char* record) {
     const BlockNumber extent = extend_index(index, g->pages);
     put_other_parts(index, g, extent, 0, record, true);
-    VQ_FAULT("record_new.read");
-    Buffer head = ReadBuffer(index, extent);
-    VQ_FAULT("record_new.lock");
-    LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
-    VQ_FAULT("record_new.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("record_new.register");
-    Page page = GenericXLogRegisterBuffer(xlog, head, GENERIC_XLOG_FULL_IMAGE);
-    init_page(page, PageKind::kReorder, 0, 0);
-    PutRecordPart(*g, page_payload(page), 0, 0, record);
-    *extent_header(page) = {1, 0, {0, 0, 0}};
-    VQ_FAULT("record_new.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("record_new.release");
-    UnlockReleaseBuffer(head);
+    PGAlignedBlock head;
+    init_page(head.data, PageKind::kReorder, 0, 0);
+    PutRecordPart(*g, page_payload(head.data), 0, 0, record);
+    *extent_header(head.data) = {1, 0, {0, 0, 0}};
+    write_page(index, extent, head.data);
     return extent;
 }
 

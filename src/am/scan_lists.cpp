@@ -21,7 +21,6 @@ namespace {
 struct ListScan {
     uint32 list;
     ListTable table;
-    Lut16Query lut;    // pq4
     SegmentRef after;  // the next list's first segment, or none
 };
 }  // namespace
@@ -72,9 +71,9 @@ static void collect(ScanState* state, const ListScan* scan, uint32 count, const 
     state->stats.rows_scored += count;
 }
 
-static void finish_wide_sums(ScanState* state, const ListScan* scan, uint32 count) {
+static void finish_wide_sums(ScanState* state, uint32 count) {
     for (uint32 i = 0; i < count; i++)
-        state->distances[i] = scan->lut.bias + scan->lut.scale * static_cast<float>(state->wide_sums[i]);
+        state->distances[i] = state->lut_scale.bias + state->lut_scale.scale * static_cast<float>(state->wide_sums[i]);
 }
 
 // distances[] += the table's sums of `count` rows that lie whole at `codes`.
@@ -87,7 +86,7 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
             return;
         case CodeKind::kPq4:
             ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
-            finish_wide_sums(state, scan, count);
+            finish_wide_sums(state, count);
             return;
         default: state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
     }
@@ -97,19 +96,19 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
 // distances.
 static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
                                   const ItemPointerData* tids, const ItemPointerData* pointers) {
-    const float base = scan->table.bias + scan->lut.bias;
+    const float base = scan->table.bias + state->lut_scale.bias;
     ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
     state->stats.rows_scored += count;
     // One step more than the division says: rounding must not lose a row that ties with the last one kept,
     // and Push compares exactly.
     const float room = state->collector->threshold() - base;
-    const float limit = scan->lut.scale > 0 ? room / scan->lut.scale + 1 : 65535.0f;
+    const float limit = state->lut_scale.scale > 0 ? room / state->lut_scale.scale + 1 : 65535.0f;
     if (limit < 0) return;
     const uint16 threshold = limit < 65535.0f ? static_cast<uint16>(limit) : 65535;
     const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        push_row(state, base + scan->lut.scale * static_cast<float>(state->sums[slot]), &tids[slot],
+        push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), &tids[slot],
                  pointers == NULL ? NULL : &pointers[slot]);
     }
 }
@@ -222,7 +221,7 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
         state->stats.pages_read++;
         if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
-    if (blocks) finish_wide_sums(state, scan, count);
+    if (blocks) finish_wide_sums(state, count);
     collect(state, scan, count, state->scalars, state->tids, g->pointer_bytes > 0 ? state->pointers : NULL);
     return next;
 }
@@ -249,7 +248,6 @@ void scan_lists(Relation index, ScanState* state) {
         // 1 us and more for 192 parts: a tenth of the time of such a list.
         if (state->codec.kind == CodeKind::kPq4 && (!state->table_ready || TableDependsOnList(state->codec)))
             state->lut_scale = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
-        scan.lut = state->lut_scale;
         state->table_ready = true;
         // A damaged chain must not be followed for ever.
         uint64 steps = 0;

@@ -1,7 +1,6 @@
 // k-means by way of fewer dimensions, and the subspace that it takes.
 #include <cmath>
 
-#include "core/base/error.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
 #include "core/cluster/projected.h"
@@ -136,23 +135,11 @@ TEST(Projected, FewDistinctRowsGiveFewDistinctCentroids) {
     EXPECT_EQ(TrainKMeans(rows, options, stop).rows(), 1u);
 }
 
-size_t polls_left;
-bool StopAfterSomePolls() { return polls_left == 0 || --polls_left == 0; }
-
 TEST(Projected, CancelsAtAnyPoint) {
     const Matrix rows = Clumps(3000, 300, 4);
     KMeansOptions options = ManyLists();
-    options.threads = 1;  // several poll as they come along
-    polls_left = 1000000;
-    StopToken all(&StopAfterSomePolls);
-    TrainKMeans(rows, options, all);
-    const size_t polls = 1000000 - polls_left;
-    ASSERT_GT(polls, 30u);
-    for (size_t i = 1; i < polls; i += polls / 20) {
-        polls_left = i;
-        StopToken stop(&StopAfterSomePolls);
-        EXPECT_THROW(TrainKMeans(rows, options, stop), Error) << i;
-    }
+    options.threads = 1;
+    test::ExpectCancelsAtAnyPoint(20, [&](StopToken& stop) { TrainKMeans(rows, options, stop); });
 }
 
 }  // namespace

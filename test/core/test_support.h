@@ -10,7 +10,9 @@
 #include <random>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/matrix.h"
+#include "core/base/parallel.h"
 
 namespace vectorq::test {
 
@@ -54,6 +56,26 @@ inline Matrix RandomMatrix(size_t rows, size_t cols, uint64_t seed, float offset
     Matrix m(rows, cols);
     for (size_t i = 0; i < rows * cols; i++) m.data()[i] = offset + normal(random);
     return m;
+}
+
+inline size_t polls_left;
+inline bool StopAfterSomePolls() { return polls_left == 0 || --polls_left == 0; }
+
+// work(stop), in one thread since several poll as they come along, ends with an error if it is stopped at its first
+// poll, and at `trials` later ones or more, evenly spread.
+template <class Work>
+void ExpectCancelsAtAnyPoint(size_t trials, const Work& work) {
+    constexpr size_t kMany = 1000000;
+    polls_left = kMany;
+    StopToken all(&StopAfterSomePolls);
+    work(all);
+    const size_t polls = kMany - polls_left;
+    ASSERT_GT(polls, 30u);
+    for (size_t i = 1; i < polls; i += polls / trials) {
+        polls_left = i;
+        StopToken stop(&StopAfterSomePolls);
+        EXPECT_THROW(work(stop), Error) << i;
+    }
 }
 
 }  // namespace vectorq::test

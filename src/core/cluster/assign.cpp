@@ -260,12 +260,11 @@ Assigner::Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, 
             const size_t last = std::min(first + kPackDims, dims_);
             for (size_t c = 0; c < n; c++) sq_norm[c] += PackCentroid(centroid(begin + c), first, last, panel + c);
         }
-        for (size_t c = 0; c < n && metric == AssignMetric::kL2; c++) half_sq_norm_[begin + c] = float(sq_norm[c] / 2);
-        if (metric == AssignMetric::kDot) std::fill_n(half_sq_norm_.data() + begin, n, 0.0f);
+        for (size_t c = 0; c < n; c++) half_sq_norm_[begin + c] = float(sq_norm[c] / 2);
     }
 }
 
-// Dimensions [first, last) of a centroid to its column of a panel. Returns their squared length, for kL2.
+// Dimensions [first, last) of a centroid to its column of a panel. Returns their squared length; 0 for kDot.
 double Assigner::PackCentroid(const float* from, size_t first, size_t last, float* to) const noexcept {
     if (metric_ == AssignMetric::kDot) {
         for (size_t d = first; d < last; d++) to[d * kPanel] = from[d];

@@ -360,8 +360,9 @@ Matrix Trainer::MeansOf(const Matrix& projected, const Matrix& centers) {
 }
 
 // Rows are trained on in the subspace that carries most of their variance, and the centroids refined in all dimensions.
-static Matrix TrainProjected(const Matrix& sample, const KMeansOptions& options, StopToken& stop, Progress progress) {
-    Matrix projected = ProjectRows(sample, ProjectedDims(sample.rows(), sample.cols(), options), options, stop);
+static Matrix TrainProjected(const Matrix& sample, size_t dims, const KMeansOptions& options, StopToken& stop,
+                             Progress progress) {
+    Matrix projected = ProjectRows(sample, dims, options, stop);
     const Matrix centers = TrainKMeans(projected, options, stop, progress);
     Trainer trainer(sample, options, stop);
     Matrix centroids = trainer.MeansOf(projected, centers);
@@ -379,8 +380,8 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
         throw Error(ErrorKind::kLimit, "too many rows to train on");
     }
     stop.ThrowIfStopped();
-    if (ProjectedDims(sample.rows(), sample.cols(), options) > 0)
-        return TrainProjected(sample, options, stop, progress);
+    const size_t projected = ProjectedDims(sample.rows(), sample.cols(), options);
+    if (projected > 0) return TrainProjected(sample, projected, options, stop, progress);
     Trainer trainer(sample, options, stop);
     if (TrainsInParts(sample.rows(), options.lists)) {
         // A sample is in the order of the table where it is most of it.

@@ -48,14 +48,11 @@ void EncodeAnisotropicPq(const PqShape& shape, const float* codebook, float eta,
 double AnisotropicPqLoss(const PqShape& shape, const float* codebook, float eta, const float* rows,
                          const float* directions, size_t count, const uint8_t* codes) noexcept;
 
-// Rows of the sample that are used, at most.
-inline constexpr size_t kAnisotropicTrainRows = 65536;
-
-// Codebook for the loss: TrainPq, then `rounds` times codes for all rows and new codewords for all
-// subspaces (paper, section 4; README.md). sample: residuals (n >= 1, dims); directions (n, dims).
-// A codeword without rows keeps its place. losses, if given, gets the mean loss before the first
-// update and after each; it never rises (but for rounding). Same input, same codebook, whatever
-// the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
+// Codebook for the loss, from kPqTrainRows of the sample at most: TrainPq, then `rounds` times codes for all rows and
+// new codewords for all subspaces (paper, section 4; README.md). sample: residuals (n >= 1, dims); directions (n,
+// dims). A codeword without rows keeps its place. losses, if given, gets the mean loss before the first update and
+// after each; it never rises (but for rounding). Same input, same codebook, whatever the number of threads. Throws
+// Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta,
                                        int iterations, int rounds, uint64_t seed, int threads, StopToken& stop,
                                        std::vector<double>* losses = nullptr);

@@ -29,7 +29,7 @@ constexpr size_t kFirstRowsPerCodeword = 256;
 // Dimensions of the rows and their directions that lie in pieces at a time: a cache line of each.
 constexpr size_t kPieceDims = 16;
 
-size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kAnisotropicTrainRows); }
+size_t TrainRows(size_t sample_rows) { return std::min(sample_rows, kPqTrainRows); }
 
 class Trainer {
 public:

@@ -16,19 +16,16 @@ size_t RowsOf(size_t sample_rows) { return std::min(sample_rows, std::clamp<size
 // Rows of m become an orthonormal basis of what they span, by the Cholesky factor of their products. What is left of a
 // row that (nearly) depends on those before it becomes next to nothing: nothing is lost with it.
 void Orthonormalize(Matrix& m, const Workers& workers) {
-    const Matrix products = MultiplyTransposed(m, m, workers);
+    using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
     const Eigen::Index n = Eigen::Index(m.rows());
-    Eigen::MatrixXd gram =
-        Eigen::Map<const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(products.data(), n, n)
-            .cast<double>();
+    Matrix products = MultiplyTransposed(m, m, workers);
+    Eigen::Map<Square> mapped(products.data(), n, n);
+    Eigen::MatrixXd gram = mapped.cast<double>();
     gram.diagonal().array() += 1e-6 * gram.diagonal().maxCoeff() + 1e-30;
     const Eigen::LLT<Eigen::MatrixXd> factor(gram);
     if (factor.info() != Eigen::Success) return;
-    const Eigen::MatrixXd inverse = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n));
-    Matrix left(m.rows(), m.rows());
-    for (size_t i = 0; i < m.rows(); i++)
-        for (size_t j = 0; j < m.rows(); j++) left.row(i)[j] = float(inverse(Eigen::Index(i), Eigen::Index(j)));
-    m = MultiplyTransposed(left, Transposed(m), workers);
+    mapped = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n)).cast<float>();
+    m = MultiplyTransposed(products, Transposed(m), workers);
 }
 
 }  // namespace
