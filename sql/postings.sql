@@ -81,5 +81,19 @@ SELECT lost_or_twice('wide', 1536) AS wide;
 SELECT not_nearest_to_itself();
 SELECT * FROM vectorq_check('wide_v');
 DROP TABLE wide;
+-- one long list: rows run over the ends of pages, so that they take hardly more than code, tid and the pages' headers
+CREATE TABLE long (id int, v vector(384)) WITH (autovacuum_enabled = off);
+INSERT INTO long SELECT g, rv(384, g) FROM generate_series(1, 4000) g;
+CREATE INDEX long_v ON long USING ivf (v) WITH (lists = 1);
+SELECT pg_relation_size('long_v') / 4000 < 1600 AS flat_is_small;  -- code and tid are 1,542; whole rows on a page would be 1,638
+SELECT lost_or_twice('long', 384) AS long;
+DELETE FROM long WHERE id % 3 <> 0;
+VACUUM long;
+SELECT pg_relation_size('long_v') AS before \gset
+INSERT INTO long SELECT g, rv(384, g) FROM generate_series(4001, 6600) g;
+SELECT pg_relation_size('long_v') <= :before + 131072 AS room_is_used_again;
+SELECT lost_or_twice('long', 384) AS long;
+SELECT * FROM vectorq_check('long_v');
+DROP TABLE long;
 DROP FUNCTION not_nearest_to_itself, lost_or_twice, rv;
 RESET client_min_messages;

@@ -94,7 +94,7 @@ static void check_options(const Build* b) {
     if (IsCopy(b->reorder) && lists_keep_rows(b))
         refuse("copies for reordering beside lists that keep the rows as they are",
                "Leave reorder away, or choose a quantizer.");
-    if (codec_geometry(&b->codec, b->reorder).capacity == 0)
+    if (codec_geometry(&b->codec, b->reorder, false).capacity == 0)
         refuse(psprintf("product codes of %u parts do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 

@@ -75,6 +75,7 @@ struct Build {
     // — set by training —
     bool trained;
     uint32 lists;
+    double expected_rows;  // by a look at some blocks
     uint32 training_rows;
     Codec codec;
     TransformKind transform_kind;

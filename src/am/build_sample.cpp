@@ -130,7 +130,7 @@ void build_sample(Build* b) {
     counter.build = b;
     const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
     const double density = counted == 0 ? 0 : counter.seen / counted;
-    const double rows = density * blocks;
+    const double rows = b->expected_rows = density * blocks;
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
     const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;

@@ -24,6 +24,8 @@ static constexpr size_t kLengthRows = 4096;
 // this, but always from some for each codeword.
 static constexpr size_t kPqSampleBytes = 32 * 1024 * 1024;
 static constexpr size_t kLeastRowsPerCodeword = 256;
+// A single list of so many bytes lies in extents that waste least, up to 128 kB each, of which the last is half empty.
+static constexpr double kLongListBytes = 4 << 20;
 
 // The rest of the sample is dropped, so that what training needs beside it has room. The sample is in random order or,
 // of a small table, all of it: take each n-th.
@@ -198,7 +200,8 @@ void build_train(Build* b) {
         b->copies = 1;
     }
     if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
-    b->geometry = codec_geometry(&b->codec, b->reorder);
+    const bool long_list = b->lists == 1 && b->expected_rows * CodeBytes(b->codec) >= kLongListBytes;
+    b->geometry = codec_geometry(&b->codec, b->reorder, long_list);
     if (IsCopy(b->reorder)) {
         b->copies_of_rows.codec = copy_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
         b->copies_of_rows.geometry = copy_geometry(&b->copies_of_rows.codec);

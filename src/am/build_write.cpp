@@ -159,7 +159,7 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     b.codec.metric = opclass->metric;
     b.codec.kind = opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
     b.codec.dims = static_cast<uint32_t>(dims);
-    b.geometry = codec_geometry(&b.codec, b.reorder);
+    b.geometry = codec_geometry(&b.codec, b.reorder, false);
     b.objects = make_owned<BuildObjects>(b.context);
     core_call([&] {
         b.objects->centroids = Matrix(1, dims);

@@ -146,8 +146,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     const PostingGeometry g = meta_geometry(meta);
-    if (g.capacity == 0 || g.pages != meta->extent_pages || g.capacity != meta->extent_capacity)
-        return "unknown page geometry";
+    if (g.capacity == 0 || g.capacity != meta->extent_capacity) return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;
     const uint64 transform_bytes = meta->transform == 0 ? 0 : (static_cast<uint64>(meta->dims) + 1) * dims * 4;
     if (!region_fits(&meta->centroids, lists * dims * 4, blocks) ||
@@ -200,20 +199,40 @@ Codec meta_codec(const MetaPage* meta) {
     return codec;
 }
 
-PostingGeometry codec_geometry(const Codec* codec, Reorder reorder) {
-    PostingGeometry none;
-    memset(&none, 0, sizeof(none));
-    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return none;
-    const uint32 code_bytes = static_cast<uint32>(CodeBytes(*codec));
-    const uint32 block_bytes = codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0;
+// What of a codec and the way of reordering says where codes lie. False: no product code has that shape.
+namespace {
+struct CodeShape {
+    uint32 code_bytes;
+    uint32 block_bytes;
+    uint32 most_pages;
+    bool has_scalar;
+};
+}  // namespace
+
+static bool code_shape(const Codec* codec, CodeShape* shape) {
+    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return false;
+    shape->code_bytes = static_cast<uint32>(CodeBytes(*codec));
+    shape->block_bytes = codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0;
     // Product codes row after row stay on one page: their table is not cut.
-    return ChooseGeometry(BLCKSZ, code_bytes, CodeHasScalar(codec->kind, codec->metric), block_bytes,
-                          codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages, IsCopy(reorder));
+    shape->most_pages = codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
+    shape->has_scalar = CodeHasScalar(codec->kind, codec->metric);
+    return true;
+}
+
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
+    CodeShape s;
+    if (!code_shape(codec, &s)) return PostingGeometry{};
+    return ChooseGeometry(BLCKSZ, s.code_bytes, s.has_scalar, s.block_bytes, s.most_pages, IsCopy(reorder),
+                          one_long_list ? kWasteOfOneList : kWasteOfLists);
 }
 
 PostingGeometry meta_geometry(const MetaPage* meta) {
     const Codec codec = meta_codec(meta);
-    return codec_geometry(&codec, static_cast<Reorder>(meta->reorder));
+    CodeShape s;
+    if (!code_shape(&codec, &s) || meta->extent_pages < 1 || meta->extent_pages > s.most_pages)
+        return PostingGeometry{};
+    return GeometryOfPages(BLCKSZ, s.code_bytes, s.has_scalar, s.block_bytes, meta->extent_pages,
+                           IsCopy(static_cast<Reorder>(meta->reorder)));
 }
 
 // Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less

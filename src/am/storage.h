@@ -43,7 +43,8 @@ void seal_meta(MetaPage* meta);               // renews the crc
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);
 // How the index codes rows, without the arrays; and the page geometry that follows (capacity 0: none does).
 Codec meta_codec(const MetaPage* meta);
-PostingGeometry codec_geometry(const Codec* codec, Reorder reorder);
+// one_long_list: hardly a byte of an extent may stay unused, whatever its size.
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list);
 PostingGeometry meta_geometry(const MetaPage* meta);
 // The same for the copies of the vectors that reordering reads; only of an index that has them.
 Codec copy_codec(Metric metric, Reorder reorder, uint32 dims);

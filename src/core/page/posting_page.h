@@ -100,37 +100,49 @@ constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcep
     return steps * step;
 }
 
-// The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.
-// block_bytes 0: codes row after row. Capacity 0: impossible.
+// Segments of `pages` pages. block_bytes 0: codes row after row. Capacity 0: impossible.
+constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
+                                          uint32_t block_bytes, uint32_t pages, bool has_pointer = false) noexcept {
+    // Blocks of several pages: each page ends between two pairs of subspaces.
+    const uint32_t unit = pages > 1 && block_bytes > 0 ? 32 : 1;
+    const uint32_t payload = PayloadBytes(page_bytes) / unit * unit;
+    PostingGeometry g{
+        payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
+    g.capacity = RowsThatFit(g, payload * pages);
+    const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
+    while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;
+    return g;
+}
+
+// Bytes of 1024 that may stay unused: of lists, which end within a segment anyway, and of a single long list, where
+// seven pages hold 110 rows of 128 floats and one page 15.
+inline constexpr uint32_t kWasteOfLists = 64;
+inline constexpr uint32_t kWasteOfOneList = 2;
+
+// The smallest extent that leaves at most max_waste unused, else the one that leaves least.
 constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
                                          uint32_t block_bytes, uint32_t max_pages = kMaxExtentPages,
-                                         bool has_pointer = false) noexcept {
+                                         bool has_pointer = false, uint32_t max_waste = kWasteOfLists) noexcept {
     PostingGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
-        // Blocks of several pages: each page ends between two pairs of subspaces.
-        const uint32_t payload = PayloadBytes(page_bytes) / (pages > 1 && block_bytes > 0 ? 32 : 1) *
-                                 (pages > 1 && block_bytes > 0 ? 32 : 1);
-        const uint32_t bytes = payload * pages;
-        PostingGeometry g{
-            payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
-        g.capacity = RowsThatFit(g, bytes);
-        const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
-        while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;
+        const PostingGeometry g = GeometryOfPages(page_bytes, code_bytes, has_scalar, block_bytes, pages, has_pointer);
         if (g.capacity == 0) continue;
+        const uint32_t bytes = g.payload * pages;
         const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - LayoutOf(g, g.capacity).bytes) / bytes);
-        // Shared pages: a block of 32 rows is as small as a segment gets, and fills what others leave.
         if (waste < best_waste) {
             best_waste = waste;
             best = g;
         }
-        if (waste <= 64 || (pages == 1 && block_bytes > 0)) break;
+        // Shared pages: a block of 32 rows is as small as a segment gets, and fills what others leave.
+        if (waste <= max_waste || (pages == 1 && block_bytes > 0)) break;
     }
     return best;
 }
 
 // 16,000 dimensions fit as f32 and as 4-bit codes of two each, and everyday sizes leave little unused.
 static_assert(ChooseGeometry(8192, 512, false, 0).pages == 1 && ChooseGeometry(8192, 512, false, 0).capacity == 15);
+static_assert(ChooseGeometry(8192, 512, false, 0, kMaxExtentPages, false, kWasteOfOneList).pages == 7);
 static_assert(ChooseGeometry(8192, 64000, false, 0).capacity >= 1);
 static_assert(ChooseGeometry(8192, 4000, false, 128000).capacity == 32);
 static_assert(ChooseGeometry(8192, 6144, false, 0).capacity * 6150 > ChooseGeometry(8192, 6144, false, 0).pages * 7500);
