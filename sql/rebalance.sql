@@ -41,6 +41,7 @@ VACUUM rebalanced;
 SELECT index, problem.* FROM unnest(ARRAY['rebalanced_on', 'rebalanced_off', 'rebalanced_soar', 'rebalanced_closure']) index, vectorq_check(index::regclass) problem;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <-> '[0,0,0,0]' LIMIT 10000) s;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <#> '[1,1,1,1]' LIMIT 10000) s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM rebalanced ORDER BY v <=> '[1,2,1,1]' LIMIT 10000) s;
 SELECT rows FROM vectorq_index_info('rebalanced_on');
 -- Switched on later.
 ALTER INDEX rebalanced_off SET (rebalance = on);

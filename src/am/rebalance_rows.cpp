@@ -1,13 +1,15 @@
 // See rebalance_state.h: the rows of lists that are replaced.
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numeric>
 
 #include "am/posting_builder.h"
 #include "am/rebalance_state.h"
+#include "am/scan_state.h"
 #include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
+#include "core/cluster/replicas.h"
 #include "core/simd/distance.h"
 #include "core/transform/transform.h"
 #include "pg/entry.h"
@@ -212,79 +214,107 @@ static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
     return made;
 }
 
-// Centroids of a victim's pieces, appended to `made`. One that is whole keeps its own.
-static void train_pieces(Rebalance* r, uint32 victim, const uint32_t* rows, size_t count, std::vector<float>& made) {
-    RebalanceObjects* o = r->objects;
-    const Victim* v = &r->victims[r->batch->first + victim];
-    const size_t dims = r->cache->meta.code_dims;
-    if (v->pieces > 1 && count > 1) {
-        Matrix part(count, dims);
-        for (size_t i = 0; i < count; i++) std::copy_n(o->rows.row(rows[i]), dims, part.row(i));
-        const Matrix found = train(r, part, v->pieces);
-        if (found.rows() > 1) {
-            made.insert(made.end(), found.data(), found.data() + found.rows() * dims);
-            return;
-        }
-    }
-    if (v->pieces > 0) made.insert(made.end(), o->all.row(v->list), o->all.row(v->list) + dims);
+static AssignMetric assign_metric(const Rebalance* r) {
+    return IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2;
 }
 
-static void train_each_victim(Rebalance* r) {
-    RebalanceObjects* o = r->objects;
-    const size_t dims = r->cache->meta.code_dims;
-    std::vector<uint32_t> start, rows(r->num_rows);
-    SortByGroup(r->victim_of, r->num_rows, r->batch->count, start, rows.data());
-    std::vector<float> made;
-    o->first_of.clear();
-    for (uint32 victim = 0; victim < r->batch->count; victim++) {
-        o->first_of.push_back(uint32_t(made.size() / dims));
-        train_pieces(r, victim, rows.data() + start[victim], start[victim + 1] - start[victim], made);
+namespace {
+// Rows of which the batch has several entries.
+struct Twins {
+    std::vector<uint32_t> order;  // entries in order of their rows
+    std::vector<uint32_t> start;  // of such a row: in order
+    std::vector<uint32_t> count;  // and how many
+    Matrix rows;
+    std::vector<uint32_t> first;  // the nearest of the new lists
+};
+}  // namespace
+
+static Twins find_twins(const Rebalance* r) {
+    const RebalanceObjects* o = r->objects;
+    Twins t;
+    t.order.resize(r->num_rows);
+    std::iota(t.order.begin(), t.order.end(), 0u);
+    const auto row_of = [&](uint32_t entry) { return pack_tid(&r->tids[entry]); };
+    std::sort(t.order.begin(), t.order.end(), [&](uint32_t a, uint32_t b) { return row_of(a) < row_of(b); });
+    for (uint32_t i = 0, end; i < r->num_rows; i = end) {
+        for (end = i + 1; end < r->num_rows && row_of(t.order[end]) == row_of(t.order[i]);) end++;
+        if (end - i == 1) continue;
+        t.start.push_back(i);
+        t.count.push_back(end - i);
     }
-    o->first_of.push_back(uint32_t(made.size() / dims));
-    o->centroids = Matrix(made.size() / dims, dims);
-    std::copy(made.begin(), made.end(), o->centroids.data());
+    t.rows = Matrix(t.start.size(), r->cache->meta.code_dims);
+    for (size_t i = 0; i < t.start.size(); i++) {
+        std::copy_n(o->rows.row(t.order[t.start[i]]), t.rows.cols(), t.rows.row(i));
+        t.first.push_back(o->target[t.order[t.start[i]]]);
+    }
+    return t;
 }
 
-static void assign_rows(Rebalance* r) {
-    RebalanceObjects* o = r->objects;
-    const size_t dims = r->cache->meta.code_dims;
-    const AssignMetric metric = IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2;
-    o->target.resize(r->num_rows);
-    if (r->num_rows == 0) return;
-    if (r->pooled) {
-        Assigner(o->centroids, metric).Nearest(o->rows.data(), r->num_rows, o->target.data(), nullptr, 1, o->stop);
+// The lists of each row of `t`: lists (rows, most), of which counts are set, as the build chooses them.
+static void choose_lists_of_twins(const Rebalance* r, const ReplicaAssigner& replicas, const Twins& t,
+                                  std::vector<uint32_t>& lists, std::vector<uint32_t>& counts) {
+    const size_t rows = t.rows.rows(), most = CopiesOfRow(r->meta);
+    lists.resize(rows * most);
+    if (CopiesVary(r->meta)) {
+        std::vector<uint8_t> found(rows);
+        replicas.ClosureLists(t.rows.data(), rows, t.first.data(), r->meta.closure_epsilon, most, lists.data(),
+                              found.data(), 1, r->objects->stop);
+        counts.assign(found.begin(), found.end());
         return;
     }
-    // Second entries are where they are because of the first: they stay among the pieces of their list.
-    for (size_t i = 0; i < r->num_rows; i++) {
-        if ((i & 255) == 0) o->stop.ThrowIfStopped();
-        const uint32 first = o->first_of[r->victim_of[i]], last = o->first_of[r->victim_of[i] + 1];
-        float least = std::numeric_limits<float>::infinity();
-        o->target[i] = first;
-        for (uint32 list = first; list < last; list++) {
-            const float distance = metric == AssignMetric::kDot
-                                       ? -DotF32(o->rows.row(i), o->centroids.row(list), dims)
-                                       : L2SquaredF32(o->rows.row(i), o->centroids.row(list), dims);
-            if (distance < least) {
-                least = distance;
-                o->target[i] = list;
-            }
-        }
+    std::vector<uint32_t> second(rows);
+    replicas.SoarSecond(t.rows.data(), rows, t.first.data(), kSoarLambda, second.data(), 1, r->objects->stop);
+    counts.assign(rows, 2);
+    for (size_t i = 0; i < rows; i++) {
+        lists[i * most] = t.first[i];
+        lists[i * most + 1] = second[i];
     }
 }
 
-void train_new_lists(Rebalance* r) {
+// So many lists for a row as it has entries: further ones are those nearest to its first.
+static uint32 add_neighbours(const ReplicaAssigner& replicas, uint32_t* lists, uint32 count, uint32 wanted) {
+    const uint32_t* ids = replicas.neighbour_ids(lists[0]);
+    for (size_t i = 0; i < replicas.neighbours() && count < wanted; i++)
+        if (std::find(lists, lists + count, ids[i]) == lists + count) lists[count++] = ids[i];
+    return count;
+}
+
+// Several entries of a row go to as many lists. An entry whose twins lie in lists that stay has gone to the nearest new
+// one, where they cannot be. False if there are too few lists and each row has to have all of its entries.
+static bool part_twins(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    if (!r->pooled) {
-        train_each_victim(r);
-    } else if (r->num_rows > 0) {
-        o->centroids = train(r, o->rows, r->batch->pieces);
+    const Twins t = find_twins(r);
+    if (t.start.empty()) return true;
+    const uint32 none = static_cast<uint32>(o->centroids.rows());
+    if (none < 2 && !CopiesVary(r->meta)) return false;
+    const ReplicaAssigner replicas(o->centroids, IsDotMetric(r->cache->codec.metric), kReplicaNeighbours, 1, o->stop);
+    std::vector<uint32_t> lists, counts;
+    choose_lists_of_twins(r, replicas, t, lists, counts);
+    const size_t most = CopiesOfRow(r->meta);
+    for (size_t i = 0; i < t.start.size(); i++) {
+        uint32_t* own = lists.data() + i * most;
+        const uint32 wanted = std::min<uint32>(t.count[i], static_cast<uint32>(most));
+        const uint32 count = add_neighbours(replicas, own, counts[i], wanted);
+        for (uint32 copy = 0; copy < t.count[i]; copy++)
+            o->target[t.order[t.start[i] + copy]] = copy < count ? own[copy] : none;
+    }
+    return true;
+}
+
+bool train_new_lists(Rebalance* r) {
+    RebalanceObjects* o = r->objects;
+    if (r->num_rows > 0) {
+        o->centroids = train(r, o->rows, std::min<uint32>(r->batch->pieces, static_cast<uint32>(r->num_rows)));
     } else {
         o->centroids = Matrix(1, r->cache->meta.code_dims);
         std::copy_n(o->all.row(r->victims[r->batch->first].list), r->cache->meta.code_dims, o->centroids.data());
     }
     r->num_lists = static_cast<uint32>(o->centroids.rows());
-    assign_rows(r);
+    o->target.resize(r->num_rows);
+    if (r->num_rows == 0) return true;
+    Assigner(o->centroids, assign_metric(r))
+        .Nearest(o->rows.data(), r->num_rows, o->target.data(), nullptr, 1, o->stop);
+    return CopiesOfRow(r->meta) == 1 || part_twins(r);
 }
 
 // ---- writing
@@ -293,7 +323,7 @@ void train_new_lists(Rebalance* r) {
 static constexpr Size kEncodeRows = 1024;
 
 // order: rows by new list.
-static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
+static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order, Size num_rows) {
     RebalanceObjects* o = r->objects;
     const IndexCache* cache = r->cache;
     const uint32 dims = cache->meta.code_dims;
@@ -304,9 +334,9 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     uint8* fits = static_cast<uint8*>(palloc(kEncodeRows));
     float* scratch = static_cast<float*>(
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
-    for (Size begin = 0; begin < r->num_rows; begin += kEncodeRows) {
+    for (Size begin = 0; begin < num_rows; begin += kEncodeRows) {
         vacuum_delay();
-        const Size count = std::min(kEncodeRows, r->num_rows - begin);
+        const Size count = std::min(kEncodeRows, num_rows - begin);
         for (Size i = 0; i < count; i++) {
             const uint32 row = order[begin + i];
             memcpy(rows + i * dims, o->rows.row(row), sizeof(float) * dims);
@@ -327,13 +357,15 @@ void write_new_lists(Rebalance* r) {
     r->entries = static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * r->num_lists, MCXT_ALLOC_HUGE));
     uint32* order =
         static_cast<uint32*>(palloc_extended(sizeof(uint32) * std::max<Size>(r->num_rows, 1), MCXT_ALLOC_HUGE));
+    Size num_rows = 0;
     core_call([&] {
         std::vector<uint32_t> start;
-        SortByGroup(r->objects->target.data(), r->num_rows, r->num_lists, start, order);
+        SortByGroup(r->objects->target.data(), r->num_rows, r->num_lists + 1, start, order);
+        num_rows = start[r->num_lists];
     });
     PostingBuilder w;
     posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
-    write_rows(r, &w, order);
+    write_rows(r, &w, order, num_rows);
     posting_builder_end(&w);
     for (uint32 list = 0; list < r->num_lists; list++)
         r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;

@@ -16,8 +16,7 @@ inline constexpr double kDissolveBelow = 0.125;
 // A list that is replaced.
 struct Victim {
     uint32 list;
-    uint32 rows;    // as counted
-    uint32 pieces;  // with replicas: how many lists are made of it
+    uint32 rows;  // as counted
 };
 
 // Victims that are replaced together: near each other, and as many as fit the memory.
@@ -31,10 +30,9 @@ struct Batch {
 // C++ objects, owned by the context.
 struct RebalanceObjects {
     // — of the batch at hand —
-    Matrix rows;                     // (rows, code dims)
-    Matrix centroids;                // (new lists, code dims)
-    std::vector<uint32_t> target;    // of each row: the new list
-    std::vector<uint32_t> first_of;  // with replicas: of each victim and beyond the last, its first new list
+    Matrix rows;                   // (rows, code dims)
+    Matrix centroids;              // (new lists, code dims)
+    std::vector<uint32_t> target;  // of each row: the new list, or their number if it goes to none
     // — of all batches —
     std::vector<float> made;              // (new lists, code dims)
     std::vector<uint32_t> numbers;        // (new lists)
@@ -53,7 +51,6 @@ struct Rebalance {
     AllLists table;
     const OpclassInfo* opclass;
     RebalanceObjects* objects;
-    bool pooled;   // rows may change from one victim to another; not with replicas
     Size room;     // rows that fit the memory
     double mean;   // rows of a list
     double limit;  // lists of more rows are split
@@ -75,11 +72,12 @@ struct Rebalance {
     DirectoryEntry* entries;  // (num_lists)
 };
 
-// All of the batch at hand. Fills num_rows, tids, pointers, victim_of and objects->rows. Rows dead to everybody are
-// left out. False if there are more rows than there is room for.
+// All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, tids, pointers, victim_of and
+// objects->rows. Rows dead to everybody are left out. False if there are more rows than there is room for.
 bool read_victims(Rebalance* r);
-// New centroids, and where each row goes.
-void train_new_lists(Rebalance* r);
+// New centroids, and where each row goes. False if the rows are so much alike that there are fewer lists than a row
+// needs.
+bool train_new_lists(Rebalance* r);
 // Writes the rows into the new lists, on pages that nobody is led to; fills entries.
 void write_new_lists(Rebalance* r);
 
