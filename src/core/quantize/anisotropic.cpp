@@ -375,16 +375,40 @@ void EncodeFew(const PqShape& shape, const Parts& p, float half_weight, const fl
     }
 }
 
-// Puts `count` <= kRows rows into the lanes; missing rows repeat the last one.
+// Puts `count` <= kRows rows into the lanes; missing rows repeat the last one. A few dimensions at a time: their lanes
+// stay in the nearest cache, where 384 dimensions of all rows would not.
 void FillTile(const PqShape& shape, const float* rows, const float* directions, size_t count, const Parts& p) noexcept {
+    constexpr size_t kDimsAtATime = 16;
     const size_t dims = shape.dims;
-    for (size_t r = 0; r < kRows; r++) {
-        const size_t from = std::min(r, count - 1) * dims;
-        const double inverse = InverseNorm(directions + from, dims);
-        for (size_t d = 0; d < dims; d++) {
-            p.rows[d * kRows + r] = rows[from + d] - p.mean[d];
-            p.directions[d * kRows + r] = float(directions[from + d] * inverse);
+    double inverse[kRows];
+    for (size_t r = 0; r < kRows; r++)
+        inverse[r] = r < count ? InverseNorm(directions + r * dims, dims) : inverse[count - 1];
+    for (size_t begin = 0; begin < dims; begin += kDimsAtATime) {
+        const size_t end = std::min(begin + kDimsAtATime, dims);
+        for (size_t r = 0; r < kRows; r++) {
+            const float* x = rows + std::min(r, count - 1) * dims;
+            const float* u = directions + std::min(r, count - 1) * dims;
+            for (size_t d = begin; d < end; d++) {
+                p.rows[d * kRows + r] = x[d] - p.mean[d];
+                p.directions[d * kRows + r] = float(u[d] * inverse[r]);
+            }
         }
+    }
+}
+
+// Codes of `count` rows from (m, kRows) numbers.
+void PackNumbers(const PqShape& shape, const uint32_t* numbers, size_t count, uint8_t* codes) noexcept {
+    const size_t stride = PqCodeBytes(shape);
+    size_t s = 0;
+    for (; shape.bits == 4 && s + 2 <= shape.m; s += 2) {
+        const uint32_t *even = numbers + s * kRows, *odd = even + kRows;
+        for (size_t i = 0; i < count; i++) codes[i * stride + s / 2] = uint8_t(even[i] | odd[i] << 4);
+    }
+    for (size_t i = 0; i < count && s < shape.m; i++) {
+        uint8_t* code = codes + i * stride;
+        if (s == 0) std::memset(code, 0, stride);
+        else code[stride - 1] = 0;
+        for (size_t part = s; part < shape.m; part++) PqOrCode(shape.bits, code, part, numbers[part * kRows + i]);
     }
 }
 
@@ -426,11 +450,7 @@ void EncodeAnisotropicPq(const PqShape& shape, const float* codebook, float eta,
             for (size_t s = 0; s < shape.m; s++) p.numbers[s * kRows + i] = PqGetCode(shape.bits, code, s);
         }
         HWY_DYNAMIC_DISPATCH(DescendTile)(tile);
-        std::memset(tile_codes, 0, tile.used * stride);
-        for (size_t i = 0; i < tile.used; i++) {
-            for (size_t s = 0; s < shape.m; s++)
-                PqOrCode(shape.bits, tile_codes + i * stride, s, p.numbers[s * kRows + i]);
-        }
+        PackNumbers(shape, p.numbers, tile.used, tile_codes);
     }
 }
 
