@@ -19,12 +19,6 @@ passed=0 failed=0
 [ $# != 0 ] || set -- 16 trixie sid
 case $1 in -*) sed -n '2,11p' "$0" | cut -c3-; exit 2 ;; esac
 
-copy_sources() { # TO
-    mkdir -p "$1"
-    (cd "$here" && { git ls-files -co --exclude-standard 2>/dev/null || find . -path ./build -prune -o -type f -print; } |
-        while read -r f; do [ -f "$f" ] && echo "$f"; done | tar cf - -T -) | tar xf - -C "$1"
-}
-
 # What runs in the copy of the sources: two builds without a warning, then the tests. $1: pg_config, $2: make's target.
 inside='
 set -u
@@ -55,7 +49,7 @@ exit $status
 
 run_pg_config() { # PATH
     name=$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)
-    copy_sources "$base/$name"
+    "$here/scripts/copy_sources.sh" "$base/$name"
     (cd "$base/$name" && bash -c "$inside" versions "$1" "$check")
 }
 
@@ -95,7 +89,7 @@ make_chroot() { # SUITE DIRECTORY
 run_suite() { # SUITE
     chroot=$base/$1
     make_chroot "$1" "$chroot" || return 1
-    copy_sources "$chroot/vectorq"
+    "$here/scripts/copy_sources.sh" "$chroot/vectorq"
     { echo 'cd /vectorq && scripts/bootstrap.sh build check >packages.log 2>&1 || { tail -5 packages.log; exit 1; }'
       echo 'set -- "$(command -v pg_config)" "$1"'
       echo "$inside"; } >"$chroot/vectorq-check.sh"

@@ -8,6 +8,7 @@ INSERT INTO k SELECT i, x::vector, x::halfvec FROM (
 CREATE TABLE q AS SELECT v, h FROM k WHERE id % 150 = 7;
 \set ECHO none
 \i sql/include/answers.sql
+\i sql/include/pages.sql
 \set ECHO all
 DO $$
 DECLARE am text; col text; metric text; op text; info record; r numeric; n bigint;
@@ -81,8 +82,7 @@ DROP INDEX k_i, k_2;
 CREATE INDEX k_1 ON k USING ah (v) WITH (lists = 20, replicas = closure, closure_epsilon = 0.5);
 CREATE INDEX k_2 ON k USING ah (v) WITH (lists = 20, replicas = closure, closure_epsilon = 0.5);
 CHECKPOINT;
-SELECT count(*) AS pages_that_differ FROM generate_series(0, pg_relation_size('k_1') / 8192 - 1) p
-    WHERE substr(pg_read_binary_file(pg_relation_filepath('k_1'), p * 8192, 8192), 13) <> substr(pg_read_binary_file(pg_relation_filepath('k_2'), p * 8192, 8192), 13);
+SELECT pages_that_differ('k_1', 'k_2');
 -- one list, or too few rows, has no copies
 CREATE INDEX k_one ON k USING ivf (v) WITH (lists = 1, replicas = closure);
 SELECT replicas, rows = (SELECT count(*) FROM k) AS rows FROM vectorq_index_info('k_one');
@@ -96,4 +96,4 @@ SELECT trained, replicas, rows, problems('few_v') FROM vectorq_index_info('few_v
 CREATE INDEX ON k USING ivf (v) WITH (replicas = closure, closure_epsilon = -1);
 CREATE INDEX ON k USING pq (v) WITH (replicas = closure);
 DROP TABLE k, q, few CASCADE;
-DROP FUNCTION recall, lost_or_twice, problems;
+DROP FUNCTION recall, lost_or_twice, problems, pages_that_differ;

@@ -50,11 +50,10 @@ CREATE INDEX b1 ON big USING ivf (v) WITH (lists = 20);
 CREATE INDEX b2 ON big USING ivf (v) WITH (lists = 20);
 CREATE INDEX b3 ON big USING ivf (v) WITH (lists = 20, seed = 1);
 CHECKPOINT;
-CREATE FUNCTION same_pages(a text, b text) RETURNS boolean LANGUAGE sql AS $$
-    SELECT pg_relation_size(a) = pg_relation_size(b) AND bool_and(substr(pg_read_binary_file(pg_relation_filepath(a), n * 8192, 8192), 25) = substr(pg_read_binary_file(pg_relation_filepath(b), n * 8192, 8192), 25))
-    FROM generate_series(0, pg_relation_size(a)::int / 8192 - 1) n $$;
-SELECT same_pages('b1', 'b2') AS same_seed, same_pages('b1', 'b3') AS other_seed;
-DROP FUNCTION same_pages;
+\set ECHO none
+\i sql/include/pages.sql
+\set ECHO all
+SELECT pages_that_differ('b1', 'b2') = 0 AS same_seed, pages_that_differ('b1', 'b3') = 0 AS other_seed;
 -- a dense clump of a third of the rows is cut into lists of the size of the others
 CREATE TABLE clump AS SELECT i AS id, CASE WHEN i % 3 = 0
     THEN ARRAY[500 + i * 7919 % 1009 / 1e3, 500 + i * 104729 % 997 / 1e3, 5]::vector(3)
@@ -65,5 +64,6 @@ CREATE INDEX c_ah ON clump USING ah (v) WITH (lists = 30, balance = 1.5, replica
 SELECT i, lists, list_rows_max > 5 * rows / lists AS uneven, list_rows_max <= 2 * rows / lists AS even
 FROM unnest(ARRAY['c_plain', 'c_even', 'c_ah']) i, vectorq_index_info(i::regclass);
 DROP TABLE o, big, clump;
+DROP FUNCTION pages_that_differ;
 -- the operator classes are sound
 SELECT opcname, amvalidate(o.oid) FROM pg_opclass o JOIN pg_am a ON a.oid = opcmethod WHERE amname = 'ivf' ORDER BY 1;

@@ -16,9 +16,7 @@ new=$(pg_config_of "${2:-17}")
 sources_for() {
     local copy
     copy=$build/versions/upgrade_$("$1" --version | grep -oE '[0-9][0-9.]*' | head -1)
-    mkdir -p "$copy"
-    { git ls-files -co --exclude-standard 2>/dev/null || find . -path ./build -prune -o -type f -print; } |
-        while read -r f; do [ -f "$f" ] && { cmp -s "$f" "$copy/$f" || echo "$f"; }; done | tar cf - -T - | tar xf - -C "$copy"
+    scripts/copy_sources.sh "$copy"
     env -u BUILD "${MAKE:-make}" -s -C "$copy" server-tree PG_CONFIG="$1" BUILD=build >"$copy.log" 2>&1 || { tail -20 "$copy.log" >&2; return 1; }
     echo "$copy"
 }

@@ -9,9 +9,7 @@ tests=${*:-vector_type ivf_halfvec ivf_scan privileges}
 pg_config=$(BUILD=$build scripts/assert_server.sh) || exit 1
 supp=$(dirname "$pg_config")/../../source/src/tools/valgrind.supp ours=$PWD/test/valgrind.supp
 copy=$build/assert/vectorq
-mkdir -p "$copy"
-{ git ls-files -co --exclude-standard 2>/dev/null || find . -path ./build -prune -o -type f -print; } |
-    while read -r f; do [ -f "$f" ] && { cmp -s "$f" "$copy/$f" || echo "$f"; }; done | tar cf - -T - | tar xf - -C "$copy"
+scripts/copy_sources.sh "$copy" || exit 1
 cd "$copy" || exit 1
 export BUILD=$copy/build PG_CONFIG=$pg_config VQ_SHARED_BUFFERS=32MB VQ_AUTOVACUUM=off VQ_CONF="max_parallel_workers = 2"
 mkdir -p "$BUILD/valgrind"
