@@ -39,11 +39,11 @@ bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-mi
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py $(BENCH_ARGS)
 .PHONY: bench-recall
 
-# The same on sixteen small sets of other shapes: make bench-shapes BENCH_ARGS='--ks 10 --queries 500'
+# The same on sixteen small sets of other shapes: make bench-shapes BENCH_ARGS='--ks 10'
 bench-shapes: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
 	scripts/bootstrap.sh bench sift
 	VQ_DATA=$(VQ_DATA) /usr/bin/python3 test/bench/make_shapes.py
-	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py --shapes --no-filters --no-doubled $(BENCH_ARGS)
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_recall.py --shapes --queries 500 --no-filters --no-doubled $(BENCH_ARGS)
 .PHONY: bench-shapes
 
 # Lists that differ from query to query against a fixed number: make bench-effort BENCH_ARGS='--sets gloss-minilm'

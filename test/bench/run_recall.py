@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does vectorq.target_recall keep its word? For each data set, target and k: the recall found with queries that the index never
 saw, lists probed, and the share of queries below 0.8 of the target; right after the build, after the rows were doubled by
-inserts, and with filters.
+inserts, and with filters. Where queries are unlike the rows also after vectorq_calibrate with other queries of their kind.
 
     make bench-recall [BENCH_ARGS='--sets sift-photo:100000 gloss-minilm --targets 0.9 0.95 --index "ah|replicas = none"']
 
@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from common import BUILD, Cluster, ask, build_client, cpu_name, load, running, timed_build, write_result
-from datasets import MADE, load_set
+from datasets import MADE, UNLIKE, load_set
 from filters import SHARES, kept
 from peers.postgres import OPERATORS
 from tables import check_plan, create, database, fill
@@ -23,6 +23,7 @@ from truth import limits, scores
 DATABASE = "bench_recall"
 SERVER_CONF = ["max_wal_size = 16GB", "checkpoint_timeout = 1h", "max_parallel_workers_per_gather = 0"]
 SETS = ["sift-photo:100000", "sift-photo", "gloss-minilm", "gloss-minilm-ip"]
+OWN_QUERIES = 300  # the last of a set, for vectorq_calibrate
 COUNTERS = ("lists", "codes", "reordered", "pages", "rounds")
 # Means of the last scan's counters over the first n queries.
 WORK = """CREATE OR REPLACE FUNCTION work(sql text, queries regclass, n int, OUT lists float8, OUT codes float8, OUT reordered float8,
@@ -99,6 +100,8 @@ class Bench:
         data = self.prepare(name, queries=100)
         print(f"{data.table}: built in {self.build(data, data.table)} s", flush=True)
         self.measure(data, data.table, "after the build", limits(data))
+        if name in UNLIKE:
+            self.calibrate(data)
         if self.options.filters:
             for share in SHARES:
                 self.measure(data, data.table, f"filter {share} %", limits(data, kept(data.rows, share), f"filter{share}"),
@@ -106,6 +109,19 @@ class Bench:
         if self.options.doubled:
             self.double(data)
         self.sql(f"DROP INDEX {data.table}_index")
+
+    def calibrate(self, data):
+        """The same index, measured with queries that are neither rows nor asked below."""
+        table, file = data.table + "_own", os.path.join(BUILD, "bench", "own_queries.npy")
+        own = np.load(data.query_file)[self.options.queries:][-OWN_QUERIES:]
+        if len(own) == 0:
+            raise SystemExit(f"{data.name}: --queries {self.options.queries} leaves none to calibrate with")
+        np.save(file, own)
+        create(self.cluster, DATABASE, table, data.dims)
+        load(self.client, self.cluster, DATABASE, table, file, len(own))
+        self.sql(f"SELECT vectorq_calibrate('{data.table}_index', (SELECT array_agg(embedding) FROM {table}))")
+        self.measure(data, data.table, f"calibrated by {len(own)} queries", limits(data))
+        self.sql(f"DROP TABLE {table}")
 
     def double(self, data):
         """An index of the first half, into which the second half is inserted."""
