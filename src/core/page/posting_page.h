@@ -117,7 +117,7 @@ constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, uint32_t code_byt
 // Bytes of 1024 that may stay unused: of lists, which end within a segment anyway, and of a single long list, where
 // seven pages hold 110 rows of 128 floats and one page 15.
 inline constexpr uint32_t kWasteOfLists = 64;
-inline constexpr uint32_t kWasteOfOneList = 2;
+inline constexpr uint32_t kWasteOfOneList = 1;
 
 // The smallest extent that leaves at most max_waste unused, else the one that leaves least.
 constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
