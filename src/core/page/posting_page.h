@@ -124,12 +124,14 @@ constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_byte
                                          uint32_t block_bytes, uint32_t max_pages = kMaxExtentPages,
                                          bool has_pointer = false, uint32_t max_waste = kWasteOfLists) noexcept {
     PostingGeometry best{};
-    uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes
+    uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes: what is not a row's, headers too
+    const uint32_t row_bytes = kTidBytes + (has_pointer ? kPointerBytes : 0) + (has_scalar ? 4 : 0) +
+                               (block_bytes > 0 ? block_bytes / kBlockRows : code_bytes);
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
         const PostingGeometry g = GeometryOfPages(page_bytes, code_bytes, has_scalar, block_bytes, pages, has_pointer);
         if (g.capacity == 0) continue;
         const uint32_t bytes = g.payload * pages;
-        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - LayoutOf(g, g.capacity).bytes) / bytes);
+        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - g.capacity * row_bytes) / bytes);
         if (waste < best_waste) {
             best_waste = waste;
             best = g;
@@ -143,6 +145,7 @@ constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_byte
 // 16,000 dimensions fit as f32 and as 4-bit codes of two each, and everyday sizes leave little unused.
 static_assert(ChooseGeometry(8192, 512, false, 0).pages == 1 && ChooseGeometry(8192, 512, false, 0).capacity == 15);
 static_assert(ChooseGeometry(8192, 512, false, 0, kMaxExtentPages, false, kWasteOfOneList).pages == 7);
+static_assert(ChooseGeometry(8192, 256, false, 0, kMaxExtentPages, false, kWasteOfOneList).capacity == 311);
 static_assert(ChooseGeometry(8192, 64000, false, 0).capacity >= 1);
 static_assert(ChooseGeometry(8192, 4000, false, 128000).capacity == 32);
 static_assert(ChooseGeometry(8192, 6144, false, 0).capacity * 6150 > ChooseGeometry(8192, 6144, false, 0).pages * 7500);
