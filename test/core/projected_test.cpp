@@ -1,4 +1,5 @@
 // k-means by way of fewer dimensions, and the subspace that it takes.
+#include <algorithm>
 #include <cmath>
 
 #include "core/cluster/assign.h"
