@@ -214,10 +214,6 @@ static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
     return made;
 }
 
-static AssignMetric assign_metric(const Rebalance* r) {
-    return IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2;
-}
-
 namespace {
 // Rows of which the batch has several entries.
 struct Twins {
@@ -312,7 +308,7 @@ bool train_new_lists(Rebalance* r) {
     r->num_lists = static_cast<uint32>(o->centroids.rows());
     o->target.resize(r->num_rows);
     if (r->num_rows == 0) return true;
-    Assigner(o->centroids, assign_metric(r))
+    Assigner(o->centroids, IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2)
         .Nearest(o->rows.data(), r->num_rows, o->target.data(), nullptr, 1, o->stop);
     return CopiesOfRow(r->meta) == 1 || part_twins(r);
 }
@@ -323,7 +319,7 @@ bool train_new_lists(Rebalance* r) {
 static constexpr Size kEncodeRows = 1024;
 
 // order: rows by new list.
-static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order, Size num_rows) {
+static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     RebalanceObjects* o = r->objects;
     const IndexCache* cache = r->cache;
     const uint32 dims = cache->meta.code_dims;
@@ -334,9 +330,9 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order, Siz
     uint8* fits = static_cast<uint8*>(palloc(kEncodeRows));
     float* scratch = static_cast<float*>(
         palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
-    for (Size begin = 0; begin < num_rows; begin += kEncodeRows) {
+    for (Size begin = 0; begin < r->num_rows; begin += kEncodeRows) {
         vacuum_delay();
-        const Size count = std::min(kEncodeRows, num_rows - begin);
+        const Size count = std::min(kEncodeRows, r->num_rows - begin);
         for (Size i = 0; i < count; i++) {
             const uint32 row = order[begin + i];
             memcpy(rows + i * dims, o->rows.row(row), sizeof(float) * dims);
@@ -357,15 +353,14 @@ void write_new_lists(Rebalance* r) {
     r->entries = static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * r->num_lists, MCXT_ALLOC_HUGE));
     uint32* order =
         static_cast<uint32*>(palloc_extended(sizeof(uint32) * std::max<Size>(r->num_rows, 1), MCXT_ALLOC_HUGE));
-    Size num_rows = 0;
     core_call([&] {
         std::vector<uint32_t> start;
         SortByGroup(r->objects->target.data(), r->num_rows, r->num_lists + 1, start, order);
-        num_rows = start[r->num_lists];
+        r->num_rows = start[r->num_lists];  // those that go to none come last
     });
     PostingBuilder w;
     posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
-    write_rows(r, &w, order, num_rows);
+    write_rows(r, &w, order);
     posting_builder_end(&w);
     for (uint32 list = 0; list < r->num_lists; list++)
         r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;

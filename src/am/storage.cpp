@@ -199,40 +199,29 @@ Codec meta_codec(const MetaPage* meta) {
     return codec;
 }
 
-// What of a codec and the way of reordering says where codes lie. False: no product code has that shape.
-namespace {
-struct CodeShape {
-    uint32 code_bytes;
-    uint32 block_bytes;
-    uint32 most_pages;
-    bool has_scalar;
-};
-}  // namespace
+static PostingRow posting_row(const Codec* codec, Reorder reorder) {
+    return {static_cast<uint32>(CodeBytes(*codec)),
+            codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0,
+            CodeHasScalar(codec->kind, codec->metric), IsCopy(reorder)};
+}
 
-static bool code_shape(const Codec* codec, CodeShape* shape) {
-    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return false;
-    shape->code_bytes = static_cast<uint32>(CodeBytes(*codec));
-    shape->block_bytes = codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0;
-    // Product codes row after row stay on one page: their table is not cut.
-    shape->most_pages = codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
-    shape->has_scalar = CodeHasScalar(codec->kind, codec->metric);
-    return true;
+// 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
+static uint32 most_extent_pages(const Codec* codec) {
+    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return 0;
+    return codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
 }
 
 PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
-    CodeShape s;
-    if (!code_shape(codec, &s)) return PostingGeometry{};
-    return ChooseGeometry(BLCKSZ, s.code_bytes, s.has_scalar, s.block_bytes, s.most_pages, IsCopy(reorder),
+    const uint32 most_pages = most_extent_pages(codec);
+    if (most_pages == 0) return PostingGeometry{};
+    return ChooseGeometry(BLCKSZ, posting_row(codec, reorder), most_pages,
                           one_long_list ? kWasteOfOneList : kWasteOfLists);
 }
 
 PostingGeometry meta_geometry(const MetaPage* meta) {
     const Codec codec = meta_codec(meta);
-    CodeShape s;
-    if (!code_shape(&codec, &s) || meta->extent_pages < 1 || meta->extent_pages > s.most_pages)
-        return PostingGeometry{};
-    return GeometryOfPages(BLCKSZ, s.code_bytes, s.has_scalar, s.block_bytes, meta->extent_pages,
-                           IsCopy(static_cast<Reorder>(meta->reorder)));
+    if (meta->extent_pages < 1 || meta->extent_pages > most_extent_pages(&codec)) return PostingGeometry{};
+    return GeometryOfPages(BLCKSZ, posting_row(&codec, static_cast<Reorder>(meta->reorder)), meta->extent_pages);
 }
 
 // Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less

@@ -100,7 +100,7 @@ class Bench:
         data = self.prepare(name, queries=100)
         print(f"{data.table}: built in {self.build(data, data.table)} s", flush=True)
         self.measure(data, data.table, "after the build", limits(data))
-        if name in UNLIKE:
+        if data.name in UNLIKE:
             self.calibrate(data)
         if self.options.filters:
             for share in SHARES:

@@ -89,27 +89,43 @@ constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) no
     return {pointers, scalars, codes, RoundUp(codes + code_bytes, 8)};
 }
 
+// Bytes that so many rows take of a segment, which has a header and rounding beside them; for blocks a multiple of 32
+// rows.
+constexpr uint32_t BytesOfRows(const PostingGeometry& g, uint32_t rows) noexcept {
+    const uint32_t codes = g.block_bytes > 0 ? rows / kBlockRows * g.block_bytes : rows * g.code_bytes;
+    return codes + rows * (kTidBytes + g.pointer_bytes + g.scalar_bytes);
+}
+
 // The largest capacity of a segment in so many bytes; a multiple of 32 for blocks. 0: none.
 constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcept {
     const uint32_t step = g.block_bytes > 0 ? kBlockRows : 1;
-    const uint32_t row_bytes = kTidBytes + g.pointer_bytes + g.scalar_bytes;
-    const uint32_t step_bytes = g.block_bytes > 0 ? g.block_bytes + kBlockRows * row_bytes : g.code_bytes + row_bytes;
     if (bytes < sizeof(SegmentHeader)) return 0;
-    uint32_t steps = (bytes - static_cast<uint32_t>(sizeof(SegmentHeader))) / step_bytes;
+    uint32_t steps = (bytes - static_cast<uint32_t>(sizeof(SegmentHeader))) / BytesOfRows(g, step);
     while (steps > 0 && LayoutOf(g, steps * step).bytes > bytes) steps--;
     return steps * step;
 }
 
-// Segments of `pages` pages. block_bytes 0: codes row after row. Capacity 0: impossible.
-constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
-                                          uint32_t block_bytes, uint32_t pages, bool has_pointer = false) noexcept {
+// What a segment keeps of a row. block_bytes 0: codes row after row.
+struct PostingRow {
+    uint32_t code_bytes;
+    uint32_t block_bytes = 0;
+    bool has_scalar = false, has_pointer = false;
+};
+
+// Segments of `pages` pages. Capacity 0: impossible.
+constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, const PostingRow& row, uint32_t pages) noexcept {
     // Blocks of several pages: each page ends between two pairs of subspaces.
-    const uint32_t unit = pages > 1 && block_bytes > 0 ? 32 : 1;
+    const uint32_t unit = pages > 1 && row.block_bytes > 0 ? 32 : 1;
     const uint32_t payload = PayloadBytes(page_bytes) / unit * unit;
-    PostingGeometry g{
-        payload, pages, 0, code_bytes, has_scalar ? 4u : 0u, block_bytes, has_pointer ? kPointerBytes : 0u};
+    PostingGeometry g{payload,
+                      pages,
+                      0,
+                      row.code_bytes,
+                      row.has_scalar ? 4u : 0u,
+                      row.block_bytes,
+                      row.has_pointer ? kPointerBytes : 0u};
     g.capacity = RowsThatFit(g, payload * pages);
-    const uint32_t step = block_bytes > 0 ? kBlockRows : 1;
+    const uint32_t step = row.block_bytes > 0 ? kBlockRows : 1;
     while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;
     return g;
 }
@@ -120,34 +136,32 @@ inline constexpr uint32_t kWasteOfLists = 64;
 inline constexpr uint32_t kWasteOfOneList = 1;
 
 // The smallest extent that leaves at most max_waste unused, else the one that leaves least.
-constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, uint32_t code_bytes, bool has_scalar,
-                                         uint32_t block_bytes, uint32_t max_pages = kMaxExtentPages,
-                                         bool has_pointer = false, uint32_t max_waste = kWasteOfLists) noexcept {
+constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, const PostingRow& row,
+                                         uint32_t max_pages = kMaxExtentPages,
+                                         uint32_t max_waste = kWasteOfLists) noexcept {
     PostingGeometry best{};
     uint32_t best_waste = 0xFFFFFFFFu;  // per 1024 bytes: what is not a row's, headers too
-    const uint32_t row_bytes = kTidBytes + (has_pointer ? kPointerBytes : 0) + (has_scalar ? 4 : 0) +
-                               (block_bytes > 0 ? block_bytes / kBlockRows : code_bytes);
     for (uint32_t pages = 1; pages <= max_pages; pages++) {
-        const PostingGeometry g = GeometryOfPages(page_bytes, code_bytes, has_scalar, block_bytes, pages, has_pointer);
+        const PostingGeometry g = GeometryOfPages(page_bytes, row, pages);
         if (g.capacity == 0) continue;
         const uint32_t bytes = g.payload * pages;
-        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - g.capacity * row_bytes) / bytes);
+        const uint32_t waste = static_cast<uint32_t>(1024ull * (bytes - BytesOfRows(g, g.capacity)) / bytes);
         if (waste < best_waste) {
             best_waste = waste;
             best = g;
         }
         // Shared pages: a block of 32 rows is as small as a segment gets, and fills what others leave.
-        if (waste <= max_waste || (pages == 1 && block_bytes > 0)) break;
+        if (waste <= max_waste || (pages == 1 && row.block_bytes > 0)) break;
     }
     return best;
 }
 
 // 16,000 dimensions fit as f32 and as 4-bit codes of two each, and everyday sizes leave little unused.
-static_assert(ChooseGeometry(8192, 512, false, 0).pages == 1 && ChooseGeometry(8192, 512, false, 0).capacity == 15);
-static_assert(ChooseGeometry(8192, 512, false, 0, kMaxExtentPages, false, kWasteOfOneList).pages == 7);
-static_assert(ChooseGeometry(8192, 256, false, 0, kMaxExtentPages, false, kWasteOfOneList).capacity == 311);
-static_assert(ChooseGeometry(8192, 64000, false, 0).capacity >= 1);
-static_assert(ChooseGeometry(8192, 4000, false, 128000).capacity == 32);
-static_assert(ChooseGeometry(8192, 6144, false, 0).capacity * 6150 > ChooseGeometry(8192, 6144, false, 0).pages * 7500);
+static_assert(ChooseGeometry(8192, {512}).pages == 1 && ChooseGeometry(8192, {512}).capacity == 15);
+static_assert(ChooseGeometry(8192, {512}, kMaxExtentPages, kWasteOfOneList).pages == 7);
+static_assert(ChooseGeometry(8192, {256}, kMaxExtentPages, kWasteOfOneList).capacity == 311);
+static_assert(ChooseGeometry(8192, {64000}).capacity >= 1);
+static_assert(ChooseGeometry(8192, {4000, 128000}).capacity == 32);
+static_assert(ChooseGeometry(8192, {6144}).capacity * 6150 > ChooseGeometry(8192, {6144}).pages * 7500);
 
 }  // namespace vectorq

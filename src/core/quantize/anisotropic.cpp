@@ -399,16 +399,14 @@ void FillTile(const PqShape& shape, const float* rows, const float* directions, 
 // Codes of `count` rows from (m, kRows) numbers.
 void PackNumbers(const PqShape& shape, const uint32_t* numbers, size_t count, uint8_t* codes) noexcept {
     const size_t stride = PqCodeBytes(shape);
+    std::memset(codes, 0, count * stride);
     size_t s = 0;
     for (; shape.bits == 4 && s + 2 <= shape.m; s += 2) {
         const uint32_t *even = numbers + s * kRows, *odd = even + kRows;
         for (size_t i = 0; i < count; i++) codes[i * stride + s / 2] = uint8_t(even[i] | odd[i] << 4);
     }
-    for (size_t i = 0; i < count && s < shape.m; i++) {
-        uint8_t* code = codes + i * stride;
-        if (s == 0) std::memset(code, 0, stride);
-        else code[stride - 1] = 0;
-        for (size_t part = s; part < shape.m; part++) PqOrCode(shape.bits, code, part, numbers[part * kRows + i]);
+    for (; s < shape.m; s++) {
+        for (size_t i = 0; i < count; i++) PqOrCode(shape.bits, codes + i * stride, s, numbers[s * kRows + i]);
     }
 }
 
