@@ -103,4 +103,31 @@ END $$;
 SELECT sum(twice(g * 0.37, 320 + g % 4)) AS lost_or_twice FROM generate_series(1, 40) g;
 DROP TABLE places;
 DROP FUNCTION twice;
+-- A scan that is asked for ever more rows than it reckons with widens its window again and again: each row once, also where
+-- the nearest rows of a list that joined late lie before what the other lists had given already.
+CREATE TABLE places (id int, v vector(24));
+INSERT INTO places SELECT i, (SELECT array_agg((sin(i % 41 + d) + (random() - 0.5)) * (1 + (i % 5) / 5.0)) FROM generate_series(1, 24) d)::vector
+    FROM generate_series(1, 4000) i;
+CREATE FUNCTION lost_or_twice() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE q vector; one int; seen int[]; bad bigint := 0;
+BEGIN
+    SET LOCAL enable_sort = off; SET LOCAL vectorq.max_scan_rows = 0;
+    FOR q IN SELECT v FROM places WHERE id % 100 = 7 ORDER BY id LOOP
+        PERFORM id FROM places ORDER BY v <-> q LIMIT 10;
+        seen := '{}';
+        FOR one IN SELECT id FROM places ORDER BY v <-> q LOOP seen := seen || one; END LOOP;
+        bad := bad + (SELECT abs(count(*) - 4000) + 4000 - count(DISTINCT x) FROM unnest(seen) x);
+    END LOOP;
+    RETURN bad;
+END $$;
+CREATE INDEX places_v ON places USING ivf (v) WITH (lists = 13, quantizer = pq, bits = 4);
+SELECT lost_or_twice();
+DROP INDEX places_v;
+CREATE INDEX places_v ON places USING ivf (v) WITH (lists = 30, quantizer = pq, bits = 4, reorder = f16);
+SELECT lost_or_twice();
+DROP INDEX places_v;
+CREATE INDEX places_v ON places USING ivf (v) WITH (lists = 13);
+SELECT lost_or_twice();
+DROP TABLE places;
+DROP FUNCTION lost_or_twice;
 RESET client_min_messages;

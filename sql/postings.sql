@@ -22,7 +22,7 @@ SELECT (pg_relation_size('short_v') - 2 * 8192) / 4000 < 64 + 6 + 26 AS flat_is_
 SELECT lost_or_twice('short', 16) AS flat;
 INSERT INTO short SELECT g, rv(16, g) FROM generate_series(4001, 6000) g;
 SELECT lost_or_twice('short', 16) AS flat;
-SELECT (pg_relation_size('short_v') - 8192) / 6000 < 64 + 6 + 70 AS still_small;
+SELECT (pg_relation_size('short_v') - 8192) / 6000 < 64 + 6 + 75 AS still_small;
 SELECT * FROM vectorq_check('short_v');
 DELETE FROM short WHERE id % 3 <> 0;
 VACUUM short;

@@ -20,9 +20,10 @@ extern "C" {
 
 namespace vectorq {
 
-// Rows a block: enough to feed the matrix kernel, few enough that a cancel waits some milliseconds.
-static constexpr Size kMaxBlockBytes = 8 * 1024 * 1024;
-static constexpr Size kMaxBlockRows = 8192;
+// Bytes of a block of rows: a share of maintenance_work_mem between these. Rows: as many as the choice of lists is
+// quickest with, and enough to feed the matrix kernels of the other steps.
+static constexpr Size kLeastBlockBytes = 8 * 1024 * 1024, kMostBlockBytes = 64 * 1024 * 1024, kBlockMemoryPart = 16;
+static constexpr Size kLeastBlockRows = 8192;
 static constexpr Size kEncodeGrain = 1024;
 
 static Size scalar_offset() { return VARHDRSZ + kRowScalarAt; }
@@ -231,12 +232,17 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
 void build_assign(Build* b) {
     b->payload_bytes = MAXALIGN(code_offset() + b->geometry.code_bytes);
     b->record_payload_bytes = IsCopy(b->reorder) ? MAXALIGN(VARHDRSZ + b->copies_of_rows.geometry.record_bytes) : 0;
-    b->block_rows = std::clamp<Size>(kMaxBlockBytes / (sizeof(float) * b->dims), 1, kMaxBlockRows);
-    // Twice the rows hold the entries of soar, and nearly always those of a closure.
-    b->max_entries = std::max<Size>(b->copies, std::min<Size>(b->copies, 2) * b->block_rows);
     const Size further = b->copies > 1 ? b->copies : 0;
-    const Size block_bytes = b->block_rows * (sizeof(float) * b->dims + b->record_payload_bytes + 4 * further + 12) +
-                             b->max_entries * (b->payload_bytes + 9);
+    // Twice the rows hold the entries of soar, and nearly always those of a closure.
+    const Size entries_a_row = std::min<Size>(b->copies, 2);
+    const Size made_dims = b->objects->transform.size() > 0 ? b->codec.dims : 0;
+    const Size row_bytes = sizeof(float) * (b->dims + made_dims) + b->record_payload_bytes + 4 * further + 12 +
+                           entries_a_row * (b->payload_bytes + 9);
+    b->block_rows =
+        std::clamp<Size>(std::clamp(b->memory / kBlockMemoryPart, kLeastBlockBytes, kMostBlockBytes) / row_bytes, 1,
+                         std::max<Size>(kLeastBlockRows, PanelAssigner::RowsAtATime(b->lists)));
+    b->max_entries = std::max<Size>(b->copies, entries_a_row * b->block_rows);
+    const Size block_bytes = b->block_rows * row_bytes;
     core_call([&] {
         BuildObjects* o = b->objects;
         o->block.Resize(b->block_rows * b->dims);
@@ -253,7 +259,7 @@ void build_assign(Build* b) {
         o->copy_fits.Resize(b->block_rows);
         o->records.Resize(b->block_rows * b->record_payload_bytes);
         o->records.Fill(0);
-        if (o->transform.size() > 0) o->made.Resize(b->block_rows * b->codec.dims);
+        o->made.Resize(b->block_rows * made_dims);
         o->scratch.Resize(b->threads * scratch_floats(b));
     });
     for (Size i = 0; i < b->block_rows && IsCopy(b->reorder); i++)

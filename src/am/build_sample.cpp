@@ -14,6 +14,9 @@ namespace vectorq {
 // answer by themselves, and the better the centroids, the smaller the residuals: IVF2048,PQ8 on a million SIFT rows has
 // recall@10 0.381 at nprobe 48 from 32 rows a list, 0.393 from 128 and from 256, as FAISS takes.
 static constexpr double kRowsPerList = 32;
+// Of a large table more, which tell the lists' sizes better for the same time of training (core/README.md, Balance): as
+// many as this share of the rows are, up to kMostRowsPerList a list.
+static constexpr double kMostRowsPerList = 96, kShareOfRows = 0.4;
 static constexpr double kRowsPerListOfCodes = 128;
 static constexpr double kMinSample = 10000;
 // Rows for each codeword of a product code, as FAISS takes: fewer cost recall.
@@ -122,6 +125,13 @@ static double rows_within_memory(const Build* b, uint32 lists) {
     return rows;
 }
 
+// Where there are hardly more than kRowsPerList to be had, those are taken: up to twice as many, k-means goes through
+// all of them in each iteration.
+static double rows_for_lists(const Build* b, double most) {
+    const double a_list = std::min(kMostRowsPerList, most / b->lists);
+    return b->lists * (a_list > 2 * kRowsPerList ? a_list : kRowsPerList);
+}
+
 void build_sample(Build* b) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(b->heap);
     const uint32 seed = static_cast<uint32>(b->options.seed);
@@ -134,13 +144,15 @@ void build_sample(Build* b) {
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
 
     const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
-    const double for_lists =
-        b->lists * (am_of_index(b->index) == AmKind::kIvf && for_codes > 0 ? kRowsPerListOfCodes : kRowsPerList);
+    const double fit = rows_within_memory(b, b->lists);
+    const double for_lists = am_of_index(b->index) == AmKind::kIvf && for_codes > 0
+                                 ? b->lists * kRowsPerListOfCodes
+                                 : rows_for_lists(b, std::min(kShareOfRows * rows, fit));
     double wanted =
         b->options.training_rows > 0 ? b->options.training_rows : std::max({kMinSample, for_lists, for_codes});
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
-    wanted = std::min({wanted, limit, rows_within_memory(b, b->lists)});
+    wanted = std::min({wanted, limit, fit});
     const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
     core_call([&] {
         b->objects->sample = Matrix(capacity, b->dims);

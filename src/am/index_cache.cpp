@@ -16,11 +16,11 @@
 namespace vectorq {
 
 // A backend's bound over all indexes, and the most that one index's centroids may take of it: 32,000 lists of 128
-// dimensions, 62,000 in compact form. What is more is read through shared buffers.
+// dimensions, 120,000 in compact form. What is more is read through shared buffers.
 static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
 #ifndef VECTORQ_FAULTS
 static constexpr Size kMaxExactBytes = 16 * 1024 * 1024;
-static constexpr Size kMaxCompactBytes = 8 * 1024 * 1024;
+static constexpr Size kMaxCompactBytes = 16 * 1024 * 1024;
 #else  // the tests' indexes are small
 static constexpr Size kMaxExactBytes = 16 * 1024;
 static constexpr Size kMaxCompactBytes = 16 * 1024;

@@ -244,7 +244,7 @@ static void add_other_lists(ListChooser* c) {
 
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 from, uint32 count) {
     const uint32 lists = cache->compact.entries;
-    const Size wanted = from + ListsToScore(lists, refined_lists(lists, from, count) - from);
+    const Size wanted = ListsToScore(lists, refined_lists(lists, from, count));
     if (c->scores_room < lists) {
         c->scores = enlarge(c->context, c->scores, lists);
         c->scores_room = lists;

@@ -65,7 +65,7 @@ const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance
 const OptionRow kOptions[] = {
     {Scope::kIndex, kIvf | kAh, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
      "Number of inverted lists; 0 chooses by the number of rows"},
-    {Scope::kIndex, kIvf | kAh, Kind::kReal, "balance", 1.5, 0, 100, NULL, VQ_INDEX(balance),
+    {Scope::kIndex, kIvf | kAh, Kind::kReal, "balance", 1.3, 0, 100, NULL, VQ_INDEX(balance),
      "Training splits lists with more than so many times the mean of rows; 0 = plain k-means"},
     {Scope::kIndex, kIvf, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
      "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)"},

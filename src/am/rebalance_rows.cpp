@@ -195,7 +195,7 @@ bool read_victims(Rebalance* r) {
 // ---- new lists
 
 // Lists of so many means at most, as far as training can tell.
-static constexpr double kTrainBalance = 1.5;
+static constexpr double kTrainBalance = 1.3;
 
 // So many lists, or fewer if rows are alike.
 static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {

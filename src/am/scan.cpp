@@ -206,7 +206,14 @@ static void open_window(IndexScanDesc scan, ScanState* state, uint32 begin, uint
 // another round.
 static size_t rows_done(const ScanState* state) { return reorders(state) ? state->reordered : state->next; }
 
-// Lists as far as `end` join the window.
+// Whether the rows of this round that are done reach as far as what was done in the old lists before: else one bound
+// for all lists of the window would let rows of the old ones through a second time.
+static bool past_old_lists(ScanState* state) {
+    const size_t done = rows_done(state);
+    return done > 0 && !NearerFirst()(state->collector->Take(done - 1), state->done_in_old_lists);
+}
+
+// Lists as far as `end` join the window. past_old_lists() is true.
 static void widen_window(IndexScanDesc scan, ScanState* state, uint32 end) {
     if (rows_done(state) < state->collected) state->done_before_split = state->collector->Take(rows_done(state) - 1);
     open_lists(scan, state, state->list_end, end);
@@ -304,6 +311,7 @@ static void search_window(IndexScanDesc scan, ScanState* state) {
     if (state->stats.rounds > 0) state->collected_before += rows_done(state);
     core_call([&] { state->collector->Reset(state->capacity); });
     state->stats.rounds++;
+    state->done_in_old_lists = state->split > state->list_begin ? state->done_before_split : kNothingDone;
     search_lists(scan, state, state->list_begin, state->split, &state->done_before_split);
     search_lists(scan, state, state->split, state->list_end, &state->done_after_split);
     state->collector->Select(&state->collected, &state->overflowed);
@@ -391,8 +399,13 @@ static void raise_promise(IndexScanDesc scan, ScanState* state) {
                            ? ListsWithEffort(state->choice.nprobe, state->chooser.effort, state->cache->compact.entries)
                            : state->choice.nprobe;
     const uint32 end = allowed_lists(state, state->list_end, std::max(own, state->list_end));
-    const bool whole = state->split == state->list_end && rows_done(state) > 0;
-    if (whole && end > state->list_end && may_read_more(state)) widen_window(scan, state, end);
+    bool widen = false;
+    if (state->split == state->list_end && end > state->list_end && may_read_more(state)) {
+        while (reorders(state) && state->reordered < state->collected && !past_old_lists(state))
+            put_in_order(scan, state);
+        widen = past_old_lists(state);
+    }
+    if (widen) widen_window(scan, state, end);
     else if (!reorders(state)) return;
     else if (state->reordered < state->collected) return put_in_order(scan, state);
     else if (!state->overflowed) return;

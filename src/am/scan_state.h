@@ -68,6 +68,7 @@ struct ScanState {
     uint32 split;                 // of it, lists before this one were searched before
     Candidate done_before_split;  // the last entry of these, in the order of codes, that needs no second look
     Candidate done_after_split;   // likewise of the others; distance -infinity: none
+    Candidate done_in_old_lists;  // what the round at hand went on from in the lists before `split`
     uint32 lists_counted;         // whose rows are in rows_seen
     uint64 promised;              // rows that may be returned before a scan looks further
     Size capacity;                // of the collector

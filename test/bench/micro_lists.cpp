@@ -122,6 +122,7 @@ void Report(const Matrix& centroids, const Matrix& queries, const std::vector<st
 }  // namespace
 
 int main(int count, char** arguments) {
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);  // shows each step when it is done
     if (count != 6) return std::fprintf(stderr, "usage: micro_lists BASE.npy QUERY.npy ROWS LISTS THREADS\n"), 2;
     const size_t rows = size_t(std::atol(arguments[3])), lists = size_t(std::atol(arguments[4]));
     const int threads = std::atoi(arguments[5]);

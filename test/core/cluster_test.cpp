@@ -185,6 +185,19 @@ TEST(KMeans, FindsSeparatedClusters) {
     size_t same = 0;
     for (size_t i = 0; i < 6400; i++) same += id[i] == exact[i];
     EXPECT_GT(same, 6300u);
+    // Groups that all centroids have moved away from are left out, even where rows are.
+    Matrix centers_of_groups = EvenRows(c, 20);
+    std::fill_n(centers_of_groups.row(7), 16, 1000.0f);
+    std::fill_n(centers_of_groups.row(12), 16, -1000.0f);
+    const PanelAssigner moved(c, AssignMetric::kL2, 10, 4, 1, 2, stop, &centers_of_groups);
+    EXPECT_LE(centers_of_groups.rows(), 18u);
+    EXPECT_GT(centers_of_groups.rows(), 10u);
+    std::fill_n(x.row(0), 16, 999.0f);
+    moved.Nearest(x.data(), 6400, id.data(), nullptr, 2, stop);
+    same = 0;
+    for (size_t i = 0; i < 6400; i++) same += id[i] == exact[i];
+    EXPECT_GT(same, 6200u);
+    EXPECT_LT(id[0], c.rows());
 }
 
 // A dense clump of a third of the rows, which plain k-means takes for one list: its errors are small.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #ifdef __aarch64__
 // The register tile is an array of vectors, which SVE's sizeless types do not allow.
@@ -231,66 +232,68 @@ namespace {
 size_t Padded(size_t num_centroids) { return (num_centroids + kPanel - 1) / kPanel * kPanel; }
 }  // namespace
 
-Assigner::Assigner(const Matrix& centroids, AssignMetric metric)
-    : Assigner(centroids, nullptr, centroids.rows(), metric) {}
+CentroidFrame::CentroidFrame(const Matrix& centroids, AssignMetric metric) : metric(metric) {
+    const size_t count = centroids.rows(), dims = centroids.cols();
+    half_sq_norm.Resize(count);
+    half_sq_norm.Fill(0);
+    if (metric == AssignMetric::kDot) return;
+    mean.Resize(std::max<size_t>(dims, 1));
+    mean.Fill(0);
+    std::vector<double> sum(dims, 0.0);
+    for (size_t c = 0; c < count; c++)
+        for (size_t d = 0; d < dims; d++) sum[d] += centroids.row(c)[d];
+    for (size_t d = 0; d < dims; d++) mean[d] = float(sum[d] / double(count));
+    for (size_t c = 0; c < count; c++) {
+        const float* row = centroids.row(c);
+        double sums[4] = {};
+        for (size_t d = 0; d < dims; d++) {
+            const float x = row[d] - mean[d];
+            sums[d % 4] += double(x) * x;
+        }
+        half_sq_norm[c] = float((sums[0] + sums[1] + sums[2] + sums[3]) / 2);
+    }
+}
 
-Assigner::Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, AssignMetric metric)
-    : num_centroids_(count), dims_(centroids.cols()), metric_(metric) {
-    const auto centroid = [&](size_t c) { return centroids.row(rows == nullptr ? c : rows[c]); };
-    const size_t padded = Padded(count);
+Assigner::Assigner(const Matrix& centroids, AssignMetric metric)
+    : num_centroids_(centroids.rows()),
+      dims_(centroids.cols()),
+      own_(std::make_unique<CentroidFrame>(centroids, metric)) {
+    Pack(centroids, *own_, nullptr);
+}
+
+Assigner::Assigner(const Matrix& centroids, const CentroidFrame& frame, const uint32_t* rows, size_t count)
+    : num_centroids_(count), dims_(centroids.cols()) {
+    Pack(centroids, frame, rows);
+}
+
+void Assigner::Pack(const Matrix& centroids, const CentroidFrame& frame, const uint32_t* rows) {
+    const auto place = [&](size_t c) { return rows == nullptr ? c : rows[c]; };
+    const size_t padded = Padded(num_centroids_);
+    mean_ = frame.metric == AssignMetric::kL2 ? frame.mean.data() : nullptr;
     packed_.Resize(padded * dims_);
     half_sq_norm_.Resize(padded);
     half_sq_norm_.Fill(std::numeric_limits<float>::infinity());  // padding never wins
-    if (metric == AssignMetric::kL2) {
-        mean_.Resize(std::max<size_t>(dims_, 1));
-        mean_.Fill(0);
-        std::vector<double> sum(dims_, 0.0);
-        for (size_t c = 0; c < count; c++) {
-            for (size_t d = 0; d < dims_; d++) sum[d] += centroid(c)[d];
-        }
-        for (size_t d = 0; d < dims_; d++) mean_[d] = float(sum[d] / double(num_centroids_));
-    }
-    for (size_t begin = 0; begin < count; begin += kPanel) {
-        const size_t n = std::min(kPanel, count - begin);
-        double sq_norm[kPanel] = {};
+    for (size_t c = 0; c < num_centroids_; c++) half_sq_norm_[c] = frame.half_sq_norm[place(c)];
+    for (size_t begin = 0; begin < num_centroids_; begin += kPanel) {
+        const size_t n = std::min(kPanel, num_centroids_ - begin);
         float* panel = packed_.data() + begin * dims_;
         if (n < kPanel) std::fill_n(panel, kPanel * dims_, 0.0f);
         // So many dimensions of a panel lie in the L1 cache; one centroid after the other writes each line of it.
         for (size_t first = 0; first < dims_; first += kPackDims) {
             const size_t last = std::min(first + kPackDims, dims_);
-            for (size_t c = 0; c < n; c++) sq_norm[c] += PackCentroid(centroid(begin + c), first, last, panel + c);
-        }
-        for (size_t c = 0; c < n; c++) half_sq_norm_[begin + c] = float(sq_norm[c] / 2);
-    }
-}
-
-// Dimensions [first, last) of a centroid to its column of a panel. Returns their squared length; 0 for kDot.
-double Assigner::PackCentroid(const float* from, size_t first, size_t last, float* to) const noexcept {
-    if (metric_ == AssignMetric::kDot) {
-        for (size_t d = first; d < last; d++) to[d * kPanel] = from[d];
-        return 0;
-    }
-    double sums[4] = {};
-    size_t d = first;
-    for (; d + 4 <= last; d += 4) {
-        for (size_t j = 0; j < 4; j++) {
-            const float x = from[d + j] - mean_[d + j];
-            to[(d + j) * kPanel] = x;
-            sums[j] += double(x) * x;
+            for (size_t c = 0; c < n; c++) {
+                const float* HWY_RESTRICT from = centroids.row(place(begin + c));
+                float* HWY_RESTRICT to = panel + c;
+                for (size_t d = first; d < last; d++) to[d * kPanel] = mean_ == nullptr ? from[d] : from[d] - mean_[d];
+            }
         }
     }
-    for (; d < last; d++) {
-        const float x = from[d] - mean_[d];
-        to[d * kPanel] = x;
-        sums[0] += double(x) * x;
-    }
-    return sums[0] + sums[1] + sums[2] + sums[3];
 }
 
 void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* distance) const noexcept {
-    const float* mean = metric_ == AssignMetric::kL2 ? mean_.data() : nullptr;
     HWY_DYNAMIC_DISPATCH(NearestImpl)
-    (NearestArgs{packed_.data(), half_sq_norm_.data(), mean, dims_, Padded(num_centroids_), rows, count, id, distance});
+    (NearestArgs{packed_.data(), half_sq_norm_.data(), mean_, dims_, Padded(num_centroids_), rows, count, id,
+                 distance});
 }
 
 void Assigner::Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads,

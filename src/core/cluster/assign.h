@@ -4,7 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
@@ -13,13 +13,23 @@ namespace vectorq {
 
 enum class AssignMetric { kL2, kDot };
 
+// What every part of some centroids is packed with. Throws std::bad_alloc.
+struct CentroidFrame {
+    CentroidFrame(const Matrix& centroids, AssignMetric metric);
+
+    AssignMetric metric;
+    AlignedArray<float> mean;          // kL2: of the centroids; subtracted from both sides
+    AlignedArray<float> half_sq_norm;  // kL2: |c - mean|^2 / 2 of each; kDot: 0
+};
+
 // Immutable after construction; may be used by any number of threads.
 class Assigner {
 public:
     // Packs a copy of the centroids (num_centroids, dims). Throws std::bad_alloc.
     Assigner(const Matrix& centroids, AssignMetric metric);
-    // Of rows[0..count) of the centroids only; ids are then places in `rows`.
-    Assigner(const Matrix& centroids, const uint32_t* rows, size_t count, AssignMetric metric);
+    // Of rows[0..count) of the centroids only; ids are then places in `rows`. `frame` is of all of them, and must live
+    // as long as this.
+    Assigner(const Matrix& centroids, const CentroidFrame& frame, const uint32_t* rows, size_t count);
 
     // Nearest centroid of each of `rows` (count, dims; row-major). `distance`, if not null,
     // gets the squared L2 distance (kL2, never negative) or the negative inner product (kDot).
@@ -35,13 +45,13 @@ public:
     static size_t PackedBytes(size_t num_centroids, size_t dims) noexcept;
 
 private:
-    double PackCentroid(const float* from, size_t first, size_t last, float* to) const noexcept;
+    void Pack(const Matrix& centroids, const CentroidFrame& frame, const uint32_t* rows);
 
-    size_t num_centroids_ = 0, dims_ = 0;
-    AssignMetric metric_ = AssignMetric::kL2;
+    size_t num_centroids_, dims_;
     AlignedArray<float> packed_;
-    AlignedArray<float> half_sq_norm_;  // |c|^2 / 2, padded
-    AlignedArray<float> mean_;          // kL2: of the centroids; subtracted from both sides
+    AlignedArray<float> half_sq_norm_;  // padded
+    std::unique_ptr<CentroidFrame> own_;
+    const float* mean_;  // null: do not subtract
 };
 
 }  // namespace vectorq

@@ -11,6 +11,8 @@ namespace vectorq {
 
 // Only lists of at most this part of the mean are given up for the pieces of large ones.
 static constexpr double kGivenUpShare = 0.8;
+// The limit is never below the mean and so many standard deviations of chance. README.md (Balance) has the figures.
+static constexpr double kChance = 1.7;
 
 // Largest first.
 std::vector<uint32_t> Trainer::ListsAbove(double limit) const {
@@ -73,7 +75,7 @@ void Trainer::Balance(Matrix& centroids, int rounds) {
     const size_t lists = centroids.rows();
     if (!(options_.balance > 0) || lists < 2) return;
     const double mean = double(n_) / double(lists);
-    const double limit = std::max(options_.balance * mean, mean + 3 * std::sqrt(mean));
+    const double limit = std::max(options_.balance * mean, mean + kChance * std::sqrt(mean));
     list_.Resize(n_);
     order_.Resize(n_);
     AlignedArray<float> error(n_);

@@ -31,10 +31,14 @@ constexpr int kSeedRounds = 8;
 constexpr double kMinImprovement = 1e-3;
 // Of the two-level form. Two, so that lists which the first one leaves empty are reused.
 constexpr int kRefinementPasses = 2;
-// Rows a list that see all iterations. A sample of more than twice as many is trained on by a part of it first; all
-// of it then takes kWholePasses: most of what the other rows can tell, at a fifth of the time of all iterations.
+// Rows a list that see all iterations. A sample of more than twice as many is trained on by a part of it first, with
+// fewer rounds of balance, because the sizes that a part tells are rough. All of it then takes one Lloyd step, or
+// kWholePasses if it is four times the part or more (most of what the other rows can tell, at a fifth of the time of
+// all iterations), and kWholeBalanceRounds. README.md (Balance) has the figures.
 constexpr size_t kFirstRows = 32;
-constexpr int kWholePasses = 3;
+constexpr int kPartBalanceRounds = 4, kWholePasses = 3, kWholeBalanceRounds = 2;
+// In all dimensions, of centroids trained in some.
+constexpr int kProjectedBalanceRounds = 3;
 constexpr size_t kFewLists = 256;  // quick enough as they are
 // The first level learns from at most so many rows a group: the groups only say which rows are trained together.
 constexpr size_t kCoarseRowsPerGroup = 256;
@@ -368,7 +372,31 @@ static Matrix TrainProjected(const Matrix& sample, size_t dims, const KMeansOpti
     Matrix centroids = trainer.MeansOf(projected, centers);
     projected = Matrix();
     trainer.Refine(centroids, 1);
-    trainer.Balance(centroids, kWholePasses);
+    trainer.Balance(centroids, kProjectedBalanceRounds);
+    DropDuplicates(centroids);
+    return centroids;
+}
+
+// On all rows of the sample, in all dimensions.
+static Matrix TrainAtOnce(const Matrix& sample, const KMeansOptions& options, int balance_rounds, StopToken& stop,
+                          Progress progress) {
+    Trainer trainer(sample, options, stop);
+    const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
+    Matrix centroids = two_level && sample.rows() > options.lists
+                           ? trainer.TwoLevel(progress)
+                           : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
+    trainer.Balance(centroids, balance_rounds);
+    DropDuplicates(centroids);
+    return centroids;
+}
+
+static Matrix TrainPartFirst(const Matrix& sample, const KMeansOptions& options, StopToken& stop, Progress progress) {
+    const size_t part = kFirstRows * options.lists;
+    // A sample is in the order of the table where it is most of it.
+    Matrix centroids = TrainAtOnce(EvenRows(sample, part), options, kPartBalanceRounds, stop, progress);
+    Trainer trainer(sample, options, stop);
+    trainer.Refine(centroids, sample.rows() >= 4 * part ? kWholePasses : 1);
+    trainer.Balance(centroids, kWholeBalanceRounds);
     DropDuplicates(centroids);
     return centroids;
 }
@@ -382,22 +410,8 @@ Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken
     stop.ThrowIfStopped();
     const size_t projected = ProjectedDims(sample.rows(), sample.cols(), options);
     if (projected > 0) return TrainProjected(sample, projected, options, stop, progress);
-    Trainer trainer(sample, options, stop);
-    if (TrainsInParts(sample.rows(), options.lists)) {
-        // A sample is in the order of the table where it is most of it.
-        Matrix centroids = TrainKMeans(EvenRows(sample, kFirstRows * options.lists), options, stop, progress);
-        trainer.Refine(centroids, kWholePasses);
-        trainer.Balance(centroids, kWholePasses);
-        DropDuplicates(centroids);
-        return centroids;
-    }
-    const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
-    Matrix centroids = two_level && sample.rows() > options.lists
-                           ? trainer.TwoLevel(progress)
-                           : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
-    trainer.Balance(centroids, kBalanceRounds);
-    DropDuplicates(centroids);
-    return centroids;
+    if (TrainsInParts(sample.rows(), options.lists)) return TrainPartFirst(sample, options, stop, progress);
+    return TrainAtOnce(sample, options, kBalanceRounds, stop, progress);
 }
 
 size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options) noexcept {

@@ -17,6 +17,10 @@ namespace {
 constexpr size_t kBatchRows = 131072;
 // Rows of a group that one thread takes: some milliseconds of work, and enough to pay for packing the panel.
 constexpr size_t kRunRows = 1024;
+// Rows of a group that make the packing of its panel a small part of their work.
+constexpr size_t kRowsForPanel = 128;
+
+size_t Groups(size_t centroids) noexcept { return size_t(std::lround(2 * std::sqrt(double(centroids)))); }
 
 // Rows order[begin..end) of a batch lie in one group.
 struct Run {
@@ -34,7 +38,7 @@ struct Gathered {
 PanelAssigner::PanelAssigner(const Matrix& centroids, AssignMetric metric, size_t exact_up_to,
                              size_t groups_per_centroid, uint64_t seed, int threads, StopToken& stop, Matrix* centers)
     : centroids_(centroids), metric_(metric) {
-    const size_t wanted = size_t(std::lround(2 * std::sqrt(double(centroids.rows()))));
+    const size_t wanted = Groups(centroids.rows());
     if (centroids.rows() <= exact_up_to || wanted < 2 * groups_per_centroid) {
         exact_ = std::make_unique<Assigner>(centroids, metric);
         return;
@@ -50,10 +54,29 @@ PanelAssigner::PanelAssigner(const Matrix& centroids, AssignMetric metric, size_
         options.hierarchical_above = 0;
         *centers = TrainKMeans(centroids, options, stop);
     }
-    groups_ = std::make_unique<Assigner>(*centers, metric);
     FillPanels(*centers, std::min(groups_per_centroid, centers->rows()), threads, stop);
+    // Centers that centroids have moved away from: rows near one would find none or a few, and look at the others'
+    // panels instead. The others only get more members.
+    if (DropPanelsBelow(groups_per_centroid, *centers))
+        FillPanels(*centers, std::min(groups_per_centroid, centers->rows()), threads, stop);
+    groups_ = std::make_unique<Assigner>(*centers, metric);
+    frame_ = std::make_unique<CentroidFrame>(centroids, metric);
 }
 
+// Centers of fewer members are taken out. False if there are none.
+bool PanelAssigner::DropPanelsBelow(size_t members, Matrix& centers) const {
+    size_t kept = 0;
+    for (size_t g = 0; g < centers.rows(); g++) {
+        if (start_[g + 1] - start_[g] < members) continue;
+        if (kept != g) std::memcpy(centers.row(kept), centers.row(g), centers.cols() * sizeof(float));
+        kept++;
+    }
+    if (kept == 0 || kept == centers.rows()) return false;
+    centers.TruncateRows(kept);
+    return true;
+}
+
+// The groups that each centroid belongs to: the nearest ones.
 void PanelAssigner::FillPanels(const Matrix& centers, size_t groups_per_centroid, int threads, StopToken& stop) {
     const size_t lists = centroids_.rows(), groups = centers.rows(), dims = centroids_.cols();
     const bool dot = metric_ == AssignMetric::kDot;
@@ -76,9 +99,10 @@ void PanelAssigner::FillPanels(const Matrix& centers, size_t groups_per_centroid
     members_.resize(nearest.size());
     SortByGroup(nearest.data(), nearest.size(), groups, start_, members_.data());
     for (uint32_t& member : members_) member = uint32_t(member / groups_per_centroid);
-    // A center that has moved away from all centroids: rows near it would find none.
-    for (size_t g = 0; g < groups; g++)
-        if (start_[g] == start_[g + 1]) exact_ = std::make_unique<Assigner>(centroids_, metric_);
+}
+
+size_t PanelAssigner::RowsAtATime(size_t centroids) noexcept {
+    return std::min(kRowsForPanel * Groups(centroids), kBatchRows);
 }
 
 void PanelAssigner::NearestInBatch(const float* rows, size_t count, uint32_t* id, float* distance, int threads,
@@ -107,7 +131,7 @@ void PanelAssigner::NearestInBatch(const float* rows, size_t count, uint32_t* id
         for (size_t i = 0; i < n; i++)
             std::memcpy(s.rows.data() + i * dims, rows + size_t(order[run.begin + i]) * dims, dims * sizeof(float));
         const uint32_t* members = members_.data() + start_[run.group];
-        const Assigner panel(centroids_, members, start_[run.group + 1] - start_[run.group], metric_);
+        const Assigner panel(centroids_, *frame_, members, start_[run.group + 1] - start_[run.group]);
         panel.Nearest(s.rows.data(), n, s.id.data(), distance == nullptr ? nullptr : s.distance.data());
         for (size_t i = 0; i < n; i++) {
             id[order[run.begin + i]] = members[s.id[i]];

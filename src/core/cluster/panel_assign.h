@@ -34,8 +34,12 @@ public:
     // As Assigner::Nearest. Fast for thousands of rows at a time.
     void Nearest(const float* rows, size_t count, uint32_t* id, float* distance, int threads, StopToken& stop) const;
 
+    // More rows at a time than these make it hardly faster: each panel is packed once for each call.
+    static size_t RowsAtATime(size_t centroids) noexcept;
+
 private:
     void FillPanels(const Matrix& centers, size_t groups_per_centroid, int threads, StopToken& stop);
+    bool DropPanelsBelow(size_t members, Matrix& centers) const;
     void NearestInBatch(const float* rows, size_t count, uint32_t* id, float* distance, int threads,
                         StopToken& stop) const;
 
@@ -43,8 +47,9 @@ private:
     AssignMetric metric_;
     std::unique_ptr<Assigner> exact_;  // instead of everything below
     std::unique_ptr<Assigner> groups_;
-    std::vector<uint32_t> members_;  // of all groups, ascending in each
-    std::vector<size_t> start_;      // groups + 1: ranges of members_
+    std::unique_ptr<CentroidFrame> frame_;  // of the centroids
+    std::vector<uint32_t> members_;         // of all groups, ascending in each
+    std::vector<size_t> start_;             // groups + 1: ranges of members_
 };
 
 }  // namespace vectorq
