@@ -98,6 +98,37 @@ static void check_options(const Build* b) {
         refuse(psprintf("product codes of %u parts do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 
+// Automatic transform of `ah`: the leading directions that carry so much of the variance, where these are at most half
+// of at least so many dimensions. README.md (Options by themselves) has the figures.
+static constexpr double kKeptVariance = 0.9;
+static constexpr Size kLeastTransformed = 512, kLeastKept = 256, kKeptStep = 32;
+// Rows of the sample for each dimension, or what they tell of the directions is chance.
+static constexpr Size kSpectrumRows = 4;
+
+static bool may_transform(const Build* b) {
+    const IndexOptions* o = &b->options;
+    const Size rows = b->objects->sample.rows(), dims = static_cast<Size>(b->dims);
+    if (am_of_index(b->index) != AmKind::kAh || o->transform_given || o->subvectors > 0) return false;
+    if (b->reorder == Reorder::kOff || dims < kLeastTransformed || rows < kSpectrumRows * dims) return false;
+    const TransformSpec spec = {TransformKind::kPcaRotate, static_cast<uint32>(dims / 2), 0};
+    return sizeof(float) * rows * (dims + dims / 2) + TransformTrainBytes(spec, rows, dims, b->threads) <= b->memory;
+}
+
+// Rows whose variance lies in few directions are coded in these: as many rows as before need to be put in order, and
+// bytes and time of the build fall with the dimensions.
+static void choose_transform(Build* b) {
+    if (!may_transform(b)) return;
+    Size kept = 0;
+    core_call([&] {
+        kept = DimsOfVariance(b->objects->sample, kKeptVariance, static_cast<int>(b->threads), b->objects->stop);
+    });
+    kept = std::max(kLeastKept, TYPEALIGN(kKeptStep, kept));
+    if (2 * kept > static_cast<Size>(b->dims)) return;
+    b->options.transform_text = psprintf("pcar%zu", kept);
+    choose_codec(b);
+    check_options(b);
+}
+
 static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info) {
     memset(b, 0, sizeof(*b));
     b->heap = heap;
@@ -139,6 +170,7 @@ IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     build_sample(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseTrain);
     VQ_FAULT("build.train");
+    choose_transform(b);
     build_hold_out(b);
     build_train(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);

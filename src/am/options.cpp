@@ -238,8 +238,8 @@ IndexOptions index_options(Relation index) {
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex && (row.ams & (1 << static_cast<int>(am)))) take_option(row, given, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
-    options.transform_text =
-        given != NULL && given->transform != 0 ? reinterpret_cast<const char*>(given) + given->transform : "none";
+    options.transform_given = given != NULL && given->transform != 0;
+    options.transform_text = options.transform_given ? reinterpret_cast<const char*>(given) + given->transform : "none";
     if (am == AmKind::kPq) {
         options.quantizer = kQuantizerPq;
         options.lists = 1;

@@ -31,6 +31,7 @@ struct IndexOptions {
     int transform;                 // offset of the text, as reloptions keep strings; 0 = none
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry
+    bool transform_given;
 };
 inline constexpr int kQuantizerFlat = 0;  // the column's own element type
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);

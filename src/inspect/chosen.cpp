@@ -22,6 +22,11 @@ static void describe_code(StringInfo out, const MetaPage* meta) {
                          meta->code_dims);
 }
 
+static void describe_transform(StringInfo out, const MetaPage* meta) {
+    appendStringInfo(out, "transform = pcar%u: nine tenths of the rows' variance, in these of %u directions\n",
+                     meta->code_dims, meta->dims);
+}
+
 static void describe_calibration(StringInfo out, const Calibration* calibration) {
     if (calibration->source == kNotCalibrated)
         appendStringInfo(out, "nprobe: a rule of thumb, since too few rows were there to measure recall\n");
@@ -40,6 +45,7 @@ char* describe_chosen(Relation index, const MetaPage* meta, const Calibration* c
     StringInfoData out;
     initStringInfo(&out);
     if (options.lists == 0) describe_lists(&out, meta, trained);
+    if (meta->transform != 0 && !options.transform_given) describe_transform(&out, meta);
     if (trained && meta->subvectors > 0 && options.subvectors == 0) describe_code(&out, meta);
     if (trained && options.training_rows == 0)
         appendStringInfo(&out, "training_rows = %u: by lists and code, within maintenance_work_mem\n",

@@ -145,6 +145,26 @@ TEST(Transform, DoubleProductEqualsReferenceOnEveryTarget) {
     });
 }
 
+TEST(Transform, DimsOfVarianceCountsDirections) {
+    StopToken stop;
+    // Five directions of equal variance, turned about, and a little noise in all forty.
+    Matrix x = RandomMatrix(5000, 40, 5);
+    const Matrix turn = TrainTransform({TransformKind::kRotate, 40, 0}, x, 3, 1, stop).matrix;
+    Matrix rows(5000, 40);
+    for (size_t i = 0; i < 5000; i++)
+        for (size_t d = 0; d < 40; d++) {
+            double sum = 7;
+            for (size_t k = 0; k < 40; k++) sum += (k < 5 ? 1.0 : 0.01) * x.row(i)[k] * turn.row(k)[d];
+            rows.row(i)[d] = float(sum);
+        }
+    EXPECT_EQ(DimsOfVariance(rows, 0.9, 2, stop), 5u);
+    EXPECT_EQ(DimsOfVariance(rows, 0.5, 1, stop), 3u);
+    EXPECT_EQ(DimsOfVariance(rows, 1.0, 1, stop), 40u);
+    EXPECT_EQ(DimsOfVariance(rows, 0.0, 1, stop), 1u);
+    rows.TruncateRows(1);
+    EXPECT_EQ(DimsOfVariance(rows, 0.9, 1, stop), 1u);
+}
+
 TEST(Transform, MatricesAreOrthonormal) {
     const Matrix x = Correlated(2000, 40, 100);
     for (const char* text : {"pca40", "pca7", "pcar16", "rr", "rr9", "opq4", "opq5_20"}) {

@@ -19,6 +19,7 @@ constexpr double kMaxPcaWork = 4e11;     // multiply-adds of the covariance: som
 // are rounding errors or a sample with fewer rows than dimensions, and dividing by them
 // would let noise decide the distances.
 constexpr double kWhitenFloor = 1e-6;
+constexpr size_t kLeastSpectrumRows = 4096, kSpectrumRowsPerDim = 8;
 constexpr double kMaxWhitenFactor = 1e18;  // whose square is a float still
 
 size_t PcaRows(size_t sample_rows, size_t dims) {
@@ -128,6 +129,18 @@ Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint6
         t.matrix = TrainOpq(centered, std::move(start), spec.opq_m, seed, workers);
     }
     return t;
+}
+
+size_t DimsOfVariance(const Matrix& sample, double share, int threads, StopToken& stop) {
+    const Workers workers{std::max(threads, 1), stop};
+    const size_t rows = std::min(sample.rows(), std::max(kLeastSpectrumRows, kSpectrumRowsPerDim * sample.cols()));
+    const std::vector<double> values =
+        DecomposeSymmetric(Covariance(CenterSample(sample, rows, workers), workers), workers).values;
+    const double wanted = share * std::accumulate(values.begin(), values.end(), 0.0);
+    double sum = 0;
+    size_t count = 0;
+    while (count < values.size() && (count == 0 || sum < wanted)) sum += values[count++];
+    return count;
 }
 
 size_t TransformTrainBytes(const TransformSpec& given, size_t sample_rows, size_t in_dims, int threads) noexcept {

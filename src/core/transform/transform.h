@@ -29,6 +29,11 @@ struct Transform {
 // Throws Error(kInvalidArgument), Error(kCancelled), std::bad_alloc.
 Transform TrainTransform(const TransformSpec& spec, const Matrix& sample, uint64_t seed, int threads, StopToken& stop);
 
+// The fewest principal directions of sample (n, dims), finite rows in random order, that carry `share` of the variance
+// around the mean: 1 ... dims. Learns from eight rows a dimension, 4,096 at least. Needs no more memory than pca's
+// TrainTransform. Throws Error(kCancelled), std::bad_alloc.
+size_t DimsOfVariance(const Matrix& sample, double share, int threads, StopToken& stop);
+
 // Bytes that TrainTransform needs beside the sample, its result included, at most.
 size_t TransformTrainBytes(const TransformSpec& spec, size_t sample_rows, size_t in_dims, int threads) noexcept;
 
