@@ -27,7 +27,7 @@ DATA = $(wildcard sql/upgrade/vectorq--*--*.sql)
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) src/core/*/*.o src/core/*/*.d src/*/*.o src/*/*.d
 
 # -fno-math-errno lets sqrt be one instruction; no -march, no -ffast-math (STYLE section 4).
-# On ARM the kernels use NEON: vectors without a size (SVE) can be neither members nor captured by lambdas.
+# On ARM the kernels use NEON: vectors without a size (SVE) can be neither members, elements of arrays nor captured by lambdas.
 KERNEL_TARGETS := -DHWY_DISABLED_TARGETS='(HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)'
 CORE_FLAGS := -O3 -fno-math-errno -ffp-contract=fast $(KERNEL_TARGETS)
 PG_CPPFLAGS := -Isrc -MMD -MP

@@ -14,7 +14,7 @@ CREATE TABLE q AS SELECT v, h FROM a WHERE id % 300 = 7;
 \set ECHO all
 -- everything automatic
 CREATE INDEX a_v ON a USING ah (v);
-SELECT access_method, metric, code, subvectors, bits, anisotropic_threshold, replicas, reorder, trained, rows FROM vectorq_index_info('a_v');
+SELECT access_method, metric, code, subvectors, bits, anisotropic_threshold, lengths, replicas, reorder, trained, rows FROM vectorq_index_info('a_v');
 SELECT recall('a', '<->', 'v') > 0.9 AS l2;
 SELECT lost_or_twice('a', '<->', 'v');
 DROP INDEX a_v;
@@ -158,10 +158,56 @@ REINDEX INDEX turned_v;
 SELECT transform, subvectors FROM vectorq_index_info('turned_v');
 DROP TABLE turned, asked;
 DROP FUNCTION found_of_exact;
+-- rows of very different lengths: codes keep the lengths, so that the first rows by their codes are the nearest
+CREATE TABLE uneven (id int, v vector(24));
+INSERT INTO uneven SELECT i, (SELECT array_agg((random() - 0.5) * l + 0 * d) FROM generate_series(1, 24) d)::vector
+    FROM (SELECT i, exp(2.4 * (random() + random() + random() - 1.5)) AS l FROM generate_series(1, 4000) i OFFSET 0) s;
+CREATE TABLE asked AS SELECT id, (SELECT array_agg(random() - 0.5 + 0 * (id + d)) FROM generate_series(1, 24) d)::vector AS v FROM uneven WHERE id <= 30;
+CREATE FUNCTION of_first(op text, n int) RETURNS numeric LANGUAGE plpgsql AS $$
+DECLARE r record; near int[]; found bigint := 0; c bigint;
+BEGIN
+    SET LOCAL vectorq.nprobe = 20; SET LOCAL vectorq.iterative_scan = off;
+    FOR r IN SELECT v FROM asked LOOP
+        SET LOCAL enable_indexscan = off; SET LOCAL enable_seqscan = on;
+        EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM uneven ORDER BY v %s $1, id LIMIT 10) s', op) INTO near USING r.v;
+        SET LOCAL enable_indexscan = on; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;
+        EXECUTE format('SELECT count(*) FROM (SELECT id FROM uneven ORDER BY v %s $1 LIMIT %s) s WHERE id = ANY ($2)', op, n) INTO c USING r.v, near;
+        found := found + c;
+    END LOOP;
+    RETURN round(found / (10.0 * (SELECT count(*) FROM asked)), 2);
+END $$;
+DO $$
+DECLARE metric text; op text; lengths text; r numeric[];
+BEGIN
+    FOREACH metric IN ARRAY ARRAY['l2', 'ip', 'cosine'] LOOP
+        op := CASE metric WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' ELSE '<=>' END;
+        r := '{}';
+        FOREACH lengths IN ARRAY ARRAY['off', 'on'] LOOP
+            EXECUTE format('CREATE INDEX uneven_i ON uneven USING ah (v vector_%s_ops) WITH (lists = 20, reorder = off, lengths = %s)', metric, lengths);
+            r := r || of_first(op, 15);
+            IF problems('uneven_i') <> 0 OR lost_or_twice('uneven', op, 'v') <> 0 THEN RAISE WARNING '% %: unsound', metric, lengths; END IF;
+            DROP INDEX uneven_i;
+        END LOOP;
+        IF r[2] < 0.75 OR r[2] < r[1] + CASE metric WHEN 'l2' THEN 0.5 WHEN 'ip' THEN 0.03 ELSE -0.02 END THEN RAISE WARNING '%: %', metric, r; END IF;
+    END LOOP;
+END $$;
+-- rows without a direction, and ones that are too long to square
+INSERT INTO uneven SELECT 5000 + i, (SELECT v FROM uneven WHERE id = 1) FROM generate_series(1, 5) i;
+INSERT INTO uneven SELECT 6000 + i, array_fill(0, ARRAY[24])::vector FROM generate_series(1, 5) i;
+INSERT INTO uneven VALUES (7000, array_fill(1e19, ARRAY[24])::vector), (7001, array_fill(-1e19, ARRAY[24])::vector);
+CREATE INDEX uneven_i ON uneven USING ah (v) WITH (lists = 20);
+INSERT INTO uneven VALUES (7002, array_fill(2e19, ARRAY[24])::vector), (7003, array_fill(0, ARRAY[24])::vector);
+SELECT lost_or_twice('uneven', '<->', 'v'), problems('uneven_i');
+DELETE FROM uneven WHERE id % 3 = 0;
+VACUUM uneven;
+SELECT lost_or_twice('uneven', '<->', 'v'), problems('uneven_i');
+DROP TABLE uneven, asked;
+DROP FUNCTION of_first;
 -- refused
 CREATE INDEX ON a USING ah (v) WITH (bits = 8);
 CREATE INDEX ON a USING ah (v) WITH (quantizer = flat);
 CREATE INDEX ON a USING ah (v) WITH (anisotropic_threshold = 1.5);
+CREATE INDEX ON a USING ah (v) WITH (lengths = 3);
 CREATE INDEX ON a USING ah (v) WITH (replicas = many);
 CREATE INDEX ON a USING ah (v vector_l1_ops);
 CREATE INDEX ON a USING pq (v) WITH (replicas = soar);

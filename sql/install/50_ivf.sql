@@ -73,7 +73,7 @@ CREATE OPERATOR CLASS halfvec_l1_ops
 
 CREATE FUNCTION vectorq_index_info(index regclass,
     OUT access_method text, OUT metric text, OUT code text, OUT subvectors integer, OUT bits integer,
-    OUT anisotropic_threshold real, OUT replicas text, OUT closure_epsilon real, OUT entries_per_row double precision, OUT transform text,
+    OUT anisotropic_threshold real, OUT lengths boolean, OUT replicas text, OUT closure_epsilon real, OUT entries_per_row double precision, OUT transform text,
     OUT reorder text, OUT trained boolean, OUT dims integer, OUT rows bigint,
     OUT lists integer, OUT lists_option integer, OUT nprobe integer, OUT training_rows bigint, OUT seed integer,
     OUT list_rows_min bigint, OUT list_rows_median bigint, OUT list_rows_max bigint, OUT imbalance double precision,

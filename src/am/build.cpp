@@ -41,13 +41,10 @@ static void refuse(const char* message, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
 }
 
-// What a code of the given options would be; leaves training to build_train.
-static void choose_codec(Build* b) {
+// What a code of the given options would be after the transform, which is resolved; leaves training to build_train.
+static void choose_codec(Build* b, const TransformSpec& spec) {
     const IndexOptions* o = &b->options;
-    TransformSpec spec;
-    core_call([&] { spec = ResolveTransform(ParseTransform(o->transform_text), b->dims); });
-    b->transform_kind = spec.kind;
-    b->opq_m = spec.opq_m;
+    b->transform_spec = spec;
     b->codec.metric = b->opclass->metric;
     b->codec.dims = spec.kind == TransformKind::kNone ? static_cast<uint32>(b->dims) : spec.out_dims;
     b->codec.kind = static_cast<CodeKind>(o->quantizer);
@@ -64,6 +61,7 @@ static void choose_codec(Build* b) {
     }
     if (o->anisotropic_threshold > 0)
         b->codec.eta = AnisotropicEta(static_cast<float>(o->anisotropic_threshold), b->codec.dims);
+    b->codec.lengths = b->codec.kind == CodeKind::kPq4 && o->lengths != 0;
     // Distances of codes are not those of rows, unless the codes are the rows.
     const bool exact =
         (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) && spec.kind == TransformKind::kNone;
@@ -72,7 +70,7 @@ static void choose_codec(Build* b) {
 
 // True if no copy could be more exact than the codes.
 static bool lists_keep_rows(const Build* b) {
-    return b->transform_kind == TransformKind::kNone &&
+    return b->transform_spec.kind == TransformKind::kNone &&
            (b->codec.kind == CodeKind::kF32 ||
             (b->codec.kind == CodeKind::kF16 && b->opclass->element == ElementType::kF16));
 }
@@ -81,7 +79,7 @@ static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const bool dot = IsDotMetric(b->opclass->metric);
     if (b->opclass->metric == Metric::kL1 &&
-        (o->quantizer != kQuantizerFlat || b->transform_kind != TransformKind::kNone))
+        (o->quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone))
         refuse("L1 distance needs quantizer = flat and no transform",
                "Leave the option away, or use an operator class for L2, inner product or cosine.");
     if (o->subvectors > 0 && o->quantizer != kQuantizerPq)
@@ -89,7 +87,7 @@ static void check_options(const Build* b) {
     if (o->quantizer == kQuantizerPq && !PqShapeIsValid(b->codec.pq))
         refuse(psprintf("subvectors = %u is more than the %u dimensions", b->codec.pq.m, b->codec.dims),
                "Choose at most one part for each dimension.");
-    if (dot && b->transform_kind == TransformKind::kCenter)
+    if (dot && b->transform_spec.kind == TransformKind::kCenter)
         refuse("transform = center changes inner products", "Use it with L2 distance, or leave it away.");
     if (IsCopy(b->reorder) && lists_keep_rows(b))
         refuse("copies for reordering beside lists that keep the rows as they are",
@@ -111,7 +109,7 @@ static bool may_transform(const Build* b) {
     if (am_of_index(b->index) != AmKind::kAh || o->transform_given || o->subvectors > 0) return false;
     if (b->reorder == Reorder::kOff || dims < kLeastTransformed || rows < kSpectrumRows * dims) return false;
     const TransformSpec spec = {TransformKind::kPcaRotate, static_cast<uint32>(dims / 2), 0};
-    return sizeof(float) * rows * (dims + dims / 2) + TransformTrainBytes(spec, rows, dims, b->threads) <= b->memory;
+    return sizeof(float) * rows * dims + transform_bytes(b, spec, rows) <= static_cast<double>(b->memory);
 }
 
 // Rows whose variance lies in few directions are coded in these: as many rows as before need to be put in order, and
@@ -123,25 +121,24 @@ static void choose_transform(Build* b) {
         kept = DimsOfVariance(b->objects->sample, kKeptVariance, static_cast<int>(b->threads), b->objects->stop);
     });
     kept = std::max(kLeastKept, TYPEALIGN(kKeptStep, kept));
-    if (2 * kept > static_cast<Size>(b->dims)) return;
-    b->options.transform_text = psprintf("pcar%zu", kept);
-    choose_codec(b);
-    check_options(b);
+    if (2 * kept <= static_cast<Size>(b->dims))
+        choose_codec(b, {TransformKind::kPcaRotate, static_cast<uint32>(kept), 0});
 }
 
 static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info) {
-    memset(b, 0, sizeof(*b));
+    memset(static_cast<void*>(b), 0, sizeof(*b));
     b->heap = heap;
     b->index = index;
     b->info = info;
     b->opclass = opclass_of_index(index);
     b->options = index_options(index);
-    // The relcache entry may be rebuilt while we work.
-    b->options.transform_text = pstrdup(b->options.transform_text);
     b->dims = vector_column_dims(index);
     b->threads = maintenance_threads();
     b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
-    choose_codec(b);
+    TransformSpec spec;
+    core_call([&] { spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims); });
+    b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
+    choose_codec(b, spec);
     b->replicas = static_cast<Replicas>(b->options.replicas);
     b->copies = b->replicas == Replicas::kClosure ? kMaxCopies : b->replicas == Replicas::kSoar ? 2 : 1;
     check_options(b);

@@ -78,8 +78,7 @@ struct Build {
     double expected_rows;  // by a look at some blocks
     uint32 training_rows;
     Codec codec;
-    TransformKind transform_kind;
-    uint32 opq_m;
+    TransformSpec transform_spec;
     Reorder reorder;
     Replicas replicas;
     uint32 copies;  // lists that hold a row, at most
@@ -97,6 +96,9 @@ struct Build {
 
 // Threads that a build or the like may use: max_parallel_maintenance_workers + 1 within the machine.
 int maintenance_threads();
+
+// Bytes that learning a transform from so many sample rows needs beside them, at most; with what it makes of the rows.
+double transform_bytes(const Build* b, const TransformSpec& spec, Size rows);
 
 void build_sample(Build* b);    // fills objects->sample
 void build_hold_out(Build* b);  // takes the queries that will calibrate the index out of the sample

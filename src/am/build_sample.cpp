@@ -13,7 +13,7 @@ namespace vectorq {
 // Points a list for k-means, and the bounds of the sample when the user leaves it to us. Product codes of residuals
 // answer by themselves, and the better the centroids, the smaller the residuals: IVF2048,PQ8 on a million SIFT rows has
 // recall@10 0.381 at nprobe 48 from 32 rows a list, 0.393 from 128 and from 256, as FAISS takes.
-static constexpr double kRowsPerList = 32;
+static constexpr double kRowsPerList = kFirstRowsPerList;
 // Of a large table more, which tell the lists' sizes better for the same time of training (core/README.md, Balance): as
 // many as this share of the rows are, up to kMostRowsPerList a list.
 static constexpr double kMostRowsPerList = 96, kShareOfRows = 0.4;
@@ -91,20 +91,26 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
 }
 
 // The number of lists for so many rows. 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
-// the sweep in test/bench, both at a million rows.
-static uint32 lists_for(double rows) {
+// the sweep in test/bench, both at a million rows. Codes of `ah` are so quickly scored that a list costs as much as
+// some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time (README.md,
+// Options by themselves).
+static uint32 lists_for(AmKind am, double rows) {
     if (rows < 2000) return 1;
-    return static_cast<uint32>(std::clamp(4.0 * std::sqrt(rows), 16.0, 200000.0));
+    double lists = 4.0 * std::sqrt(rows);
+    if (am == AmKind::kAh) lists = std::min(lists, std::pow(rows, 0.75) / 8);
+    return static_cast<uint32>(std::clamp(lists, 16.0, 200000.0));
+}
+
+double transform_bytes(const Build* b, const TransformSpec& spec, Size rows) {
+    return static_cast<double>(TransformTrainBytes(spec, rows, b->dims, b->threads)) +
+           sizeof(float) * static_cast<double>(rows) * spec.out_dims;
 }
 
 // What the steps of training need beside the sample, at most; they come one after another.
 static double training_bytes(const Build* b, size_t rows, const KMeansOptions& options) {
     double bytes = KMeansBytes(rows, b->codec.dims, options);
-    if (b->transform_kind != TransformKind::kNone) {
-        const TransformSpec spec = {b->transform_kind, b->codec.dims, b->opq_m};
-        const double learn = TransformTrainBytes(spec, rows, b->dims, b->threads);
-        bytes = std::max(bytes, learn + sizeof(float) * static_cast<double>(rows) * b->codec.dims);
-    }
+    if (b->transform_spec.kind != TransformKind::kNone)
+        bytes = std::max(bytes, transform_bytes(b, b->transform_spec, rows));
     if (IsProductCode(b->codec.kind))
         bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
     return bytes;
@@ -141,7 +147,7 @@ void build_sample(Build* b) {
     const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
     const double density = counted == 0 ? 0 : counter.seen / counted;
     const double rows = b->expected_rows = density * blocks;
-    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(rows);
+    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
 
     const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
     const double fit = rows_within_memory(b, b->lists);

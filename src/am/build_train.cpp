@@ -54,8 +54,10 @@ static void train_quantizer(Build* b) {
     }
     std::vector<uint32_t> list(o->sample.rows());
     o->assigner->Nearest(o->sample.data(), o->sample.rows(), list.data(), nullptr, b->threads, o->stop);
-    for (size_t i = 0; i < o->sample.rows(); i++)
+    for (size_t i = 0; i < o->sample.rows(); i++) {
         for (size_t d = 0; d < dims; d++) o->sample.row(i)[d] -= o->centroids.row(list[i])[d];
+        if (b->codec.lengths) MakeDirection(o->sample.row(i), dims);
+    }
     if (IsProductCode(b->codec.kind)) {
         o->quantizer = IsAnisotropic(b->codec.eta)
                            ? TrainAnisotropicPq(b->codec.pq, o->sample, directions, b->codec.eta, kPqIterations,
@@ -72,8 +74,7 @@ static void train_quantizer(Build* b) {
 // Learns the transform and puts the transformed sample in the sample's place.
 static void train_transform(Build* b) {
     BuildObjects* o = b->objects;
-    const TransformSpec spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims);
-    Transform transform = TrainTransform(spec, o->sample, b->options.seed, b->threads, o->stop);
+    Transform transform = TrainTransform(b->transform_spec, o->sample, b->options.seed, b->threads, o->stop);
     // Inner products do not survive a shift.
     if (IsDotMetric(b->opclass->metric)) transform.offset.Fill(0.0f);
     const size_t in = transform.in_dims, out = transform.out_dims;
@@ -132,7 +133,7 @@ static void lengthen_centroids(Build* b) {
 static void train(Build* b) {
     BuildObjects* o = b->objects;
     if (b->reorder == Reorder::kSq8) train_copies(b);
-    if (b->transform_kind != TransformKind::kNone) train_transform(b);
+    if (b->transform_spec.kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
     options.spherical = IsDotMetric(b->opclass->metric);
@@ -169,9 +170,10 @@ static void leave_untrained(Build* b) {
     b->codec.kind = b->opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
     b->codec.dims = static_cast<uint32_t>(b->dims);
     b->codec.pq = {0, 0, 0};
-    b->transform_kind = TransformKind::kNone;
+    b->transform_spec = {};
     b->codec.eta = 0;
     b->codec.eta_origin = nullptr;
+    b->codec.lengths = false;
     b->reorder = Reorder::kOff;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),

@@ -100,7 +100,7 @@ static MetaPage describe(const Build* b) {
     meta.wanted_code = static_cast<uint8>(b->options.quantizer);
     meta.code_dims = b->codec.dims;
     meta.subvectors = static_cast<uint16>(b->codec.pq.m);
-    meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->opq_m) : 0;
+    meta.opq_m = b->objects->transform.size() > 0 ? static_cast<uint16>(b->transform_spec.opq_m) : 0;
     meta.bits = static_cast<uint8>(b->codec.pq.bits);
     meta.reorder = static_cast<uint8>(b->reorder);
     meta.replicas = static_cast<uint8>(b->replicas);
@@ -109,8 +109,8 @@ static MetaPage describe(const Build* b) {
         b->indexed_rows > 0 ? static_cast<float>(static_cast<double>(b->indexed_entries) / b->indexed_rows) : 1;
     meta.eta = b->codec.eta;
     meta.anisotropic_threshold = b->codec.eta > 0 ? static_cast<float>(b->options.anisotropic_threshold) : 0;
-    meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_kind) : 0;
-    meta.flags = b->trained ? kMetaTrained : 0;
+    meta.transform = b->objects->transform.size() > 0 ? static_cast<uint8>(b->transform_spec.kind) : 0;
+    meta.flags = static_cast<uint16>((b->trained ? kMetaTrained : 0) | (b->codec.lengths ? kMetaLengths : 0));
     meta.lists = meta.live_lists = meta.next_list = b->lists;
     meta.free_head = kInvalidBlock;
     meta.wanted_lists = static_cast<uint32>(b->options.lists);

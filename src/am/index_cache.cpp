@@ -13,17 +13,19 @@
 #include "pg/fault.h"
 #include "pg/memory.h"
 
+extern "C" {
+#include "storage/buf_internals.h"
+}
+
 namespace vectorq {
 
-// A backend's bound over all indexes, and the most that one index's centroids may take of it: 32,000 lists of 128
-// dimensions, 120,000 in compact form. What is more is read through shared buffers.
+// A backend's bound over all indexes, and the most that one index's centroids may take of it, exact and in compact form
+// each: 32,000 and 120,000 lists of 128 dimensions. What is more is read through shared buffers.
 static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
 #ifndef VECTORQ_FAULTS
-static constexpr Size kMaxExactBytes = 16 * 1024 * 1024;
-static constexpr Size kMaxCompactBytes = 16 * 1024 * 1024;
+static constexpr Size kMaxCentroidBytes = 16 * 1024 * 1024;
 #else  // the tests' indexes are small
-static constexpr Size kMaxExactBytes = 16 * 1024;
-static constexpr Size kMaxCompactBytes = 16 * 1024;
+static constexpr Size kMaxCentroidBytes = 16 * 1024;
 #endif
 // Lists whose first segment is remembered.
 static constexpr uint32 kMaxKnownLists = 64 * 1024;
@@ -168,8 +170,10 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
     return origin;
 }
 
-static bool keeps_compact(const MetaPage* meta) { return meta->groups == 0 || meta->compact.bytes <= kMaxCompactBytes; }
-static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxExactBytes; }
+static bool keeps_compact(const MetaPage* meta) {
+    return meta->groups == 0 || meta->compact.bytes <= kMaxCentroidBytes;
+}
+static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxCentroidBytes; }
 static Size compact_bytes(const MetaPage* meta) {
     return keeps_compact(meta) ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
 }
@@ -348,14 +352,39 @@ const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, flo
     return buffer;
 }
 
+void prefetch_page(const IndexCache* cache, BlockNumber block, uint32 from, uint32 to) {
+    if (block >= cache->recent_blocks || cache->recent[block] == InvalidBuffer) return;
+    const char* page = static_cast<const char*>(BufferGetPage(cache->recent[block]));
+    __builtin_prefetch(GetBufferDescriptor(cache->recent[block] - 1), 1);
+    __builtin_prefetch(page);
+    __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
+    prefetch_bytes(page + from, to - std::min(from, to));
+}
+
+void prefetch_centroid(const IndexCache* cache, uint32 list) {
+    if (cache->centroids != NULL) return;
+    const uint32 payload = PayloadBytes(BLCKSZ), bytes = cache->meta.code_dims * sizeof(float);
+    const uint64 offset = static_cast<uint64>(list) * bytes;
+    const uint32 from = SizeOfPageHeaderData + static_cast<uint32>(offset % payload);
+    prefetch_page(cache, cache->meta.centroids.start + static_cast<BlockNumber>(offset / payload), from,
+                  std::min<uint32>(from + bytes, BLCKSZ));
+}
+
+const uint8* kept_compact_part(const IndexCache* cache, uint32 group) {
+    const CompactFront* front = &cache->compact;
+    if (unlikely(!keeps_compact(&cache->meta))) return NULL;
+    return cache->compact_bytes +
+           CompactPartOffset(front->groups, front->dims, group, RangeOfPart(*front, group).start);
+}
+
 const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
                           MemoryContext context) {
+    const uint8* kept = kept_compact_part(cache, group);
+    if (likely(kept != NULL)) return kept;
     const CompactFront* front = &cache->compact;
-    const uint32 start = front->groups > 0 ? front->start[group] : 0;
-    const uint32 entries = (front->groups > 0 ? front->start[group + 1] : front->entries) - start;
-    const Size offset = CompactPartOffset(front->groups, front->dims, group, start);
-    if (likely(keeps_compact(&cache->meta))) return cache->compact_bytes + offset;
-    const Size bytes = CompactPartBytes(entries, front->dims);
+    const PartRange range = RangeOfPart(*front, group);
+    const Size offset = CompactPartOffset(front->groups, front->dims, group, range.start);
+    const Size bytes = CompactPartBytes(range.count, front->dims);
     if (*buffer_bytes < bytes) {
         if (*buffer != NULL) pfree(*buffer);
         *buffer = static_cast<uint8*>(MemoryContextAllocHuge(context, bytes));

@@ -98,10 +98,23 @@ Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, ui
 
 // The exact centroid of a list; `buffer` (dims) is used when the cache does not keep them.
 const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, float* buffer);
+// Asks for the memory of so many bytes, which may be anything by now.
+inline void prefetch_bytes(const void* from, Size bytes) {
+    for (Size at = 0; at < bytes; at += PG_CACHE_LINE_SIZE / 2)
+        __builtin_prefetch(static_cast<const char*>(from) + at, 0, 2);
+}
+// Asks for the memory of bytes [from, to) of a page and of what is looked at before them. No pin protects the buffer,
+// so nothing is read from it.
+void prefetch_page(const IndexCache* cache, BlockNumber block, uint32 from, uint32 to);
+// The same for a centroid that the cache does not keep.
+void prefetch_centroid(const IndexCache* cache, uint32 list);
 // A group's part of the compact centroids; *buffer (*buffer_bytes, of `context`) is used, and made larger, when the
 // cache does not keep them.
 const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
                           MemoryContext context);
+
+// The same if the cache keeps them, else NULL.
+const uint8* kept_compact_part(const IndexCache* cache, uint32 group);
 
 // How far two vectors are in the metric's order: squared L2, negative product (cosine: of normalised
 // vectors), or L1.

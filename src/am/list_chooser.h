@@ -31,10 +31,10 @@ struct ListChooser {
     float* flat;        // (room)
     uint32* flat_list;  // (room)
     uint32 scored, room;
-    // — groups, in order of distance as far as sorted —
+    // — groups: the ones whose lists are scored come first —
     ListScore* groups;    // (groups)
-    float* group_scores;  // (groups)
-    uint32 groups_sorted, groups_taken;
+    float* group_scores;  // (groups): work space
+    uint32 groups_taken;
     uint8* part;  // buffer of a group that the cache does not keep
     Size part_bytes;
     // — the choice —

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "core/cluster/kmeans.h"
 #include "core/transform/transform_spec.h"
 #include "pg/entry.h"
 
@@ -65,7 +66,7 @@ const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance
 const OptionRow kOptions[] = {
     {Scope::kIndex, kIvf | kAh, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
      "Number of inverted lists; 0 chooses by the number of rows"},
-    {Scope::kIndex, kIvf | kAh, Kind::kReal, "balance", 1.3, 0, 100, NULL, VQ_INDEX(balance),
+    {Scope::kIndex, kIvf | kAh, Kind::kReal, "balance", kUsualBalance, 0, 100, NULL, VQ_INDEX(balance),
      "Training splits lists with more than so many times the mean of rows; 0 = plain k-means"},
     {Scope::kIndex, kIvf, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
      "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)"},
@@ -76,6 +77,8 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
      "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product "
      "codes"},
+    {Scope::kIndex, kAh, Kind::kEnum, "lengths", 1, 0, 0, kSwitch, VQ_INDEX(lengths),
+     "Whether a code keeps how long the row's residual is beside its direction, for 4 bytes more: on or off"},
     {Scope::kIndex, kIvf, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
      VQ_INDEX(replicas),
      "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},

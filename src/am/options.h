@@ -24,6 +24,7 @@ struct IndexOptions {
     int training_rows;  // 0 = automatic
     int seed;
     int replicas;                  // Replicas
+    int lengths;                   // whether codes are of directions, beside lengths
     int rebalance;                 // whether vacuum splits and merges lists
     double closure_epsilon;        // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes

@@ -194,16 +194,13 @@ bool read_victims(Rebalance* r) {
 
 // ---- new lists
 
-// Lists of so many means at most, as far as training can tell.
-static constexpr double kTrainBalance = 1.3;
-
 // So many lists, or fewer if rows are alike.
 static Matrix train(Rebalance* r, const Matrix& rows, uint32 lists) {
     KMeansOptions options;
     options.lists = lists;
     options.spherical = IsDotMetric(r->cache->codec.metric);
     options.seed = r->meta.seed;
-    options.balance = kTrainBalance;
+    options.balance = kUsualBalance;
     Matrix made = TrainKMeans(rows, options, r->objects->stop);
     if (!options.spherical) return made;
     // As long as the others are.

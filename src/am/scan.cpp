@@ -387,6 +387,13 @@ static bool may_read_more(const ScanState* state) {
     return settings.max_scan_rows == 0 || state->rows_seen < static_cast<uint64>(settings.max_scan_rows);
 }
 
+// Whether lists as far as `end` may join the window, after as many rows are put in order as that takes.
+static bool ready_to_widen(IndexScanDesc scan, ScanState* state, uint32 end) {
+    if (state->split < state->list_end || end <= state->list_end || !may_read_more(state)) return false;
+    while (reorders(state) && state->reordered < state->collected && !past_old_lists(state)) put_in_order(scan, state);
+    return past_old_lists(state);
+}
+
 // More rows are wanted than were promised: the next promise, kept by more lists or more rows in order, where it needs
 // either.
 static void raise_promise(IndexScanDesc scan, ScanState* state) {
@@ -399,13 +406,7 @@ static void raise_promise(IndexScanDesc scan, ScanState* state) {
                            ? ListsWithEffort(state->choice.nprobe, state->chooser.effort, state->cache->compact.entries)
                            : state->choice.nprobe;
     const uint32 end = allowed_lists(state, state->list_end, std::max(own, state->list_end));
-    bool widen = false;
-    if (state->split == state->list_end && end > state->list_end && may_read_more(state)) {
-        while (reorders(state) && state->reordered < state->collected && !past_old_lists(state))
-            put_in_order(scan, state);
-        widen = past_old_lists(state);
-    }
-    if (widen) widen_window(scan, state, end);
+    if (ready_to_widen(scan, state, end)) widen_window(scan, state, end);
     else if (!reorders(state)) return;
     else if (state->reordered < state->collected) return put_in_order(scan, state);
     else if (!state->overflowed) return;

@@ -10,18 +10,14 @@
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
 
-extern "C" {
-#include "optimizer/cost.h"
-#include "storage/buf_internals.h"
-}
-
 namespace vectorq {
 
 namespace {
 struct ListScan {
     uint32 list;
     ListTable table;
-    SegmentRef after;  // the next list's first segment, or none
+    uint32 rows_left;      // about: after the segment at hand
+    DirectoryEntry after;  // the next list's, or none
 };
 }  // namespace
 
@@ -54,21 +50,30 @@ static void push_row(ScanState* state, float distance, const ItemPointerData* ti
                                ItemPointerGetBlockNumberNoCheck(pointer));
 }
 
-// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
-// NULL without records.
-static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
-                    const ItemPointerData* tids, const ItemPointerData* pointers) {
-    float* distances = state->distances;
-    if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
-    else
-        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor,
-                        count);
+// Offers the nearest of distances[0 .. count) to the collector.
+static void collect_distances(ScanState* state, uint32 count, const ItemPointerData* tids,
+                              const ItemPointerData* pointers) {
+    const float* distances = state->distances;
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
         push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
     }
     state->stats.rows_scored += count;
+}
+
+// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
+// NULL without records.
+static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
+                    const ItemPointerData* tids, const ItemPointerData* pointers) {
+    float* distances = state->distances;
+    if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
+    else if (scan->table.has_scale)
+        FinishScaledSums(distances, 1, 0, scalars, scan->table.bias, scan->table.adds_square, count, distances);
+    else
+        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor,
+                        count);
+    collect_distances(state, count, tids, pointers);
 }
 
 static void finish_wide_sums(ScanState* state, uint32 count) {
@@ -92,15 +97,21 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
     }
 }
 
-// 4-bit codes whose sums fit 16 bits: the threshold is compared with the sums, and only survivors become
-// distances.
+// 4-bit codes whose sums fit 16 bits. Without lengths the threshold is compared with the sums, and only survivors
+// become distances.
 static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
-                                  const ItemPointerData* tids, const ItemPointerData* pointers) {
-    const float base = scan->table.bias + state->lut_scale.bias;
+                                  const float* scalars, const ItemPointerData* tids, const ItemPointerData* pointers) {
     ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
+    if (scan->table.has_scale) {
+        FinishScaledSums(state->sums, state->lut_scale.scale, state->lut_scale.bias, scalars, scan->table.bias,
+                         scan->table.adds_square, count, state->distances);
+        collect_distances(state, count, tids, pointers);
+        return;
+    }
     state->stats.rows_scored += count;
     // One step more than the division says: rounding must not lose a row that ties with the last one kept,
     // and Push compares exactly.
+    const float base = scan->table.bias + state->lut_scale.bias;
     const float room = state->collector->threshold() - base;
     const float limit = state->lut_scale.scale > 0 ? room / state->lut_scale.scale + 1 : 65535.0f;
     if (limit < 0) return;
@@ -113,34 +124,34 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
     }
 }
 
-// Asks for the memory of a segment's codes to come: a list's pages lie apart in the buffers, and the processor's own
-// prefetching ends with a page. No pin protects the buffer, so nothing is read from it.
-static void prefetch_segment(const IndexCache* cache, SegmentRef at) {
-    if (at.block >= cache->recent_blocks || cache->recent[at.block] == InvalidBuffer) return;
-    const char* page = static_cast<const char*>(BufferGetPage(cache->recent[at.block]));
-    __builtin_prefetch(GetBufferDescriptor(cache->recent[at.block] - 1), 1);
-    __builtin_prefetch(page);
-    __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
-    for (uint32 byte = at.offset; byte < BLCKSZ; byte += PG_CACHE_LINE_SIZE / 2) __builtin_prefetch(page + byte, 0, 2);
+// A list's pages lie apart in the buffers, and the processor's own prefetching ends with a page. rows: about.
+static void prefetch_segment(const IndexCache* cache, SegmentRef at, uint32 rows) {
+    const PostingGeometry* g = &cache->geometry;
+    const uint64 bytes = sizeof(SegmentHeader) + BytesOfRows(*g, RoundUp(std::min(rows, g->capacity), kBlockRows));
+    const uint32 from = SizeOfPageHeaderData + at.offset;
+    prefetch_page(cache, at.block, from, static_cast<uint32>(std::min<uint64>(from + bytes, BLCKSZ)));
 }
 
 // Segments of one page: everything under one share lock, nothing copied.
-static SegmentRef scan_single(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
+static SegmentRef scan_single(Relation index, ScanState* state, ListScan* scan, SegmentRef at) {
     Buffer buffer = read_list_segment(index, state, scan->list, at);
     char* segment = segment_at(BufferGetPage(buffer), at.offset);
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(state->cache->geometry, header->capacity);
     const uint32 count = header->count;
     const SegmentRef next = next_segment(header);
-    prefetch_segment(state->cache, has_segment(next) ? next : scan->after);
+    scan->rows_left -= std::min(scan->rows_left, count);
+    if (has_segment(next)) prefetch_segment(state->cache, next, scan->rows_left);
+    else prefetch_segment(state->cache, {scan->after.head, scan->after.head_offset}, scan->after.rows);
     const ItemPointerData* tids = segment_tids(segment);
     const ItemPointerData* pointers = segment_pointers(&state->cache->geometry, &layout, segment);
+    const float* scalars = reinterpret_cast<const float*>(segment + layout.scalars_offset);
     if (state->sums != NULL && !state->null_query) {
-        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, tids, pointers);
+        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, scalars, tids, pointers);
     } else {
         memset(state->distances, 0, count * sizeof(float));
         if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
-        collect(state, scan, count, reinterpret_cast<const float*>(segment + layout.scalars_offset), tids, pointers);
+        collect(state, scan, count, scalars, tids, pointers);
     }
     UnlockReleaseBuffer(buffer);
     state->stats.pages_read++;
@@ -230,18 +241,18 @@ void scan_lists(Relation index, ScanState* state) {
     IndexCache* cache = state->cache;
     Readahead readahead;
     readahead_begin(&readahead, index, &cache->cold);
-    DirectoryEntry entry, next;
-    if (state->list_begin < state->list_end) list_head(index, cache, state->lists[state->list_begin].list, &next);
+    ListScan scan;
+    if (state->list_begin < state->list_end) list_head(index, cache, state->lists[state->list_begin].list, &scan.after);
     for (uint32 i = state->list_begin; i < state->list_end; i++) {
         CHECK_FOR_INTERRUPTS();
         if (readahead_wanted(&readahead)) readahead_lists(&readahead, index, state, i);
-        ListScan scan;
         scan.list = state->lists[i].list;
-        scan.after = kNoSegment;
-        entry = next;
+        const DirectoryEntry entry = scan.after;
+        scan.rows_left = entry.rows;
+        scan.after = kNoEntry;
         if (i + 1 < state->list_end) {
-            list_head(index, cache, state->lists[i + 1].list, &next);
-            scan.after = {next.head, next.head_offset};
+            list_head(index, cache, state->lists[i + 1].list, &scan.after);
+            prefetch_centroid(cache, state->lists[i + 1].list);
         }
         const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);

@@ -196,13 +196,14 @@ Codec meta_codec(const MetaPage* meta) {
     codec.dims = meta->code_dims;
     codec.pq = {meta->code_dims, meta->subvectors, meta->bits};
     codec.eta = meta->eta;
+    codec.lengths = (meta->flags & kMetaLengths) != 0;
     return codec;
 }
 
 static PostingRow posting_row(const Codec* codec, Reorder reorder) {
     return {static_cast<uint32>(CodeBytes(*codec)),
             codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0,
-            CodeHasScalar(codec->kind, codec->metric), IsCopy(reorder)};
+            CodeHasScalar(*codec), IsCopy(reorder)};
 }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
@@ -236,8 +237,7 @@ Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
 }
 
 ReorderGeometry copy_geometry(const Codec* codec) {
-    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)),
-                                 CodeHasScalar(codec->kind, codec->metric));
+    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)), CodeHasScalar(*codec));
 }
 
 ReorderGeometry meta_reorder_geometry(const MetaPage* meta) {

@@ -10,7 +10,11 @@ namespace vectorq {
 static void describe_lists(StringInfo out, const MetaPage* meta, bool trained) {
     if (!trained) appendStringInfo(out, "lists = 1: too few rows to train when it was built\n");
     else if (meta->lists == 1) appendStringInfo(out, "lists = 1: fewer than 2,000 rows when it was built\n");
-    else appendStringInfo(out, "lists = %u: four times the root of the rows\n", meta->lists);
+    else
+        appendStringInfo(out, "lists = %u: %s\n", meta->lists,
+                         meta->access_method == static_cast<uint8>(AmKind::kAh)
+                             ? "rows to the power of 3/4, by 8, at most four times their root"
+                             : "four times the root of the rows");
 }
 
 static void describe_code(StringInfo out, const MetaPage* meta) {

@@ -88,8 +88,8 @@ VQ_FUNCTION(vectorq_index_info) {
                               (meta.generation == 0 ? meta.list_uses.blocks : 0);
     const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
 
-    Datum values[32];
-    bool nulls[32] = {};
+    Datum values[33];
+    bool nulls[33] = {};
     int n = 0;
     values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
     values[n++] = CStringGetTextDatum(metric_name(meta.metric));
@@ -101,6 +101,8 @@ VQ_FUNCTION(vectorq_index_info) {
     TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
     nulls[n] = !(meta.flags & kMetaTrained) || meta.access_method != static_cast<uint8>(AmKind::kAh);
     values[n++] = Float4GetDatum(meta.anisotropic_threshold);
+    nulls[n] = nulls[n - 1];
+    values[n++] = BoolGetDatum((meta.flags & kMetaLengths) != 0);
     values[n++] = CStringGetTextDatum(replicas_name(meta.replicas));
     nulls[n] = meta.replicas != static_cast<uint8>(Replicas::kClosure);
     values[n++] = Float4GetDatum(meta.closure_epsilon);

@@ -135,9 +135,9 @@ int main(int count, char** arguments) {
     KMeansOptions options;
     options.lists = lists;
     options.threads = threads;
-    options.balance = 1.5;
+    options.balance = kUsualBalance;
     double start = Now();
-    Matrix sample(std::min(rows, 32 * lists), kDims);
+    Matrix sample(std::min(rows, kFirstRowsPerList * lists), kDims);
     for (size_t i = 0; i < sample.rows(); i++)
         std::memcpy(sample.row(i), base.row(i * rows / sample.rows()), kDims * sizeof(float));
     const Matrix centroids = TrainKMeans(sample, options, stop);

@@ -26,12 +26,18 @@ COMPARED = (0.90, 0.95, 0.99)
 LIST_COST, CODE_BYTE_COST, ROW_COST = 700, 0.03, 700
 
 
-def sweep(lists, dims):
-    """Options beside the automatic ones."""
-    m = dims // 2
+def sweep(lists, m, transform, dims):
+    """Options beside the automatic ones: lists, parts and transform of that index."""
+    # Parts by hand mean no transform by itself.
+    same = f", transform = {transform}" if transform != "none" else ""
+    code_dims = int(transform.removeprefix("pcar")) if same else dims
     out = [f"lists = {int(lists * factor)}" for factor in (0.25, 0.5, 2, 4)]
-    out += [f"subvectors = {m // 2}", f"subvectors = {min(dims, m * 3 // 2)}", "replicas = none", "replicas = closure",
-            f"replicas = none, lists = {2 * lists}", f"subvectors = {m // 2}, lists = {2 * lists}", "anisotropic_threshold = 0"]
+    out += [f"subvectors = {m // 2}{same}", f"subvectors = {min(code_dims, m * 3 // 2)}{same}", "replicas = none", "replicas = closure",
+            f"replicas = none, lists = {2 * lists}", f"subvectors = {m // 2}, lists = {2 * lists}{same}", "anisotropic_threshold = 0"]
+    if same:
+        out += ["transform = none"]
+    if dims >= 256:
+        out += [f"transform = pcar{d}" for d in (dims // 4, dims // 2) if d >= 128 and d != code_dims]
     return out
 
 
@@ -48,8 +54,10 @@ class Options(Bench):
         self.sql(f"DROP INDEX IF EXISTS {table}_index")
         self.options.index = "ah|" + given
         seconds = self.build(data, table)
-        info = dict(zip(("lists", "subvectors", "bytes"), map(int, self.sql(
-            f"SELECT lists, subvectors, bytes_total FROM vectorq_index_info('{table}_index')")[0])))
+        info = dict(zip(("lists", "subvectors", "bytes", "transform"), self.sql(
+            f"SELECT lists, subvectors, bytes_total, transform FROM vectorq_index_info('{table}_index')")[0]))
+        for name in ("lists", "subvectors", "bytes"):
+            info[name] = int(info[name])
         points = []
         for target in TARGETS:
             sets = ["SET enable_seqscan = off", "SET enable_sort = off", f"SET vectorq.target_recall = {target}"]
@@ -63,7 +71,8 @@ class Options(Bench):
         table = data.table
         self.near = limits(data)
         measured = [self.measure_index(data, table, "")]
-        for given in sweep(measured[0]["lists"], data.dims):
+        own = measured[0]
+        for given in sweep(own["lists"], own["subvectors"], own["transform"], data.dims):
             measured.append(self.measure_index(data, table, given))
             print(measured[-1], flush=True)
         self.rows.append(dict(set=table, indexes=measured))

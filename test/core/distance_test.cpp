@@ -209,5 +209,31 @@ TEST(Sq8, ErrorIsHalfAStepAndTableGivesTheProduct) {
     });
 }
 
+TEST(KthSmallest, EqualsReference) {
+    test::ForEachTarget([] {
+        std::mt19937 random(11);
+        std::normal_distribution<float> normal(0, 100);
+        for (const size_t n : {1, 2, 7, 16, 33, 64, 100, 511, 512, 1000}) {
+            for (int kind = 0; kind < 5; kind++) {
+                std::vector<float> values(n);
+                for (float& v : values) v = normal(random);
+                if (kind == 1)  // many ties, both zeros
+                    for (float& v : values) v = std::trunc(v / 60);
+                if (kind == 2)
+                    for (float& v : values) v = std::fabs(v) * 1e30f;
+                if (kind == 3) std::fill(values.begin(), values.end(), -3.5f);
+                if (kind == 4) {
+                    values[0] = std::numeric_limits<float>::infinity();
+                    values[n / 2] = -std::numeric_limits<float>::infinity();
+                }
+                for (size_t k = 1; k <= n; k += 1 + n / 9)
+                    ASSERT_EQ(KthSmallest(values.data(), n, k), reference::KthSmallest(values.data(), n, k))
+                        << n << " " << kind << " " << k;
+                ASSERT_EQ(KthSmallest(values.data(), n, n), reference::KthSmallest(values.data(), n, n));
+            }
+        }
+    });
+}
+
 }  // namespace
 }  // namespace vectorq::test

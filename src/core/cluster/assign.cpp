@@ -15,10 +15,6 @@
 #include <limits>
 #include <vector>
 
-#if defined(__aarch64__) && !defined(HWY_DISABLED_TARGETS)
-// The register tile is an array of vectors, which SVE's sizeless types do not allow.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
-#endif
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/cluster/assign.cpp"
 #include "hwy/foreach_target.h"
@@ -245,12 +241,12 @@ CentroidFrame::CentroidFrame(const Matrix& centroids, AssignMetric metric) : met
     for (size_t d = 0; d < dims; d++) mean[d] = float(sum[d] / double(count));
     for (size_t c = 0; c < count; c++) {
         const float* row = centroids.row(c);
-        double sums[4] = {};
+        double sq_norm = 0;
         for (size_t d = 0; d < dims; d++) {
             const float x = row[d] - mean[d];
-            sums[d % 4] += double(x) * x;
+            sq_norm += double(x) * x;
         }
-        half_sq_norm[c] = float((sums[0] + sums[1] + sums[2] + sums[3]) / 2);
+        half_sq_norm[c] = float(sq_norm / 2);
     }
 }
 

@@ -48,6 +48,15 @@ struct CompactPart {
     const uint8_t* code;   // (n, dims)
 };
 
+// Where a group's lists stand among all: entries [start, start + count). Without groups one part has all.
+struct PartRange {
+    uint32_t start, count;
+};
+inline PartRange RangeOfPart(const CompactFront& front, uint32_t group) noexcept {
+    if (front.groups == 0) return {0, front.entries};
+    return {front.start[group], front.start[group + 1] - front.start[group]};
+}
+
 // Groups that a search among so many lists goes through; 0: none, all lists are scored.
 size_t SearchGroups(size_t lists) noexcept;
 // Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is

@@ -31,11 +31,10 @@ constexpr int kSeedRounds = 8;
 constexpr double kMinImprovement = 1e-3;
 // Of the two-level form. Two, so that lists which the first one leaves empty are reused.
 constexpr int kRefinementPasses = 2;
-// Rows a list that see all iterations. A sample of more than twice as many is trained on by a part of it first, with
+// A sample of more than twice kFirstRowsPerList is trained on by a part of it first, with
 // fewer rounds of balance, because the sizes that a part tells are rough. All of it then takes one Lloyd step, or
 // kWholePasses if it is four times the part or more (most of what the other rows can tell, at a fifth of the time of
 // all iterations), and kWholeBalanceRounds. README.md (Balance) has the figures.
-constexpr size_t kFirstRows = 32;
 constexpr int kPartBalanceRounds = 4, kWholePasses = 3, kWholeBalanceRounds = 2;
 // In all dimensions, of centroids trained in some.
 constexpr int kProjectedBalanceRounds = 3;
@@ -83,7 +82,9 @@ void DropDuplicates(Matrix& centroids) {
     centroids.TruncateRows(keep.size());
 }
 
-bool TrainsInParts(size_t rows, size_t lists) noexcept { return lists >= kFewLists && rows > 2 * kFirstRows * lists; }
+bool TrainsInParts(size_t rows, size_t lists) noexcept {
+    return lists >= kFewLists && rows > 2 * kFirstRowsPerList * lists;
+}
 
 }  // namespace
 
@@ -363,6 +364,14 @@ Matrix Trainer::MeansOf(const Matrix& projected, const Matrix& centers) {
     return centroids;
 }
 
+// The last steps of every training: Lloyd steps over all rows, and balance.
+static Matrix Finish(Trainer& trainer, Matrix centroids, int passes, int balance_rounds) {
+    if (passes > 0) trainer.Refine(centroids, passes);
+    trainer.Balance(centroids, balance_rounds);
+    DropDuplicates(centroids);
+    return centroids;
+}
+
 // Rows are trained on in the subspace that carries most of their variance, and the centroids refined in all dimensions.
 static Matrix TrainProjected(const Matrix& sample, size_t dims, const KMeansOptions& options, StopToken& stop,
                              Progress progress) {
@@ -371,10 +380,7 @@ static Matrix TrainProjected(const Matrix& sample, size_t dims, const KMeansOpti
     Trainer trainer(sample, options, stop);
     Matrix centroids = trainer.MeansOf(projected, centers);
     projected = Matrix();
-    trainer.Refine(centroids, 1);
-    trainer.Balance(centroids, kProjectedBalanceRounds);
-    DropDuplicates(centroids);
-    return centroids;
+    return Finish(trainer, std::move(centroids), 1, kProjectedBalanceRounds);
 }
 
 // On all rows of the sample, in all dimensions.
@@ -385,20 +391,15 @@ static Matrix TrainAtOnce(const Matrix& sample, const KMeansOptions& options, in
     Matrix centroids = two_level && sample.rows() > options.lists
                            ? trainer.TwoLevel(progress)
                            : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
-    trainer.Balance(centroids, balance_rounds);
-    DropDuplicates(centroids);
-    return centroids;
+    return Finish(trainer, std::move(centroids), 0, balance_rounds);
 }
 
 static Matrix TrainPartFirst(const Matrix& sample, const KMeansOptions& options, StopToken& stop, Progress progress) {
-    const size_t part = kFirstRows * options.lists;
+    const size_t part = kFirstRowsPerList * options.lists;
     // A sample is in the order of the table where it is most of it.
     Matrix centroids = TrainAtOnce(EvenRows(sample, part), options, kPartBalanceRounds, stop, progress);
     Trainer trainer(sample, options, stop);
-    trainer.Refine(centroids, sample.rows() >= 4 * part ? kWholePasses : 1);
-    trainer.Balance(centroids, kWholeBalanceRounds);
-    DropDuplicates(centroids);
-    return centroids;
+    return Finish(trainer, std::move(centroids), sample.rows() >= 4 * part ? kWholePasses : 1, kWholeBalanceRounds);
 }
 
 Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, void (*progress)(int percent)) {
@@ -430,7 +431,7 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
         bytes += lists * dims * sizeof(float) + (sample_rows / kPartShare + lists) * (dims * sizeof(float) + per_row);
     }
     if (TrainsInParts(sample_rows, options.lists))
-        bytes += kFirstRows * options.lists * (dims * sizeof(float) + per_row);
+        bytes += kFirstRowsPerList * options.lists * (dims * sizeof(float) + per_row);
     bytes += size_t(std::max(options.threads, 1)) * dims * sizeof(double);
     const size_t projected = ProjectedDims(sample_rows, dims, options);
     if (projected == 0) return bytes;

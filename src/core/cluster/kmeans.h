@@ -10,6 +10,12 @@
 
 namespace vectorq {
 
+// Rows a list that see all iterations. Of a sample of more than twice as many they are a part, and the others have a
+// say at the end only.
+inline constexpr size_t kFirstRowsPerList = 32;
+// What a build asks of KMeansOptions::balance unless told.
+inline constexpr double kUsualBalance = 1.3;
+
 struct KMeansOptions {
     size_t lists = 0;
     int iterations = 10;

@@ -54,11 +54,10 @@ PanelAssigner::PanelAssigner(const Matrix& centroids, AssignMetric metric, size_
         options.hierarchical_above = 0;
         *centers = TrainKMeans(centroids, options, stop);
     }
-    FillPanels(*centers, std::min(groups_per_centroid, centers->rows()), threads, stop);
+    FillPanels(*centers, groups_per_centroid, threads, stop);
     // Centers that centroids have moved away from: rows near one would find none or a few, and look at the others'
     // panels instead. The others only get more members.
-    if (DropPanelsBelow(groups_per_centroid, *centers))
-        FillPanels(*centers, std::min(groups_per_centroid, centers->rows()), threads, stop);
+    if (DropPanelsBelow(groups_per_centroid, *centers)) FillPanels(*centers, groups_per_centroid, threads, stop);
     groups_ = std::make_unique<Assigner>(*centers, metric);
     frame_ = std::make_unique<CentroidFrame>(centroids, metric);
 }
@@ -76,9 +75,10 @@ bool PanelAssigner::DropPanelsBelow(size_t members, Matrix& centers) const {
     return true;
 }
 
-// The groups that each centroid belongs to: the nearest ones.
-void PanelAssigner::FillPanels(const Matrix& centers, size_t groups_per_centroid, int threads, StopToken& stop) {
+// The groups that each centroid belongs to: the nearest ones, as many as there are.
+void PanelAssigner::FillPanels(const Matrix& centers, size_t most_groups, int threads, StopToken& stop) {
     const size_t lists = centroids_.rows(), groups = centers.rows(), dims = centroids_.cols();
+    const size_t groups_per_centroid = std::min(most_groups, groups);
     const bool dot = metric_ == AssignMetric::kDot;
     const BlockFn block = GetBlockKernel(dot ? BlockKernel::kDotF32 : BlockKernel::kL2F32);
     std::vector<uint32_t> nearest(lists * groups_per_centroid);

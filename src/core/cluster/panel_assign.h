@@ -38,7 +38,7 @@ public:
     static size_t RowsAtATime(size_t centroids) noexcept;
 
 private:
-    void FillPanels(const Matrix& centers, size_t groups_per_centroid, int threads, StopToken& stop);
+    void FillPanels(const Matrix& centers, size_t most_groups, int threads, StopToken& stop);
     bool DropPanelsBelow(size_t members, Matrix& centers) const;
     void NearestInBatch(const float* rows, size_t count, uint32_t* id, float* distance, int threads,
                         StopToken& stop) const;

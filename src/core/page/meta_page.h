@@ -28,7 +28,10 @@ struct PageRun {
 // The directory grows by so many further regions, each half as large as all before it or larger.
 inline constexpr uint32_t kMaxDirectoryParts = 8;
 
-enum MetaFlags : uint16_t { kMetaTrained = 1 };
+enum MetaFlags : uint16_t {
+    kMetaTrained = 1,
+    kMetaLengths = 2,  // Codec::lengths
+};
 
 // v6. The crc covers everything before it; it is renewed by whoever changes a field.
 struct MetaPage {

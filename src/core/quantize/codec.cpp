@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/quantize/anisotropic.h"
+#include "core/quantize/row_scale.h"
 #include "core/quantize/sq8.h"
 
 namespace vectorq {
@@ -22,7 +23,9 @@ size_t CodeBytes(const Codec& codec) noexcept {
     return IsProductCode(codec.kind) ? PqCodeBytes(codec.pq) : CodeElementBytes(codec.kind) * codec.dims;
 }
 
-bool CodeHasScalar(CodeKind kind, Metric metric) noexcept { return kind == CodeKind::kSq8 && metric == Metric::kL2; }
+bool CodeHasScalar(const Codec& codec) noexcept {
+    return codec.lengths || (codec.kind == CodeKind::kSq8 && codec.metric == Metric::kL2);
+}
 
 bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
 
@@ -50,7 +53,7 @@ size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept {
     if (!IsProductCode(codec.kind)) return 1;
     const size_t part = std::min(rows, kPqEncodeRows);
     return (HasDirections(codec) ? 2 : 1) * part * codec.dims + PqRowsScratchFloats(codec) +
-           (part * PqCodeBytes(codec.pq) + 3) / 4;
+           (part * PqCodeBytes(codec.pq) + 3) / 4 + (codec.lengths ? part + codec.dims : 0);
 }
 
 static bool EncodeF16(const float* x, size_t dims, uint8_t* code) noexcept {
@@ -58,6 +61,23 @@ static bool EncodeF16(const float* x, size_t dims, uint8_t* code) noexcept {
         if (!(std::fabs(x[d]) < 65520.0f)) return false;  // rounds to infinity from here on
     F32ToF16(x, dims, reinterpret_cast<half*>(code));
     return true;
+}
+
+float MakeDirection(float* x, size_t dims) noexcept {
+    const float length = std::sqrt(DotF32(x, x, dims));
+    const float inverse = 1 / length;
+    if (!(length > 0) || !std::isfinite(length) || !std::isfinite(inverse)) {
+        std::fill_n(x, dims, 0.0f);
+        return length > 1 ? kMaxRowLength : 0;
+    }
+    for (size_t d = 0; d < dims; d++) x[d] *= inverse;
+    return length;
+}
+
+// So that <u, r^> = <u, r>.
+static float Correction(const float* direction, const float* decoded, size_t dims) noexcept {
+    const float along = DotF32(direction, decoded, dims);
+    return along > 0 ? 1 / along : 1.0f;
 }
 
 static void EncodeProductCodes(const Codec& codec, const float* rows, size_t count, const float* centroids,
@@ -68,19 +88,28 @@ static void EncodeProductCodes(const Codec& codec, const float* rows, size_t cou
         float* residuals = scratch;
         float* directions = residuals + part * dims;
         float* encode_scratch = directions + (HasDirections(codec) ? part * dims : 0);
-        uint8_t* codes = reinterpret_cast<uint8_t*>(encode_scratch + PqRowsScratchFloats(codec));
+        float* lengths = encode_scratch + PqRowsScratchFloats(codec);
+        float* decoded = lengths + (codec.lengths ? part : 0);
+        uint8_t* codes = reinterpret_cast<uint8_t*>(decoded + (codec.lengths ? dims : 0));
         for (size_t i = 0; i < part; i++) {
             const float* x = rows + (begin + i) * dims;
             const float* c = centroids + (list == nullptr ? 0 : list[begin + i] * dims);
             for (size_t d = 0; d < dims; d++) residuals[i * dims + d] = x[d] - c[d];
+            if (codec.lengths) lengths[i] = MakeDirection(residuals + i * dims, dims);
             for (size_t d = 0; HasDirections(codec) && d < dims; d++)
                 directions[i * dims + d] = x[d] - codec.eta_origin[d];
         }
         // Plain codes unless eta says otherwise.
         EncodeAnisotropicPq(codec.pq, codec.codebook, codec.eta, residuals,
                             HasDirections(codec) ? directions : rows + begin * dims, part, codes, encode_scratch);
-        for (size_t i = 0; i < part; i++)
-            std::memcpy(sink.base + (begin + i) * sink.stride + sink.code_at, codes + i * code_bytes, code_bytes);
+        for (size_t i = 0; i < part; i++) {
+            uint8_t* row = sink.base + (begin + i) * sink.stride;
+            std::memcpy(row + sink.code_at, codes + i * code_bytes, code_bytes);
+            if (!codec.lengths) continue;
+            DecodePq(codec.pq, codec.codebook, codes + i * code_bytes, decoded);
+            const float word = PackRowScale(lengths[i], Correction(residuals + i * dims, decoded, dims));
+            std::memcpy(row + sink.scalar_at, &word, sizeof(word));
+        }
     }
 }
 
@@ -103,7 +132,7 @@ void EncodeRows(const Codec& codec, const float* rows, size_t count, const float
             float sq_norm = 0;
             const float* c = centroids + (list == nullptr ? 0 : list[i] * dims);
             EncodeSq8(codec.sq8_offset, codec.sq8_scale, x, c, dims, row + sink.code_at, &sq_norm);
-            if (CodeHasScalar(codec.kind, codec.metric)) std::memcpy(row + sink.scalar_at, &sq_norm, sizeof(sq_norm));
+            if (CodeHasScalar(codec)) std::memcpy(row + sink.scalar_at, &sq_norm, sizeof(sq_norm));
         }
     }
 }
@@ -138,6 +167,12 @@ static ListTable PreparePqTable(const Codec& codec, const float* query, const fl
     const size_t dims = codec.dims;
     if (TableDependsOnList(codec)) {
         for (size_t d = 0; d < dims; d++) input[d] = query[d] - centroid[d];
+        if (codec.lengths) {
+            const float sq_distance = DotF32(input, input, dims);
+            for (size_t d = 0; d < dims; d++) input[d] *= -2;
+            BuildPqTable(codec.pq, codec.codebook, PqTable::kDot, input, table);
+            return {table, sq_distance, 1.0f, true, true, true};
+        }
         if (codec.symmetric) QuantizeQuery(codec.pq, codec.codebook, input, input);
         BuildPqTable(codec.pq, codec.codebook, PqTable::kL2, input, table);
         return {table, 0.0f, 1.0f, false};
@@ -149,7 +184,7 @@ static ListTable PreparePqTable(const Codec& codec, const float* query, const fl
         // Negated, so that a small sum is a near row for every metric.
         for (size_t i = 0; i < PqTableFloats(codec.pq); i++) table[i] = -table[i];
     }
-    return {table, -DotF32(query, centroid, dims), 1.0f, false};
+    return {table, -DotF32(query, centroid, dims), 1.0f, codec.lengths, codec.lengths};
 }
 
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,

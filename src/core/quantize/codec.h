@@ -10,6 +10,9 @@
 // | sq8  IP/cos     | products            | q_d s_d       | -<q,c> - sum q_d m_d        | -1     | -      |
 // | pq   L2         | subspaces' entries  | |(q-c)_s-w|^2 | 0                           | 1      | -      |
 // | pq   IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | -      |
+// | pq with lengths: the sum is multiplied by the row's scale, and L2 adds the row's length squared (row_scale.h)
+// |      L2         | subspaces' entries  | -2 <(q-c)_s, w> | |q-c|^2                   | 1      | word   |
+// |      IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | word   |
 //
 // r^ = m + s * code is the decoded residual of a row from its centroid c (DESIGN: scan, step 1); w a
 // codeword of subspace s. pq4 is pq with the table rounded to 8 bits (lut16_scan.h), which the caller does.
@@ -39,6 +42,7 @@ struct Codec {
     // of the centroids, (dims); measured better than the row itself (src/core/README.md).
     float eta;
     const float* eta_origin;
+    bool lengths;  // pq4: codes are of residuals of length 1, and the row's scalar has their length (row_scale.h)
 };
 
 // True when codes are made with an origin: score-aware ones for L2.
@@ -51,7 +55,7 @@ size_t CodeBytes(const Codec& codec) noexcept;
 // Bytes of one element of a code: a code may be cut between elements only.
 size_t CodeElementBytes(CodeKind kind) noexcept;
 // True when each row carries one f32 beside its code.
-bool CodeHasScalar(CodeKind kind, Metric metric) noexcept;
+bool CodeHasScalar(const Codec& codec) noexcept;
 inline bool IsProductCode(CodeKind kind) noexcept { return kind == CodeKind::kPq || kind == CodeKind::kPq4; }
 
 // Where encoded rows go: row i's code to base + i * stride + code_at, its scalar to … + scalar_at.
@@ -61,6 +65,9 @@ struct RowSink {
     uint8_t* fits;  // (rows): 0 for a row that does not fit the code (a value beyond half precision)
 };
 
+// x (dims) := x of length 1; returns how long it was. One whose square is no float, or whose inverse is none, becomes a
+// zero vector, of kMaxRowLength or 0 (row_scale.h).
+float MakeDirection(float* x, size_t dims) noexcept;
 // Floats of scratch for EncodeRows of at most `rows` rows.
 size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept;
 // Encodes rows (count, dims); row i lies in list[i] of centroids (lists, dims), or all rows in the one
@@ -73,6 +80,7 @@ struct ListTable {
     float bias;
     float factor;
     bool has_scalar;
+    bool has_scale = false, adds_square = false;  // of codes of directions: FinishScaledSums
 };
 
 // Floats of scratch for PrepareListTable.

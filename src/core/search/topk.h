@@ -11,6 +11,7 @@
 
 #include "core/base/matrix.h"
 #include "core/search/tid_set.h"
+#include "core/simd/topk_filter.h"
 
 namespace vectorq {
 
@@ -36,7 +37,10 @@ class TopK {
 public:
     // Empties it and sets how many rows are kept. Throws std::bad_alloc.
     void Reset(size_t capacity) {
-        if (capacity != capacity_ || buffer_.size() == 0) buffer_.Resize(2 * capacity);
+        if (capacity != capacity_ || buffer_.size() == 0) {
+            buffer_.Resize(2 * capacity);
+            distances_.Resize(2 * capacity);
+        }
         capacity_ = capacity;
         count_ = 0;
         overflowed_ = false;
@@ -123,15 +127,24 @@ private:
         sorted_ = end;
     }
 
+    // Without a branch on any distance: to select among the candidates themselves took 8 % of a query.
     void Shrink() noexcept {
         Candidate* data = buffer_.data();
-        std::nth_element(data, data + (capacity_ - 1), data + count_, NearerFirst());
+        for (size_t i = 0; i < count_; i++) distances_[i] = data[i].distance;
+        threshold_ = KthSmallest(distances_.data(), count_, capacity_);
+        size_t kept = 0;
+        for (size_t i = 0; i < count_; i++) {
+            data[kept] = data[i];
+            kept += distances_[i] <= threshold_;
+        }
+        // Of those that tie with the last one kept, the first by their tids.
+        if (kept > capacity_) std::nth_element(data, data + (capacity_ - 1), data + kept, NearerFirst());
         count_ = capacity_;
-        threshold_ = data[capacity_ - 1].distance;
         overflowed_ = true;
     }
 
     AlignedArray<Candidate> buffer_;
+    AlignedArray<float> distances_;
     static constexpr size_t kSortStep = 32;
     size_t capacity_ = 0, count_ = 0, sorted_ = 0;
     float threshold_ = std::numeric_limits<float>::infinity();

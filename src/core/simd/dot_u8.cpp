@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/simd/dot_u8.h"
+#include "core/simd/totals-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace vectorq {
@@ -50,12 +51,9 @@ HWY_INLINE void Rows(const int16_t* HWY_RESTRICT table, const uint8_t* HWY_RESTR
             a3 = hn::ReorderWidenMulAccumulate(d32, t, hn::PromoteTo(d16, hn::LoadU(d8, r[3] + d)), a3, b3);
         }
     }
-    int32_t sum[4] = {hn::GetLane(hn::SumOfLanes(d32, hn::Add(a0, b0)))};
-    if constexpr (kRows == 4) {
-        sum[1] = hn::GetLane(hn::SumOfLanes(d32, hn::Add(a1, b1)));
-        sum[2] = hn::GetLane(hn::SumOfLanes(d32, hn::Add(a2, b2)));
-        sum[3] = hn::GetLane(hn::SumOfLanes(d32, hn::Add(a3, b3)));
-    }
+    int32_t sum[4] = {};
+    if constexpr (kRows == 4) AddTotals(d32, hn::Add(a0, b0), hn::Add(a1, b1), hn::Add(a2, b2), hn::Add(a3, b3), sum);
+    else sum[0] = hn::GetLane(hn::SumOfLanes(d32, hn::Add(a0, b0)));
     for (; d < dims; d++)
         for (size_t i = 0; i < kRows; i++) sum[i] += int32_t(table[d]) * r[i][d];
     for (size_t i = 0; i < kRows; i++) out[i] = float(sum[i]);

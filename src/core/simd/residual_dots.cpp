@@ -7,10 +7,6 @@
 
 #include <limits>
 
-#if defined(__aarch64__) && !defined(HWY_DISABLED_TARGETS)
-// The register tile is an array of vectors, which SVE's sizeless types do not allow.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
-#endif
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/residual_dots.cpp"
 #include "hwy/foreach_target.h"

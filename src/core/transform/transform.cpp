@@ -19,8 +19,9 @@ constexpr double kMaxPcaWork = 4e11;     // multiply-adds of the covariance: som
 // are rounding errors or a sample with fewer rows than dimensions, and dividing by them
 // would let noise decide the distances.
 constexpr double kWhitenFloor = 1e-6;
-constexpr size_t kLeastSpectrumRows = 4096, kSpectrumRowsPerDim = 8;
 constexpr double kMaxWhitenFactor = 1e18;  // whose square is a float still
+// Rows that tell how variance is spread over directions: fewer than it takes to learn these.
+constexpr size_t kLeastSpectrumRows = 4096, kSpectrumRowsPerDim = 8;
 
 size_t PcaRows(size_t sample_rows, size_t dims) {
     const size_t fit = size_t(std::min(kMaxPcaWork / (double(dims) * double(dims) + 1), 1e12));
