@@ -47,7 +47,9 @@ $(CORE_OBJS): override CXXFLAGS += $(CORE_FLAGS)
 
 -include $(OBJS:.o=.d)
 
-sql/vectorq--$(EXTVERSION).sql: $(SQL_PARTS)
-	cat $^ > $@
+# Joined anew each time, so that a change made in it by hand does not hide that the part lacks it.
+sql/vectorq--$(EXTVERSION).sql: $(SQL_PARTS) FORCE
+	cat $(SQL_PARTS) > $@
+.PHONY: FORCE
 
 include test/test.mk

@@ -195,7 +195,10 @@ END $$;
 INSERT INTO uneven SELECT 5000 + i, (SELECT v FROM uneven WHERE id = 1) FROM generate_series(1, 5) i;
 INSERT INTO uneven SELECT 6000 + i, array_fill(0, ARRAY[24])::vector FROM generate_series(1, 5) i;
 INSERT INTO uneven VALUES (7000, array_fill(1e19, ARRAY[24])::vector), (7001, array_fill(-1e19, ARRAY[24])::vector);
+-- it may have fewer lists beside such rows
+SET client_min_messages = warning;
 CREATE INDEX uneven_i ON uneven USING ah (v) WITH (lists = 20);
+RESET client_min_messages;
 INSERT INTO uneven VALUES (7002, array_fill(2e19, ARRAY[24])::vector), (7003, array_fill(0, ARRAY[24])::vector);
 SELECT lost_or_twice('uneven', '<->', 'v'), problems('uneven_i');
 DELETE FROM uneven WHERE id % 3 = 0;

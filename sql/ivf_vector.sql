@@ -68,7 +68,8 @@ SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <-> '[1,2,
 SELECT count(*) FROM t WHERE v IS NOT NULL;
 DROP INDEX t_l2;
 
--- the other metrics and codes
+-- the other metrics and codes; beside a third of the rows that are one vector a list may find no rows
+SET client_min_messages = warning;
 CREATE INDEX t_ip ON t USING ivf (v vector_ip_ops) WITH (lists = 10);
 SELECT missed('<#>', 10);
 DROP INDEX t_ip;

@@ -14,7 +14,6 @@ namespace vectorq {
 
 // With fewer queries recall is known to a tenth only.
 static constexpr size_t kFewestQueries = 32;
-static constexpr size_t kEnoughWithoutCopies = 48;
 // Lists that a query is followed through at first: as many as recall@100 of 0.99 takes on what was measured, twice. If
 // a hundredth of the neighbours were still missing, four times as many.
 static constexpr uint32 kLeastListLimit = 64;
@@ -49,7 +48,6 @@ struct Measurement {
     RankTable* ranks;
     double code_bytes_left;
     uint64_t* wanted;  // (kSampledNeighbours): rows of the present query
-    bool skips_copies;
     uint64 wanted_rows,
         found_rows;  // over the queries so far, of those that were followed through fewer lists than all
 };
@@ -96,7 +94,7 @@ static void trace_queries(Measurement* m, uint32 limit) {
     m->wanted_rows = m->found_rows = 0;
     for (size_t q = 0; q < m->finder->queries(); q++) {
         vacuum_delay();
-        if (m->finder->rows(q).empty() || (m->skips_copies && m->finder->HasCopy(q))) continue;
+        if (m->finder->rows(q).empty()) continue;
         if (!trace_query(m, q, limit)) break;
     }
 }
@@ -120,15 +118,6 @@ static ScanCosts scan_costs(const IndexCache* cache) {
     return costs;
 }
 
-// Rows that are in the table twice are found more easily than what is asked for: they are no queries where there are
-// enough others. A user's own queries all count.
-static bool skips_copies(const NeighbourFinder* finder, CalibrationSource source) {
-    if (source == kCalibratedByQueries) return false;
-    size_t others = 0;
-    for (size_t q = 0; q < finder->queries(); q++) others += !finder->HasCopy(q);
-    return others >= kEnoughWithoutCopies;
-}
-
 static void make_rank_table(Measurement* m) {
     const uint32 lists = m->state->cache->meta.live_lists;
     m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kSampledNeighbours, lists);
@@ -142,7 +131,6 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.context = AllocSetContextCreate(CurrentMemoryContext, "vectorq calibration", ALLOCSET_DEFAULT_SIZES);
     m.finder = finder;
     m.code_bytes_left = code_bytes;
-    m.skips_copies = skips_copies(finder, source);
     MemoryContext before = MemoryContextSwitchTo(m.context);
     m.state = make_scan_state(index, m.context);
     prepare_scan(index, m.state);

@@ -18,6 +18,7 @@
 #include "am/calibration_store.h"
 #include "am/exact_pass.h"
 #include "am/scan_state.h"
+#include "core/calibrate/row_set.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -87,6 +88,23 @@ static void sample_query(Relation, ItemPointer tid, Datum* values, bool* isnull,
     MemoryContextReset(s->pass->row_context);
 }
 
+// Of rows with the same vector one stays, as in a build.
+static void keep_distinct(QuerySample* s) {
+    const Size dims = s->pass->dims;
+    core_call([&] {
+        RowSet distinct(dims);
+        for (Size i = 0; i < s->kept; i++) {
+            const float* row = s->rows + i * dims;
+            if (distinct.Find(row) != RowSet::kNone) continue;
+            const Size slot = distinct.size();
+            if (slot != i) std::copy_n(row, dims, s->rows + slot * dims);
+            s->own[slot] = s->own[i];
+            distinct.Add(s->rows + slot * dims);
+        }
+        s->kept = distinct.size();
+    });
+}
+
 // Rows of random blocks of the table become queries. None if they lie out of line.
 static void sample_queries(QuerySample* s, uint32 seed) {
     ExactPass* p = s->pass;
@@ -105,6 +123,7 @@ static void sample_queries(QuerySample* s, uint32 seed) {
                                      sample_query, s, NULL);
     }
     if (s->out_of_line) s->kept = 0;
+    keep_distinct(s);
 }
 
 static Size affordable_queries(int dims, double rows) {

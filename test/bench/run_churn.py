@@ -77,6 +77,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000, help="at most so many in the table")
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--memory", default="512MB", help="maintenance_work_mem")
     parser.add_argument("--method", default="ivf")
     parser.add_argument("--options", default="quantizer = sq8", help="as in WITH (...)")
     parser.add_argument("--vacuums", type=int, default=2, help="one replaces three quarters of the lists at most")
@@ -102,7 +103,7 @@ def main():
     with running(cluster):
         for name in ("off", "on"):
             database(cluster, NAME, "vectorq")
-            cluster.sql(f"ALTER DATABASE {NAME} SET maintenance_work_mem = '512MB'")
+            cluster.sql(f"ALTER DATABASE {NAME} SET maintenance_work_mem = '{options.memory}'")
             churn(cluster, client, base, old, files, stem, options, name)
             sizes[name] = cluster.sql(info, NAME)[0]
             points[name] = climb(cluster, base, queries, kth)

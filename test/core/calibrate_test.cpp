@@ -66,25 +66,42 @@ TEST(NeighbourFinder, FindsTheNearestRowsWhateverTheBlocksAndThreads) {
     });
 }
 
-TEST(NeighbourFinder, KnowsQueriesThatHaveACopy) {
+// Each query is a row, and so is a copy of it.
+TEST(NeighbourFinder, CopiesOfAQueryAreNoNeighboursUnlessItIsTheUsers) {
     for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kL1, Metric::kInnerProduct}) {
         Matrix base = RandomMatrix(200, 24, 1, 5);
+        for (size_t d = 0; d < 24; d++) base.row(170)[d] = 3 * base.row(70)[d];
         for (size_t i = 0; metric == Metric::kCosine && i < base.rows(); i++) {
             const double norm = std::sqrt(-Distance(Metric::kCosine, base.row(i), base.row(i), 24));
             for (size_t d = 0; d < 24; d++) base.row(i)[d] = float(base.row(i)[d] / norm);
         }
-        std::copy_n(base.row(70), 24, base.row(170));
+        // A multiple has the same direction; other metrics tell it apart.
+        if (metric != Metric::kCosine) std::copy_n(base.row(70), 24, base.row(170));
         std::vector<uint64_t> tids(base.rows());
         for (size_t i = 0; i < tids.size(); i++) tids[i] = (1000 + i) << 16;
         Matrix queries(2, 24);
         std::copy_n(base.row(70), 24, queries.row(0));
         std::copy_n(base.row(71), 24, queries.row(1));
-        NeighbourFinder finder(std::move(queries), {1070, 1071}, metric, 10, 2, 10, 1);
-        StopToken stop;
-        finder.Add(base.row(0), tids.data(), base.rows(), stop);
-        finder.Finish();
-        EXPECT_EQ(finder.HasCopy(0), metric != Metric::kInnerProduct);
-        EXPECT_FALSE(finder.HasCopy(1));
+        for (const bool users : {false, true}) {
+            Matrix copied(2, 24);
+            std::copy_n(queries.data(), 48, copied.data());
+            const uint64_t none = NeighbourFinder::kNoRow;
+            NeighbourFinder finder(std::move(copied), users ? std::vector{none, none} : std::vector{1070ul, 1071ul},
+                                   metric, 199, 2, 199, 1);
+            StopToken stop;
+            finder.Add(base.row(0), tids.data(), base.rows(), stop);
+            finder.Finish();
+            const auto has = [&](size_t q, uint64_t row) {
+                return std::count(finder.rows(q).begin(), finder.rows(q).end(), row) == 1;
+            };
+            EXPECT_EQ(finder.rows(0).size(), users ? 199 : 198);
+            EXPECT_EQ(finder.rows(1).size(), 199);
+            // The row that is left out of all 200 is the farthest, which is none of these.
+            EXPECT_EQ(has(0, 1070), users);
+            EXPECT_EQ(has(0, 1170), users);
+            EXPECT_EQ(has(1, 1071), users);
+            EXPECT_TRUE(has(1, 1070) || metric == Metric::kInnerProduct);
+        }
     }
 }
 
@@ -102,6 +119,24 @@ Lists RandomLists(uint32_t count, uint64_t seed) {
         for (int copy = 0; copy < 2; copy++)
             out.lists[random() % count].push_back({float(random() % 5000), 0, row << 16});
     return out;
+}
+
+// Of an entry of list `at`, if row 3 is the query and so many lists are probed.
+size_t RankOf(const Lists& all, uint32_t probed, uint32_t at, const Candidate& entry) {
+    const std::vector<uint64_t>& wanted = all.neighbours[0];
+    size_t rank = 0;
+    for (uint32_t l = 0; l < probed; l++) {
+        float of_query = NAN;
+        for (const Candidate& c : all.lists[l])
+            if (RowOf(c) == 3 && std::isnan(of_query)) of_query = c.distance;
+        for (const Candidate& c : all.lists[l]) {
+            const bool is_wanted = std::find(wanted.begin(), wanted.end(), RowOf(c)) != wanted.end();
+            if (RowOf(c) == 3 || (c.distance == of_query && !is_wanted)) continue;
+            rank += c.distance < entry.distance;
+            rank += l == at && c.distance == entry.distance && c.distance != of_query && c.tid < entry.tid;
+        }
+    }
+    return rank;
 }
 
 TEST(RankTable, RanksAreThoseOfTheDefinition) {
@@ -128,14 +163,11 @@ TEST(RankTable, RanksAreThoseOfTheDefinition) {
         for (size_t q = 0; q < queries; q++)
             for (size_t g = 0; g < ranks.grid_points(); g++)
                 for (size_t j = 0; j < k; j++) {
-                    float best = INFINITY;
+                    size_t want = RankTable::kNotFound;
                     for (uint32_t l = 0; l < ranks.Grid(g); l++)
                         for (const Candidate& c : all[q].lists[l])
-                            if (RowOf(c) == all[q].neighbours[0][j]) best = std::min(best, c.distance);
-                    size_t nearer = 0;
-                    for (uint32_t l = 0; l < ranks.Grid(g); l++)
-                        for (const Candidate& c : all[q].lists[l]) nearer += RowOf(c) != 3 && c.distance < best;
-                    const size_t want = std::isinf(best) ? RankTable::kNotFound : nearer;
+                            if (RowOf(c) == all[q].neighbours[0][j])
+                                want = std::min(want, RankOf(all[q], ranks.Grid(g), l, c));
                     ASSERT_EQ(ranks.Rank(q, j, g), want) << lists << " " << g;
                 }
     }

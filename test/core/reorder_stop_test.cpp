@@ -67,10 +67,28 @@ TEST(ReorderStop, MissesNothingWhereNothingMayBeMissed) {
 TEST(ReorderStop, NeedsAsManyRowsAsAreWanted) {
     ReorderStop stop;
     stop.Reset(20);
-    for (int i = 0; i < 19; i++) stop.Add(1, 1);
+    for (int i = 0; i < 19; i++) stop.Add(float(i), float(i));
     EXPECT_FALSE(stop.Enough(1000, 1, 0.1));
-    stop.Add(1, 1);
+    stop.Add(19, 19);
     EXPECT_TRUE(stop.Enough(1000, 1, 0.1));
+}
+
+// Each row ten times: ten rows of the same error are one error, and the next row may be nearer.
+TEST(ReorderStop, CopiesOfARowAreOneError) {
+    ReorderStop stop;
+    stop.Reset(10);
+    for (int row = 0; row < 8; row++) {
+        EXPECT_FALSE(stop.Enough(1000, 100, 0.01)) << row;
+        for (int copy = 0; copy < 10; copy++) stop.Add(float(row), float(row) + 0.5f * float(row % 3));
+    }
+    EXPECT_TRUE(stop.Enough(1000, 100, 0.01));
+    size_t found = 0;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        std::vector<Row> rows;
+        for (const Row& row : MadeRows(300, 10, 1, seed)) rows.insert(rows.end(), 10, row);
+        found += Reorder(rows, 10, 0.01).second;
+    }
+    EXPECT_GE(found, 980u);
 }
 
 }  // namespace

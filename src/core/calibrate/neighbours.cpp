@@ -3,6 +3,7 @@
 #include "core/calibrate/neighbours.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/simd/distance.h"
 #include "core/simd/tile.h"
@@ -12,8 +13,8 @@ namespace vectorq {
 
 // Some tiles at a time: a range takes at most some milliseconds, and threads do not wait for each other.
 static constexpr size_t kGrain = 4 * kTileRows;
-// Of a squared length: what sums of products of floats are off by.
-static constexpr double kRounding = 1e-5;
+// What multiples of a row are apart when each is made a row of length one.
+static constexpr float kRounding = 1e-6f;
 
 NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep,
                                  size_t deep_k, int threads)
@@ -74,6 +75,14 @@ void NeighbourFinder::Distances(const float* rows, size_t count, Worker& w) cons
         for (size_t r = 0; r < kTileRows; r++) w.out[q * kTileRows + r] += w.norm[r];
 }
 
+bool NeighbourFinder::IsQuery(size_t q, const float* row) const noexcept {
+    if (own_[q] == kNoRow) return false;
+    const float* query = queries_.row(q);
+    for (size_t d = 0; d < queries_.cols(); d++)
+        if (!(std::fabs(row[d] - query[d]) <= kRounding * std::fabs(query[d]))) return false;
+    return true;
+}
+
 void NeighbourFinder::AddTile(const float* rows, const uint64_t* tids, size_t count, Worker& w) const {
     Distances(rows, count, w);
     for (size_t q = 0; q < queries_.rows(); q++) {
@@ -82,7 +91,7 @@ void NeighbourFinder::AddTile(const float* rows, const uint64_t* tids, size_t co
         const size_t below = CompressBelow(out, count, best.threshold(), w.below.data());
         for (size_t i = 0; i < below; i++) {
             const size_t r = w.below[i];
-            if (tids[r] >> 16 != own_[q]) best.Push(out[r], tids[r]);
+            if (!IsQuery(q, rows + r * queries_.cols())) best.Push(out[r], tids[r]);
         }
     }
 }
@@ -97,7 +106,6 @@ void NeighbourFinder::Add(const float* rows, const uint64_t* tids, size_t count,
 
 void NeighbourFinder::Finish() {
     found_.resize(queries_.rows());
-    distances_.resize(queries_.rows());
     for (size_t q = 0; q < queries_.rows(); q++) {
         TopK& best = workers_[0].best[q];
         size_t count;
@@ -107,22 +115,9 @@ void NeighbourFinder::Finish() {
             for (size_t i = 0; i < count; i++) best.Push(other[i].distance, other[i].tid);
         }
         const Candidate* nearest = best.Finish(&count, &overflowed);
-        for (size_t i = 0; i < count; i++) {
-            found_[q].push_back(RowOf(nearest[i]));
-            distances_[q].push_back(nearest[i].distance);
-        }
+        for (size_t i = 0; i < count; i++) found_[q].push_back(RowOf(nearest[i]));
     }
     workers_.clear();
-}
-
-bool NeighbourFinder::HasCopy(size_t q) const noexcept {
-    if (distances_[q].empty() || metric_ == Metric::kInnerProduct) return false;
-    if (metric_ == Metric::kL1) return distances_[q][0] == 0;
-    // A copy's value is -|q|^2, with the mean taken off.
-    const double factor = metric_ == Metric::kL2 ? 2 : 1;
-    double sq_norm = 0;
-    for (size_t d = 0; d < scaled_.cols(); d++) sq_norm += double(scaled_.row(q)[d]) * scaled_.row(q)[d];
-    return distances_[q][0] <= -(1 - kRounding) * sq_norm / (factor * factor);
 }
 
 }  // namespace vectorq

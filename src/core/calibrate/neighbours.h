@@ -15,7 +15,8 @@ namespace vectorq {
 class NeighbourFinder {
 public:
     // queries (count, dims), of length one under cosine. own[q]: the row that query q is (RowOf), which is no neighbour
-    // of itself; kNoRow if it is none. Keeps the k nearest of each, `deep_k` of the first `deep`. Throws
+    // of itself, and neither are other rows that have its vector, since what is asked for later is found less easily than
+    // these; kNoRow if it is none, and any row counts. Keeps the k nearest of each, `deep_k` of the first `deep`. Throws
     // std::bad_alloc.
     static constexpr uint64_t kNoRow = ~uint64_t(0);
     NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep, size_t deep_k,
@@ -33,12 +34,6 @@ public:
     uint64_t own(size_t q) const noexcept { return own_[q]; }
     // After Finish: the rows (RowOf) of the neighbours, the nearest first.
     const std::vector<uint64_t>& rows(size_t q) const noexcept { return found_[q]; }
-    // After Finish: their values in the metric's order, up to a constant of the query.
-    const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
-
-    // After Finish: whether another row is the same as query q, as far as rounding tells. Unknown for inner products:
-    // false.
-    bool HasCopy(size_t q) const noexcept;
 
     // Bytes that it takes.
     static size_t Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept;
@@ -51,6 +46,7 @@ private:
     };
     void AddTile(const float* rows, const uint64_t* tids, size_t count, Worker& worker) const;
     void Distances(const float* rows, size_t count, Worker& worker) const;
+    bool IsQuery(size_t q, const float* row) const noexcept;
 
     Matrix queries_, scaled_;  // scaled_: less the mean, times -2 or -1
     std::vector<float> mean_;
@@ -58,7 +54,6 @@ private:
     Metric metric_;
     std::vector<Worker> workers_;
     std::vector<std::vector<uint64_t>> found_;
-    std::vector<std::vector<float>> distances_;
 };
 
 }  // namespace vectorq

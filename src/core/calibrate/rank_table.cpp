@@ -51,13 +51,19 @@ uint32_t RankTable::FindNeighbour(uint64_t row) const noexcept {
 }
 
 size_t RankTable::AddList(const Candidate* entries, size_t count, size_t scanned) {
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t row = RowOf(entries[i]);
-        if (row == own_) continue;
-        distances_.push_back(entries[i].distance);
-        const uint32_t neighbour = FindNeighbour(row);
-        if (neighbour == wanted_.size()) continue;
-        sightings_.push_back({entries[i].distance, uint32_t(list_end_.size()), neighbour});
+    const Candidate* end = entries + count;
+    const Candidate* own = std::find_if(entries, end, [&](const Candidate& e) { return RowOf(e) == own_; });
+    // No distance: compares equal to none.
+    const float of_query = own == end ? std::numeric_limits<float>::quiet_NaN() : own->distance;
+    for (const Candidate* e = entries; e < end; e++) {
+        const uint32_t neighbour = FindNeighbour(RowOf(*e));
+        const bool wanted = neighbour < wanted_.size();
+        if (RowOf(*e) == own_ || (e->distance == of_query && !wanted)) continue;
+        distances_.push_back(e->distance);
+        if (!wanted) continue;
+        const auto before = [&](const Candidate& c) { return c.distance == e->distance && c.tid < e->tid; };
+        const uint32_t tied = e->distance == of_query ? 0 : uint32_t(std::count_if(entries, end, before));
+        sightings_.push_back({e->distance, uint32_t(list_end_.size()), neighbour, tied});
         found_ += !seen_[neighbour];
         seen_[neighbour] = 1;
     }
@@ -73,9 +79,10 @@ void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
     size_t rank = 0;
     for (size_t i = 0; i < sightings_.size(); i++) {
         rank += nearer[i];
-        if (sightings_[i].list >= grid_[g] || rank >= kMostRank) continue;
+        const size_t own_rank = rank + sightings_[i].tied;
+        if (sightings_[i].list >= grid_[g] || own_rank >= kMostRank) continue;
         uint16_t& to = ranks[sightings_[i].neighbour];
-        to = std::min(to, uint16_t(rank));
+        to = std::min(to, uint16_t(own_rank));
     }
 }
 

@@ -1,9 +1,9 @@
 // Where the true neighbours of some queries turn up in a scan: one scan of each query tells it for every number of
 // lists and every number of reordered entries at once.
 //
-// rank(q, j, g): how many entries of the first Grid(g) lists are nearer to query q, by their codes, than the nearest
-// entry of its j-th neighbour there. The neighbour is found with P lists and R entries reordered if the rank at P is
-// below R.
+// rank(q, j, g): how many entries of the first Grid(g) lists come before the nearest entry of query q's j-th neighbour
+// there: nearer by their codes, or as near in the same list with a smaller tid. The neighbour is found with P lists and R
+// entries reordered if the rank at P is below R.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +23,8 @@ public:
     // Throws std::bad_alloc, as Begin, AddList and End do.
     RankTable(size_t queries, size_t k, uint32_t lists);
 
-    // The next query: its neighbours' rows (RowOf), the nearest first, at most k; `own` is the query's own row.
+    // The next query: its neighbours' rows (RowOf), the nearest first, at most k; `own` is the query's own row, which
+    // does not count, and neither do entries as near as its own in a list: their rows have the query's vector.
     void Begin(const uint64_t* neighbours, size_t count, uint64_t own);
     // The entries of its next list, in no order, of `scanned`: the others are farther than kMostRank of these. Returns
     // how many neighbours have been found.
@@ -58,6 +59,7 @@ private:
         float distance;
         uint32_t list;  // in the order of probing
         uint32_t neighbour;
+        uint32_t tied;  // entries of its list that are as near and come before it
     };
     uint32_t FindNeighbour(uint64_t row) const noexcept;
     void WriteRanks(size_t g, const std::vector<uint32_t>& nearer);

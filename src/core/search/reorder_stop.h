@@ -25,10 +25,7 @@ public:
 
     // A candidate that has been reordered.
     void Add(float code, float exact) noexcept {
-        const double error = static_cast<double>(exact) - code;
-        if (seen_++ == 0) shift_ = error;
-        sum_ += error - shift_;
-        squares_ += (error - shift_) * (error - shift_);
+        AddError(code, exact);
         float* heap = nearest_.data();
         if (kept_ < k_) {
             heap[kept_++] = exact;
@@ -54,9 +51,22 @@ public:
     }
 
 private:
+    // Copies of a row come one after another and tell nothing new: ten of one row would look like errors that are all
+    // the same.
+    void AddError(float code, float exact) noexcept {
+        if (seen_ > 0 && code == last_code_ && exact == last_exact_) return;
+        last_code_ = code;
+        last_exact_ = exact;
+        const double error = static_cast<double>(exact) - code;
+        if (seen_++ == 0) shift_ = error;
+        sum_ += error - shift_;
+        squares_ += (error - shift_) * (error - shift_);
+    }
+
     static constexpr size_t kFewest = 8;  // errors to judge by
     AlignedArray<float> nearest_;         // max-heap of the k smallest exact distances
-    size_t k_ = 0, kept_ = 0, seen_ = 0;
+    size_t k_ = 0, kept_ = 0, seen_ = 0;  // seen_: errors
+    float last_code_ = 0, last_exact_ = 0;
     double shift_ = 0, sum_ = 0, squares_ = 0;  // of errors, less the first one
 };
 
