@@ -27,8 +27,9 @@ static constexpr double kListsPerQuery = 8;
 static constexpr Size kSampleRowsPerQuery = 40;
 static constexpr Size kMemoryPart = 8;
 // Rows with a query's vector do not train either, or the query lies nearer to a centroid than what is asked for later;
-// if all such rows are more than this part of the sample, those of some queries do. With each row in the table ten times,
-// recall@10 at a target of 0.99 was .983 with them and .993 without (a hundred times: .981 and .990; three seeds).
+// if all such rows are more than this part of the sample, those of some queries do. With each row in the table ten
+// times, recall@10 at a target of 0.99 was .983 with them and .993 without (a hundred times: .981 and .990; three
+// seeds).
 static constexpr double kMostCopies = 0.2;
 
 static Size held_out_rows(const Build* b) {

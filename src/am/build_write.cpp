@@ -58,7 +58,7 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->groups = static_cast<uint32>(o->groups.centers.rows());
     const Size compact_bytes = CompactBytes(b->lists, meta->groups, b->codec.dims);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
-    BuildCompactCentroids(o->centroids, NULL, o->groups, compact);
+    core_call([&] { BuildCompactCentroids(o->centroids, NULL, o->groups, b->threads, o->stop, compact); });
     meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
                                     sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
     meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);

@@ -19,13 +19,13 @@ extern "C" {
 
 namespace vectorq {
 
-// A backend's bound over all indexes, and the most that one index's centroids may take of it, exact and in compact form
-// each: 32,000 and 120,000 lists of 128 dimensions. What is more is read through shared buffers.
+// A backend's bound over all indexes, and the most that one index's centroids may take of it, exact and in compact
+// form: 32,000 and 130,000 lists of 128 dimensions. What is more is read through shared buffers.
 static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
 #ifndef VECTORQ_FAULTS
-static constexpr Size kMaxCentroidBytes = 16 * 1024 * 1024;
+static constexpr Size kMaxCentroidBytes = 16 * 1024 * 1024, kMaxCompactBytes = 24 * 1024 * 1024;
 #else  // the tests' indexes are small
-static constexpr Size kMaxCentroidBytes = 16 * 1024;
+static constexpr Size kMaxCentroidBytes = 16 * 1024, kMaxCompactBytes = kMaxCentroidBytes;
 #endif
 // Lists whose first segment is remembered.
 static constexpr uint32 kMaxKnownLists = 64 * 1024;
@@ -170,9 +170,7 @@ static const float* load_eta_origin(Relation index, const IndexCache* entry, Mem
     return origin;
 }
 
-static bool keeps_compact(const MetaPage* meta) {
-    return meta->groups == 0 || meta->compact.bytes <= kMaxCentroidBytes;
-}
+static bool keeps_compact(const MetaPage* meta) { return meta->groups == 0 || meta->compact.bytes <= kMaxCompactBytes; }
 static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxCentroidBytes; }
 static Size compact_bytes(const MetaPage* meta) {
     return keeps_compact(meta) ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
@@ -375,6 +373,13 @@ const uint8* kept_compact_part(const IndexCache* cache, uint32 group) {
     if (unlikely(!keeps_compact(&cache->meta))) return NULL;
     return cache->compact_bytes +
            CompactPartOffset(front->groups, front->dims, group, RangeOfPart(*front, group).start);
+}
+
+const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group) {
+    const CompactFront* front = &cache->compact;
+    if (unlikely(!keeps_compact(&cache->meta))) return NULL;
+    return cache->compact_bytes +
+           CoarseOffset(front->entries, front->groups, front->dims, group, RangeOfPart(*front, group).start);
 }
 
 const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,

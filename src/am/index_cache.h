@@ -115,6 +115,8 @@ const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8
 
 // The same if the cache keeps them, else NULL.
 const uint8* kept_compact_part(const IndexCache* cache, uint32 group);
+// Likewise the group's coarse codes: of an index that has such (compact_centroids.h).
+const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group);
 
 // How far two vectors are in the metric's order: squared L2, negative product (cosine: of normalised
 // vectors), or L1.

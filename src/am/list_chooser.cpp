@@ -39,20 +39,26 @@ struct NearerList {
 
 // ---- scoring
 
-static void score_part(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
+// Room for the scores of so many more lists.
+static void make_score_room(const CompactFront* front, ListChooser* c, uint32 entries) {
+    if (c->scored + entries <= c->room) return;
+    const uint32 room = std::min(front->entries, std::max(2 * c->room, c->scored + entries));
+    c->flat = enlarge(c->context, c->flat, room);
+    c->flat_list = enlarge(c->context, c->flat_list, room);
+    c->room = room;
+}
+
+// Returns how many lists it has.
+static uint32 score_part(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
     const CompactFront* front = &cache->compact;
     const uint32 entries = RangeOfPart(*front, group).count;
-    if (c->scored + entries > c->room) {
-        const uint32 room = std::min(front->entries, std::max(2 * c->room, c->scored + entries));
-        c->flat = enlarge(c->context, c->flat, room);
-        c->flat_list = enlarge(c->context, c->flat_list, room);
-        c->room = room;
-    }
+    make_score_room(front, c, entries);
     const uint8* bytes = compact_part(index, cache, group, &c->part, &c->part_bytes, c->context);
     const CompactPart part = ViewCompactPart(bytes, entries, front->dims);
     ScoreCompact(c->compact, part.scalar, part.code, entries, front->dims, c->flat + c->scored);
     memcpy(c->flat_list + c->scored, part.list, sizeof(uint32) * entries);
     c->scored += entries;
+    return entries;
 }
 
 // Groups that are taken at a time, at least.
@@ -81,21 +87,61 @@ static void prefetch_part(const IndexCache* cache, uint32 group) {
     if (part != NULL) prefetch_bytes(part, CompactPartBytes(RangeOfPart(*front, group).count, front->dims));
 }
 
-// Scores lists until there are so many, or no more.
-static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 wanted) {
+// Takes groups until `have` is so much, or there are no more: use(group, next) returns how many lists it has; next is
+// the number of the one that comes then, or -1 if that is not known yet.
+template <class Use>
+static void take_groups(const CompactFront* front, ListChooser* c, uint32 have, uint32 wanted, const Use& use) {
+    while (have < wanted && c->groups_taken < front->groups) {
+        const uint32 end = next_groups(front, c, wanted - have);
+        for (; c->groups_taken < end; c->groups_taken++)
+            have += use(c->groups[c->groups_taken],
+                        c->groups_taken + 1 < end ? static_cast<int64>(c->groups[c->groups_taken + 1].list) : -1);
+    }
+}
+
+// Of lists that are scored by coarse codes, those that are scored by 8-bit ones for each that is wanted, and more: of
+// 100,000 centroids of SIFT rows 98.1 to 98.7 % of the nearest 46 to 300 are among them then, and 98.8 to 99.1 %
+// without coarse codes; with three times as many as are wanted 98.7 to 99.1 %. Codes of centroids themselves, not less
+// their groups' centers, would find 96.5 to 97.8 %.
+static constexpr uint32 kFinerPerWanted = 2, kMoreFiner = 32;
+
+// The first of a query's lists by coarse codes, if there are such. False if not.
+static bool score_coarse_first(IndexCache* cache, ListChooser* c, uint32 wanted, uint32 nearest) {
+    c->coarse.context = c->context;
+    if (!begin_coarse(cache, &c->coarse, c->metric, c->query)) return false;
+    take_groups(&cache->compact, c, 0, wanted, [&](const ListScore& group, int64 next) {
+        if (next >= 0) prefetch_coarse(cache, static_cast<uint32>(next));
+        return score_coarse(cache, &c->coarse, group.list, group.score);
+    });
+    const uint32 finer = std::min(kFinerPerWanted * nearest + kMoreFiner, c->coarse.count);
+    make_score_room(&cache->compact, c, finer);
+    take_finer(cache, &c->coarse, c->groups, c->compact, finer, c->flat, c->flat_list);
+    c->scored = finer;
+    return true;
+}
+
+static void score_coarse_others(IndexCache* cache, ListChooser* c) {
+    make_score_room(&cache->compact, c, c->coarse.count);
+    c->scored += take_others(cache, &c->coarse, c->groups, c->flat + c->scored, c->flat_list + c->scored);
+}
+
+// Scores lists until there are so many, or no more, for a choice of the `nearest` nearest.
+static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint32 wanted, uint32 nearest) {
     const CompactFront* front = &cache->compact;
     if (front->groups == 0) {
         if (c->scored >= wanted || c->groups_taken > 0) return;
         c->groups_taken = 1;
-        return score_part(index, cache, c, 0);
+        score_part(index, cache, c, 0);
+        return;
     }
-    while (c->scored < wanted && c->groups_taken < front->groups) {
-        const uint32 end = next_groups(front, c, wanted - c->scored);
-        for (; c->groups_taken < end; c->groups_taken++) {
-            if (c->groups_taken + 1 < end) prefetch_part(cache, c->groups[c->groups_taken + 1].list);
-            score_part(index, cache, c, c->groups[c->groups_taken].list);
-        }
-    }
+    if (c->groups_taken == 0 && score_coarse_first(cache, c, wanted, nearest)) return;
+    // Half more than are wanted do.
+    if (c->coarse.count > 0 && 2 * c->scored >= 3 * nearest) return;
+    if (c->coarse.count > 0) score_coarse_others(cache, c);
+    take_groups(front, c, c->scored, wanted, [&](const ListScore& group, int64 next) {
+        if (next >= 0) prefetch_part(cache, static_cast<uint32>(next));
+        return score_part(index, cache, c, group.list);
+    });
 }
 
 static void score_groups(const IndexCache* cache, ListChooser* c) {
@@ -212,7 +258,7 @@ static void begin_choice(IndexCache* cache, ListChooser* c, const float* query) 
     }
     c->query = query;
     c->compact = PrepareCompactQuery(cache->compact, c->metric, query, c->scratch);
-    c->scored = c->known = c->groups_taken = 0;
+    c->scored = c->known = c->groups_taken = c->coarse.count = 0;
     score_groups(cache, c);
 }
 
@@ -220,7 +266,7 @@ static void begin_choice(IndexCache* cache, ListChooser* c, const float* query) 
 static void select_nearest(Relation index, IndexCache* cache, ListChooser* c, uint32 want) {
     if (want <= c->known) return;
     const uint32 entries = cache->compact.entries;
-    score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(entries, want), entries)));
+    score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(ListsToScore(entries, want), entries)), want);
     if (c->scores_room < want) {
         c->scores = enlarge(c->context, c->scores, want);
         c->scores_room = want;
@@ -274,7 +320,8 @@ uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* 
 }
 
 // Scored lists that were not chosen.
-static void add_other_lists(ListChooser* c) {
+static void add_other_lists(IndexCache* cache, ListChooser* c) {
+    if (c->coarse.count > 0) score_coarse_others(cache, c);
     for (uint32 i = 0; i < c->scored; i++)
         if (c->flat_list[i] != kTakenList) c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
     c->scored = 0;
@@ -288,10 +335,10 @@ void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32
         c->scores_room = lists;
     }
     // Those of the first choice, and then what is missing.
-    add_other_lists(c);
+    add_other_lists(cache, c);
     if (c->known < std::min<Size>(wanted, lists)) {
-        score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(wanted, lists)) - c->known);
-        add_other_lists(c);
+        score_lists(index, cache, c, static_cast<uint32>(std::min<Size>(wanted, lists)) - c->known, count);
+        add_other_lists(cache, c);
     }
     order_lists(index, cache, c, from, count);
 }

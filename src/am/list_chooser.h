@@ -1,22 +1,18 @@
 // Which lists a query probes, and which lists a new row belongs to, nearest first.
 //
 // Compact centroids are scored (all, or where there are groups of them those of the nearest groups until there are
-// several times as many as are wanted), the best are refined with exact centroids. A scan that goes on wants more: what
+// several times as many as are wanted; of very many groups first by coarse codes), the best are refined with exact
+// centroids. A scan that goes on wants more: what
 // was scored and not chosen comes next, then the lists of further groups. So every list is chosen once in the end, in
 // whatever windows; a list of a group that was taken late may be nearer than one of an earlier window.
 #pragma once
+#include "am/coarse_lists.h"
 #include "am/index_cache.h"
 #include "core/calibrate/effort.h"
 #include "core/cluster/compact_centroids.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
-
-// A list and how far the query is from its centroid (squared L2, negative inner product, or L1).
-struct ListScore {
-    float score;
-    uint32 list;
-};
 
 // Plain data in a memory context. All zero at first; memory is kept from one query to the next.
 struct ListChooser {
@@ -37,6 +33,7 @@ struct ListChooser {
     uint32 groups_taken;
     uint8* part;  // buffer of a group that the cache does not keep
     Size part_bytes;
+    CoarseLists coarse;
     // — the choice —
     ListScore* scores;  // (scores_room), of which `known` are there
     uint32 known, scores_room;

@@ -301,7 +301,7 @@ static void write_centroids(Rebalance* r, MetaPage* next) {
     core_call([&] { combine_centroids(r); });
     place_centroids(r, next);
     uint8* compact = static_cast<uint8*>(palloc_extended(next->compact.bytes, MCXT_ALLOC_HUGE));
-    core_call([&] { BuildCompactCentroids(o->live, o->live_list.data(), o->groups, compact); });
+    core_call([&] { BuildCompactCentroids(o->live, o->live_list.data(), o->groups, 1, o->stop, compact); });
     uint32* uses = static_cast<uint32*>(palloc_extended(next->list_uses.bytes, MCXT_ALLOC_HUGE));
     inherit_uses(r, uses);
     write_region(r->index, &next->centroids, PageKind::kCentroids, next->generation, o->all.data());

@@ -14,6 +14,7 @@
 #include "core/cluster/kmeans.h"
 #include "core/cluster/panel_assign.h"
 #include "core/simd/distance.h"
+#include "core/simd/lut16_scan.h"
 
 namespace {
 using namespace vectorq;
@@ -72,19 +73,45 @@ std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, co
         std::nth_element(order.begin(), order.begin() + (sorted - 1), order.end(), nearer);
         std::sort(order.begin(), order.begin() + sorted, nearer);
     }
+    static std::vector<float> coarse_scratch;
+    static std::vector<uint16_t> sums;
+    static std::vector<std::pair<const uint8_t*, float>> codes;  // and scalars
+    coarse_scratch.resize(CoarseScratchFloats(front));
+    codes.resize(centroids.rows());
+    CoarseQuery coarse;
+    const bool is_coarse = PrepareCoarseQuery(front, Metric::kL2, query, coarse_scratch.data(), &coarse);
     size_t n = 0;
     for (size_t i = 0; i < groups && n < least; i++) {
         const size_t g = order[i], start = front.groups > 0 ? front.start[g] : 0;
         const size_t entries = (front.groups > 0 ? front.start[g + 1] : front.entries) - start;
         const CompactPart part =
             ViewCompactPart(compact + CompactPartOffset(front.groups, kDims, g, start), entries, kDims);
-        ScoreCompact(prepared, part.scalar, part.code, entries, kDims, flat.data() + n);
+        if (is_coarse) {
+            sums.resize(entries + kLut16BlockRows);
+            const uint8_t* scalars = compact + CoarseScalarOffset(front.entries, front.groups, kDims);
+            ScoreCoarse(coarse, front, exact[g], compact + CoarseOffset(front.entries, front.groups, kDims, g, start),
+                        reinterpret_cast<const float*>(scalars) + start, entries, sums.data(), flat.data() + n);
+            for (size_t j = 0; j < entries; j++) codes[n + j] = {part.code + j * kDims, part.scalar[j]};
+        } else {
+            ScoreCompact(prepared, part.scalar, part.code, entries, kDims, flat.data() + n);
+        }
         std::memcpy(list.data() + n, part.list, entries * sizeof(uint32_t));
         n += entries;
     }
     *scored += n + front.groups;
     std::vector<std::pair<float, uint32_t>> best(n);
-    for (size_t i = 0; i < n; i++) best[i] = {flat[i], list[i]};
+    if (is_coarse) {
+        for (size_t i = 0; i < n; i++) best[i] = {flat[i], uint32_t(i)};
+        const size_t finer = std::min(n, 2 * want + 32);
+        std::nth_element(best.begin(), best.begin() + (finer - 1), best.end());
+        best.resize(n = finer);
+        for (auto& [score, at] : best) {
+            ScoreCompact(prepared, &codes[at].second, codes[at].first, 1, kDims, &score);
+            at = list[at];
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) best[i] = {flat[i], list[i]};
+    }
     std::nth_element(best.begin(), best.begin() + (std::min(want, n) - 1), best.end());
     best.resize(std::min(want, n));
     for (auto& [score, id] : best) score = L2SquaredF32(query, centroids.row(id), kDims);
@@ -105,7 +132,8 @@ double Recall(const std::vector<std::vector<uint32_t>>& probes, const std::vecto
 void Report(const Matrix& centroids, const Matrix& queries, const std::vector<std::vector<uint32_t>>& truth,
             const std::vector<uint32_t>& list_of, const CentroidGroups& groups, const char* name, size_t nprobe) {
     AlignedArray<uint8_t> compact(CompactBytes(centroids.rows(), groups.centers.rows(), kDims));
-    BuildCompactCentroids(centroids, nullptr, groups, compact.data());
+    StopToken stop;
+    BuildCompactCentroids(centroids, nullptr, groups, 1, stop, compact.data());
     std::vector<std::vector<uint32_t>> probes(queries.rows());
     double best = 1e9;
     size_t scored = 0;

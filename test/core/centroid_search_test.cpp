@@ -5,7 +5,9 @@
 
 #include "core/cluster/centroid_groups.h"
 #include "core/cluster/compact_centroids.h"
+#include "core/quantize/pq.h"
 #include "core/simd/distance_reference.h"
+#include "core/simd/lut16_scan.h"
 #include "test_support.h"
 
 namespace vectorq::test {
@@ -87,8 +89,8 @@ TEST(CompactCentroids, ScoresAreNearlyDistancesWithAndWithoutGroups) {
         const CentroidGroups one = GroupCentroids(c, 0, false, 7, 1, stop),
                              many = GroupCentroids(c, 60, false, 7, 1, stop);
         AlignedArray<uint8_t> flat(CompactBytes(n, 0, dims)), grouped(CompactBytes(n, many.centers.rows(), dims));
-        BuildCompactCentroids(c, number.data(), one, flat.data());
-        BuildCompactCentroids(c, number.data(), many, grouped.data());
+        BuildCompactCentroids(c, number.data(), one, 1, stop, flat.data());
+        BuildCompactCentroids(c, number.data(), many, 1, stop, grouped.data());
         for (const Metric metric : {Metric::kL2, Metric::kInnerProduct})
             for (size_t i = 0; i < q.rows(); i++) {
                 const std::vector<float> a = AllScores(flat, dims, metric, q.row(i), 2 * n),
@@ -103,6 +105,88 @@ TEST(CompactCentroids, ScoresAreNearlyDistancesWithAndWithoutGroups) {
                 }
             }
     }
+}
+
+TEST(CompactCentroids, CoarseBlocksLieApartForAnySizes) {
+    const size_t dims = 49, groups = 1000, block = Lut16BlockBytes(CoarseParts(groups, dims));
+    ASSERT_EQ(CoarseParts(groups, dims), 25u);
+    for (size_t a = 0; a < 70; a++)
+        for (size_t b = 0; b < 70; b++) {
+            const size_t entries = 7 + a + b, before = CoarseOffset(entries, groups, dims, 1, 7);
+            ASSERT_LE(before + CoarseBytes(a, groups, dims), CoarseOffset(entries, groups, dims, 2, 7 + a));
+            ASSERT_LE(CoarseOffset(entries, groups, dims, 999, 7 + a) + CoarseBytes(b, groups, dims),
+                      CoarseScalarOffset(entries, groups, dims));
+            ASSERT_EQ(CoarseScalarOffset(entries, groups, dims) + 4 * entries, CompactBytes(entries, groups, dims));
+            ASSERT_GE(before, CompactPartOffset(groups, dims, groups, entries));
+            ASSERT_EQ(CoarseBytes(a, groups, dims), (a + 31) / 32 * block);
+        }
+}
+
+TEST(CompactCentroids, CoarseScoresAreDistancesOfWhatCodesMean) {
+    StopToken stop;
+    for (const size_t dims : {48, 64, 600}) {
+        const size_t n = 2500;
+        const Matrix c = ClumpedMatrix(n, dims, 30, 3), q = ClumpedMatrix(3, dims, 30, 3);
+        const CentroidGroups groups = GroupCentroids(c, 800, false, 7, 2, stop);
+        const size_t count = groups.size();
+        ASSERT_GE(count, 640u);
+        AlignedArray<uint8_t> bytes(CompactBytes(n, count, dims));
+        BuildCompactCentroids(c, nullptr, groups, 2, stop, bytes.data());
+        const CompactFront front = ViewCompactFront(bytes.data(), dims);
+        ASSERT_NE(front.codebook, nullptr);
+        const PqShape shape = {uint32_t(dims), uint32_t(CoarseParts(count, dims)), 4};
+        AlignedArray<float> scratch(CoarseScratchFloats(front));
+        for (const Metric metric : {Metric::kL2, Metric::kInnerProduct})
+            for (size_t i = 0; i < q.rows(); i++) {
+                CoarseQuery query;
+                ASSERT_TRUE(PrepareCoarseQuery(front, metric, q.row(i), scratch.data(), &query));
+                double error = 0, total = 0;
+                for (size_t g = 0; g < count; g++) {
+                    const size_t first = groups.start[g], entries = groups.start[g + 1] - first;
+                    const uint8_t* blocks = bytes.data() + CoarseOffset(n, count, dims, g, first);
+                    std::vector<uint16_t> sums((entries + 31) / 32 * 32);
+                    std::vector<float> score(entries), decoded(dims);
+                    const float* scalar =
+                        reinterpret_cast<const float*>(bytes.data() + CoarseScalarOffset(n, count, dims)) + first;
+                    const auto distance = [&](const float* x) {
+                        return metric == Metric::kL2 ? reference::L2SquaredF32(q.row(i), x, dims)
+                                                     : -reference::DotF32(q.row(i), x, dims);
+                    };
+                    const float* center = groups.centers.row(g);
+                    ScoreCoarse(query, front, distance(center), blocks, scalar, entries, sums.data(), score.data());
+                    for (size_t j = 0; j < entries; j++) {
+                        std::vector<uint8_t> code(PqCodeBytes(shape));
+                        UnpackCode4(blocks + j / 32 * Lut16BlockBytes(shape.m), shape.m, j % 32, code.data());
+                        DecodePq(shape, front.codebook, code.data(), decoded.data());
+                        for (size_t d = 0; d < dims; d++) decoded[d] += center[d];
+                        const float want = distance(decoded.data());
+                        ASSERT_NEAR(score[j], want, 0.51f * float(shape.m) * query.scale + 1e-4f * std::fabs(want));
+                        error += std::fabs(score[j] - distance(c.row(groups.members[first + j])));
+                        total += std::fabs(distance(c.row(groups.members[first + j])));
+                    }
+                }
+                EXPECT_LT(error, 0.1 * total) << dims;
+            }
+        CoarseQuery query;
+        std::vector<float> far(dims, 3e38f);
+        EXPECT_FALSE(PrepareCoarseQuery(front, Metric::kL2, far.data(), scratch.data(), &query));
+    }
+    ReleaseThreads();
+}
+
+TEST(CompactCentroids, FewGroupsAndFewDimensionsHaveNoCoarseCodes) {
+    EXPECT_GT(CoarseParts(640, 48), 0u);
+    EXPECT_EQ(CoarseParts(639, 48), 0u);
+    EXPECT_EQ(CoarseParts(640, 47), 0u);
+    StopToken stop;
+    const Matrix c = ClumpedMatrix(300, 4, 30, 3);
+    const CentroidGroups groups = GroupCentroids(c, 20, false, 7, 1, stop);
+    AlignedArray<uint8_t> bytes(CompactBytes(300, groups.size(), 4));
+    BuildCompactCentroids(c, nullptr, groups, 1, stop, bytes.data());
+    const CompactFront front = ViewCompactFront(bytes.data(), 4);
+    EXPECT_EQ(front.codebook, nullptr);
+    CoarseQuery query;
+    EXPECT_FALSE(PrepareCoarseQuery(front, Metric::kL2, c.row(0), nullptr, &query));
 }
 
 }  // namespace

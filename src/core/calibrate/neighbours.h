@@ -15,9 +15,9 @@ namespace vectorq {
 class NeighbourFinder {
 public:
     // queries (count, dims), of length one under cosine. own[q]: the row that query q is (RowOf), which is no neighbour
-    // of itself, and neither are other rows that have its vector, since what is asked for later is found less easily than
-    // these; kNoRow if it is none, and any row counts. Keeps the k nearest of each, `deep_k` of the first `deep`. Throws
-    // std::bad_alloc.
+    // of itself, and neither are other rows that have its vector, since what is asked for later is found less easily
+    // than these; kNoRow if it is none, and any row counts. Keeps the k nearest of each, `deep_k` of the first `deep`.
+    // Throws std::bad_alloc.
     static constexpr uint64_t kNoRow = ~uint64_t(0);
     NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep, size_t deep_k,
                     int threads);

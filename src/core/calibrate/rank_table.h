@@ -2,8 +2,8 @@
 // lists and every number of reordered entries at once.
 //
 // rank(q, j, g): how many entries of the first Grid(g) lists come before the nearest entry of query q's j-th neighbour
-// there: nearer by their codes, or as near in the same list with a smaller tid. The neighbour is found with P lists and R
-// entries reordered if the rank at P is below R.
+// there: nearer by their codes, or as near in the same list with a smaller tid. The neighbour is found with P lists and
+// R entries reordered if the rank at P is below R.
 #pragma once
 #include <cstddef>
 #include <cstdint>

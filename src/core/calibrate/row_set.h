@@ -50,9 +50,8 @@ private:
 
     size_t FindHashed(const float* row, uint64_t hash) const noexcept {
         const auto [first, last] = numbers_.equal_range(hash);
-        const auto same = std::find_if(first, last, [&](const auto& entry) {
-            return std::equal(row, row + dims_, rows_[entry.second]);
-        });
+        const auto same = std::find_if(
+            first, last, [&](const auto& entry) { return std::equal(row, row + dims_, rows_[entry.second]); });
         return same == last ? kNone : same->second;
     }
 

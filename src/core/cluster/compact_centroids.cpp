@@ -6,8 +6,10 @@
 #include <cstring>
 #include <limits>
 
+#include "core/quantize/pq.h"
 #include "core/simd/dot_u8.h"
 #include "core/simd/finish_distances.h"
+#include "core/simd/lut16_scan.h"
 
 namespace vectorq {
 
@@ -26,7 +28,17 @@ constexpr double kGroupsPerRoot = 5;
 constexpr double kScored = 1.3, kListsPower = 0.58, kWantedPower = 0.36, kScoredPerWanted = 2;
 constexpr double kLeastScored = 256;
 
+// Groups of 16,384 lists. There all of choosing is 25 us, of which coarse codes would save a half.
+constexpr size_t kCoarseGroups = 640, kLeastCoarseDims = 48;
+constexpr size_t kCoarseBits = 4, kCoarseCodewords = 16, kCoarseIterations = 10;
+// Sums are of 16 bits.
+constexpr size_t kMostCoarseParts = 256;
+
 constexpr size_t Padded(size_t bytes) noexcept { return (bytes + 3) / 4 * 4; }
+
+PqShape CoarseShape(size_t groups, size_t dims) noexcept {
+    return {uint32_t(dims), uint32_t(CoarseParts(groups, dims)), kCoarseBits};
+}
 
 void MiddleAndScale(const Matrix& centroids, float* middle, float* scale) noexcept {
     const size_t dims = centroids.cols();
@@ -65,7 +77,8 @@ size_t ListsToScore(size_t lists, size_t wanted) noexcept {
 }
 
 size_t CompactFrontBytes(size_t groups, size_t dims) noexcept {
-    return sizeof(CompactHeader) + 8 * dims + (groups > 0 ? 4 * groups + 4 * (groups + 1) + Padded(groups * dims) : 0);
+    return sizeof(CompactHeader) + 8 * dims + (groups > 0 ? 4 * groups + 4 * (groups + 1) + Padded(groups * dims) : 0) +
+           (CoarseParts(groups, dims) > 0 ? 4 * kCoarseCodewords * dims : 0);
 }
 
 size_t CompactPartBytes(size_t entries, size_t dims) noexcept { return Padded(entries * (8 + dims)); }
@@ -77,7 +90,26 @@ size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start)
 }
 
 size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept {
+    if (CoarseParts(groups, dims) > 0) return CoarseScalarOffset(entries, groups, dims) + 4 * entries;
     return CompactPartOffset(groups, dims, std::max<size_t>(groups, 1), entries);
+}
+
+size_t CoarseParts(size_t groups, size_t dims) noexcept {
+    return groups < kCoarseGroups || dims < kLeastCoarseDims ? 0 : std::min((dims + 1) / 2, kMostCoarseParts);
+}
+
+// A group's last block may be partly empty: one more for each group before it is always enough.
+size_t CoarseOffset(size_t entries, size_t groups, size_t dims, size_t group, size_t start) noexcept {
+    const size_t parts_end = CompactPartOffset(groups, dims, groups, entries);
+    return (parts_end + 63) / 64 * 64 + (start / kLut16BlockRows + group) * Lut16BlockBytes(CoarseParts(groups, dims));
+}
+
+size_t CoarseScalarOffset(size_t entries, size_t groups, size_t dims) noexcept {
+    return CoarseOffset(entries, groups, dims, groups, entries);
+}
+
+size_t CoarseBytes(size_t entries, size_t groups, size_t dims) noexcept {
+    return (entries + kLut16BlockRows - 1) / kLut16BlockRows * Lut16BlockBytes(CoarseParts(groups, dims));
 }
 
 bool CompactFrontIsSound(const uint8_t* bytes, size_t entries, size_t groups, size_t dims) noexcept {
@@ -101,6 +133,8 @@ CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept {
     front.scalar = front.scale + dims;
     front.start = reinterpret_cast<const uint32_t*>(front.scalar + front.groups);
     front.code = reinterpret_cast<const uint8_t*>(front.start + front.groups + 1);
+    if (CoarseParts(front.groups, dims) > 0)
+        front.codebook = reinterpret_cast<const float*>(front.code + Padded(front.groups * dims));
     return front;
 }
 
@@ -110,8 +144,44 @@ CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t) noexce
     return {list, scalar, reinterpret_cast<const uint8_t*>(scalar + entries)};
 }
 
-void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups,
-                           uint8_t* bytes) noexcept {
+// A centroid less the center of its group.
+static void CoarseResidual(const float* centroid, const float* center, size_t dims, float* out) noexcept {
+    for (size_t d = 0; d < dims; d++) out[d] = centroid[d] - center[d];
+}
+
+static void BuildCoarseCodes(const Matrix& centroids, const CentroidGroups& groups, int threads, StopToken& stop,
+                             uint8_t* bytes) {
+    const size_t n = centroids.rows(), dims = centroids.cols(), count = groups.size();
+    const PqShape shape = CoarseShape(count, dims);
+    Matrix residuals(n, dims);  // in the order of the members
+    for (size_t g = 0; g < count; g++)
+        for (size_t j = groups.start[g]; j < groups.start[g + 1]; j++)
+            CoarseResidual(centroids.row(groups.members[j]), groups.centers.row(g), dims, residuals.row(j));
+    const AlignedArray<float> codebook = TrainPq(shape, residuals, kCoarseIterations, 0, threads, stop);
+    const CompactFront front = ViewCompactFront(bytes, dims);
+    std::memcpy(const_cast<float*>(front.codebook), codebook.data(), 4 * kCoarseCodewords * dims);
+    const size_t code_bytes = PqCodeBytes(shape);
+    AlignedArray<uint8_t> codes(n * code_bytes);
+    AlignedArray<float> scratch(std::max(PqEncodeScratchFloats(shape), dims));
+    EncodePq(shape, codebook.data(), residuals.data(), n, codes.data(), scratch.data());
+    float* scalar = reinterpret_cast<float*>(bytes + CoarseScalarOffset(n, count, dims));
+    for (size_t g = 0; g < count; g++) {
+        const size_t first = groups.start[g], entries = groups.start[g + 1] - first;
+        const float* center = groups.centers.row(g);
+        uint8_t* blocks = bytes + CoarseOffset(n, count, dims, g, first);
+        for (size_t j = 0; j < entries; j++) {
+            const uint8_t* code = codes.data() + (first + j) * code_bytes;
+            PackCode4(blocks + j / kLut16BlockRows * Lut16BlockBytes(shape.m), shape.m, j % kLut16BlockRows, code);
+            DecodePq(shape, codebook.data(), code, scratch.data());
+            float sum = 0;
+            for (size_t d = 0; d < dims; d++) sum += scratch[d] * (scratch[d] + 2 * (center[d] - front.middle[d]));
+            scalar[first + j] = sum;
+        }
+    }
+}
+
+void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, int threads,
+                           StopToken& stop, uint8_t* bytes) {
     const size_t n = centroids.rows(), dims = centroids.cols(), centers = groups.centers.rows();
     std::memset(bytes, 0, CompactBytes(n, centers, dims));
     CompactHeader* header = reinterpret_cast<CompactHeader*>(bytes);
@@ -134,6 +204,7 @@ void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const 
                 Encode(centroids.row(i), front.middle, front.scale, dims, const_cast<uint8_t*>(part.code) + j * dims);
         }
     }
+    if (CoarseParts(centers, dims) > 0) BuildCoarseCodes(centroids, groups, threads, stop, bytes);
 }
 
 CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query,
@@ -168,6 +239,38 @@ void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t*
                   float* score) noexcept {
     DotU8(query.table, code, n, dims, score);
     FinishDistances(score, query.has_scalar ? scalar : nullptr, query.bias, query.factor, n);
+}
+
+size_t CoarseScratchFloats(const CompactFront& front) noexcept {
+    const size_t m = CoarseParts(front.groups, front.dims);
+    return kCoarseCodewords * m + Lut16TableBytes(m) / sizeof(float) + front.dims;
+}
+
+bool PrepareCoarseQuery(const CompactFront& front, Metric metric, const float* query, float* scratch,
+                        CoarseQuery* out) noexcept {
+    if (front.codebook == nullptr) return false;
+    const PqShape shape = CoarseShape(front.groups, front.dims);
+    const bool dot = IsDotMetric(metric);
+    const size_t floats = PqTableFloats(shape);
+    uint8_t* lut = reinterpret_cast<uint8_t*>(scratch + floats);
+    float* factor = scratch + floats + Lut16TableBytes(shape.m) / sizeof(float);
+    for (size_t d = 0; d < front.dims; d++) factor[d] = dot ? -query[d] : -2 * (query[d] - front.middle[d]);
+    BuildPqTable(shape, front.codebook, PqTable::kDot, factor, scratch);
+    float sum = 0;  // not finite if an entry is not
+    for (size_t i = 0; i < floats; i++) sum += std::fabs(scratch[i]);
+    if (!std::isfinite(sum)) return false;
+    const Lut16Query quantized = QuantizeLut16(scratch, shape.m, lut);
+    *out = {lut, quantized.scale, quantized.bias, !dot};
+    return true;
+}
+
+void ScoreCoarse(const CoarseQuery& query, const CompactFront& front, float base, const uint8_t* blocks,
+                 const float* scalar, size_t n, uint16_t* sums, float* score) noexcept {
+    ScanLut16(query.lut, blocks, (n + kLut16BlockRows - 1) / kLut16BlockRows, CoarseParts(front.groups, front.dims),
+              sums);
+    const float bias = base + query.bias;
+    for (size_t i = 0; i < n; i++) score[i] = bias + query.scale * float(sums[i]);
+    for (size_t i = 0; query.has_scalar && i < n; i++) score[i] += scalar[i];
 }
 
 }  // namespace vectorq

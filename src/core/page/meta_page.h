@@ -11,7 +11,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 6;
+inline constexpr uint32_t kFormatVersion = 7;
 
 struct Region {
     uint32_t start;   // first block, or kInvalidBlock when the region is absent
