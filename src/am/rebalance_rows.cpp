@@ -176,7 +176,7 @@ static void read_from_table(Rebalance* r) {
 bool read_victims(Rebalance* r) {
     const PostingGeometry* g = &r->cache->geometry;
     // Inserts may have added rows since they were counted.
-    const Size room = std::min(r->room, 2 * r->batch->rows + 1024);
+    const Size room = std::min(r->room, r->batch->rows + r->batch->rows / (kRoomForInserts - 1) + 1024);
     r->num_rows = 0;
     r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE));
     r->pointers = static_cast<ItemPointerData*>(

@@ -12,6 +12,12 @@ namespace vectorq {
 
 // Lists of fewer rows than this part of the mean are dissolved.
 inline constexpr double kDissolveBelow = 0.125;
+// If the large lists are to become more than this part of all lists more, rows are of another distribution than when
+// the lists were made: all are replaced then, since centroids lie where rows have been.
+inline constexpr double kManyMore = 0.05;
+
+// The part of the rows that memory has room for which is left to inserts between counting and sealing.
+inline constexpr Size kRoomForInserts = 5;
 
 // A list that is replaced.
 struct Victim {
