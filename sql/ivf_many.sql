@@ -77,6 +77,10 @@ SET vectorq.nprobe = 3;
 SELECT count(*) >= 297 AS find_themselves FROM very_many m, LATERAL (SELECT id FROM very_many ORDER BY v <-> m.v LIMIT 1) n WHERE m.id > 100000 AND n.id = m.id;
 -- a query that coarse codes cannot tell anything about
 SELECT count(*) FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(3e38, ARRAY[48])::vector LIMIT 5) s;
+-- and one so far off that distances are infinite
+SET vectorq.max_scan_rows = 0;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(1e19, ARRAY[48])::vector LIMIT 1000000) s;
+SET vectorq.max_scan_rows = 1;
 DROP INDEX very_many_v;
 CREATE INDEX very_many_ah ON very_many USING ah (v vector_ip_ops) WITH (lists = 20000);
 SET vectorq.nprobe = 200;

@@ -2,6 +2,8 @@
 #include "am/coarse_lists.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/simd/lut16_scan.h"
 #include "core/simd/topk_filter.h"
@@ -11,6 +13,8 @@ namespace vectorq {
 
 // Scores that are looked at together, and rows that the kernel of 8-bit codes gets at a time.
 static constexpr uint32 kScoreBlock = 256, kRowBlock = 32;
+// In place of a coarse score, which may be infinite but always is a number.
+static constexpr float kTakenScore = std::numeric_limits<float>::quiet_NaN();
 
 static uint32 lists_of_group(const IndexCache* cache, uint32 group) { return RangeOfPart(cache->compact, group).count; }
 
@@ -129,10 +133,11 @@ void take_finer(const IndexCache* cache, CoarseLists* c, const ListScore* groups
         for (uint32 i = 0; i < rows; i++) {
             float* coarse = &c->scores[finer[begin + i].at];
             errors += score[begin + i] - *coarse;
-            *coarse = get_float4_infinity();
+            *coarse = kTakenScore;
         }
     }
-    c->error = errors / static_cast<float>(wanted);
+    // Of a query so far off that distances are infinite, it is no number.
+    c->error = std::isfinite(errors) ? errors / static_cast<float>(wanted) : 0;
     pfree(finer);
     pfree(codes);
 }
@@ -141,7 +146,7 @@ uint32 take_others(const IndexCache* cache, CoarseLists* c, const ListScore* gro
     GroupCursor cursor(cache, groups);
     uint32 taken = 0;
     for (uint32 at = 0; at < c->count; at++) {
-        if (c->scores[at] == get_float4_infinity()) continue;
+        if (std::isnan(c->scores[at])) continue;
         const uint32 entry = cursor.EntryOf(at);
         list[taken] = cursor.part.list[entry];
         score[taken++] = c->scores[at] + c->error;

@@ -168,6 +168,12 @@ TEST(CompactCentroids, CoarseScoresAreDistancesOfWhatCodesMean) {
                 EXPECT_LT(error, 0.1 * total) << dims;
             }
         CoarseQuery query;
+        std::vector<float> scores(32);
+        uint16_t sums[32];
+        ASSERT_TRUE(PrepareCoarseQuery(front, Metric::kL2, q.row(0), scratch.data(), &query));
+        const float nan = NAN;
+        ScoreCoarse(query, front, 1, bytes.data() + CoarseOffset(n, count, dims, 0, 0), &nan, 1, sums, scores.data());
+        EXPECT_EQ(scores[0], INFINITY);
         std::vector<float> far(dims, 3e38f);
         EXPECT_FALSE(PrepareCoarseQuery(front, Metric::kL2, far.data(), scratch.data(), &query));
     }

@@ -268,9 +268,11 @@ void ScoreCoarse(const CoarseQuery& query, const CompactFront& front, float base
                  const float* scalar, size_t n, uint16_t* sums, float* score) noexcept {
     ScanLut16(query.lut, blocks, (n + kLut16BlockRows - 1) / kLut16BlockRows, CoarseParts(front.groups, front.dims),
               sums);
-    const float bias = base + query.bias;
+    const float bias = base + query.bias, inf = std::numeric_limits<float>::infinity();
     for (size_t i = 0; i < n; i++) score[i] = bias + query.scale * float(sums[i]);
     for (size_t i = 0; query.has_scalar && i < n; i++) score[i] += scalar[i];
+    // Of centroids so far off that their squares are infinite.
+    for (size_t i = 0; i < n; i++) score[i] = score[i] == score[i] ? score[i] : inf;
 }
 
 }  // namespace vectorq
