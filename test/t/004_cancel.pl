@@ -23,13 +23,15 @@ my $worst = 0;
 my $start = time;
 $node->safe_psql('postgres', 'CREATE INDEX whole ON t USING ivf (v) WITH (lists = 800); DROP INDEX whole');
 my $whole = time - $start;
-for my $i (0 .. 24)
+# On a busy machine builds differ in length, and a short phase may be missed: then at further moments.
+for my $i (0 .. 149)
 {
+    last if $i >= 25 && $seen{'training lists'} && $seen{'assigning rows to lists'};
     my ($out, $err) = ('', '');
     my $build = IPC::Run::start(
         [ 'psql', '-XAtq', '-p', $node->port, '-h', $node->host, '-d', 'postgres', '-c', 'CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 800)', '-c', 'SELECT 1' ],
         '<', \undef, '>', \$out, '2>', \$err);
-    sleep(0.05 + $whole * ($i + 0.5) / 25);
+    sleep(0.05 + $whole * ($i % 25 + ($i < 25 ? 0.5 : rand)) / 25);
     my $phase = $node->safe_psql('postgres', q{
         SELECT coalesce(split_part(p.phase, ': ', 2), '') || '|' || pg_cancel_backend(pid) FROM pg_stat_progress_create_index p LIMIT 1});
     my $cancelled = time;
