@@ -88,14 +88,13 @@ static void prefetch_part(const IndexCache* cache, uint32 group) {
 }
 
 // Takes groups until `have` is so much, or there are no more: use(group, next) returns how many lists it has; next is
-// the number of the one that comes then, or -1 if that is not known yet.
+// the one that comes then, or NULL if that is not known yet.
 template <class Use>
 static void take_groups(const CompactFront* front, ListChooser* c, uint32 have, uint32 wanted, const Use& use) {
     while (have < wanted && c->groups_taken < front->groups) {
         const uint32 end = next_groups(front, c, wanted - have);
         for (; c->groups_taken < end; c->groups_taken++)
-            have += use(c->groups[c->groups_taken],
-                        c->groups_taken + 1 < end ? static_cast<int64>(c->groups[c->groups_taken + 1].list) : -1);
+            have += use(c->groups[c->groups_taken], c->groups_taken + 1 < end ? &c->groups[c->groups_taken + 1] : NULL);
     }
 }
 
@@ -109,8 +108,8 @@ static constexpr uint32 kFinerPerWanted = 2, kMoreFiner = 32;
 static bool score_coarse_first(IndexCache* cache, ListChooser* c, uint32 wanted, uint32 nearest) {
     c->coarse.context = c->context;
     if (!begin_coarse(cache, &c->coarse, c->metric, c->query)) return false;
-    take_groups(&cache->compact, c, 0, wanted, [&](const ListScore& group, int64 next) {
-        if (next >= 0) prefetch_coarse(cache, static_cast<uint32>(next));
+    take_groups(&cache->compact, c, 0, wanted, [&](const ListScore& group, const ListScore* next) {
+        if (next != NULL) prefetch_coarse(cache, next->list);
         return score_coarse(cache, &c->coarse, group.list, group.score);
     });
     const uint32 finer = std::min(kFinerPerWanted * nearest + kMoreFiner, c->coarse.count);
@@ -120,6 +119,7 @@ static bool score_coarse_first(IndexCache* cache, ListChooser* c, uint32 wanted,
     return true;
 }
 
+// Adds those that were only scored coarsely, if there are any.
 static void score_coarse_others(IndexCache* cache, ListChooser* c) {
     make_score_room(&cache->compact, c, c->coarse.count);
     c->scored += take_others(cache, &c->coarse, c->groups, c->flat + c->scored, c->flat_list + c->scored);
@@ -137,9 +137,9 @@ static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint3
     if (c->groups_taken == 0 && score_coarse_first(cache, c, wanted, nearest)) return;
     // Half more than are wanted do.
     if (c->coarse.count > 0 && 2 * c->scored >= 3 * nearest) return;
-    if (c->coarse.count > 0) score_coarse_others(cache, c);
-    take_groups(front, c, c->scored, wanted, [&](const ListScore& group, int64 next) {
-        if (next >= 0) prefetch_part(cache, static_cast<uint32>(next));
+    score_coarse_others(cache, c);
+    take_groups(front, c, c->scored, wanted, [&](const ListScore& group, const ListScore* next) {
+        if (next != NULL) prefetch_part(cache, next->list);
         return score_part(index, cache, c, group.list);
     });
 }
@@ -321,7 +321,7 @@ uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* 
 
 // Scored lists that were not chosen.
 static void add_other_lists(IndexCache* cache, ListChooser* c) {
-    if (c->coarse.count > 0) score_coarse_others(cache, c);
+    score_coarse_others(cache, c);
     for (uint32 i = 0; i < c->scored; i++)
         if (c->flat_list[i] != kTakenList) c->scores[c->known++] = {c->flat[i], c->flat_list[i]};
     c->scored = 0;

@@ -2,9 +2,9 @@
 //
 // Compact centroids are scored (all, or where there are groups of them those of the nearest groups until there are
 // several times as many as are wanted; of very many groups first by coarse codes), the best are refined with exact
-// centroids. A scan that goes on wants more: what
-// was scored and not chosen comes next, then the lists of further groups. So every list is chosen once in the end, in
-// whatever windows; a list of a group that was taken late may be nearer than one of an earlier window.
+// centroids. A scan that goes on wants more: what was scored and not chosen comes next, then the lists of further
+// groups. So every list is chosen once in the end, in whatever windows; a list of a group that was taken late may be
+// nearer than one of an earlier window.
 #pragma once
 #include "am/coarse_lists.h"
 #include "am/index_cache.h"

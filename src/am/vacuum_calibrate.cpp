@@ -94,12 +94,10 @@ static void keep_distinct(QuerySample* s) {
     core_call([&] {
         RowSet distinct(dims);
         for (Size i = 0; i < s->kept; i++) {
-            const float* row = s->rows + i * dims;
-            if (distinct.Find(row) != RowSet::kNone) continue;
             const Size slot = distinct.size();
-            if (slot != i) std::copy_n(row, dims, s->rows + slot * dims);
-            s->own[slot] = s->own[i];
-            distinct.Add(s->rows + slot * dims);
+            float* row = s->rows + slot * dims;
+            if (slot != i) std::copy_n(s->rows + i * dims, dims, row);
+            if (distinct.Add(row) == slot) s->own[slot] = s->own[i];
         }
         s->kept = distinct.size();
     });

@@ -144,11 +144,6 @@ CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t) noexce
     return {list, scalar, reinterpret_cast<const uint8_t*>(scalar + entries)};
 }
 
-// A centroid less the center of its group.
-static void CoarseResidual(const float* centroid, const float* center, size_t dims, float* out) noexcept {
-    for (size_t d = 0; d < dims; d++) out[d] = centroid[d] - center[d];
-}
-
 static void BuildCoarseCodes(const Matrix& centroids, const CentroidGroups& groups, int threads, StopToken& stop,
                              uint8_t* bytes) {
     const size_t n = centroids.rows(), dims = centroids.cols(), count = groups.size();
@@ -156,7 +151,8 @@ static void BuildCoarseCodes(const Matrix& centroids, const CentroidGroups& grou
     Matrix residuals(n, dims);  // in the order of the members
     for (size_t g = 0; g < count; g++)
         for (size_t j = groups.start[g]; j < groups.start[g + 1]; j++)
-            CoarseResidual(centroids.row(groups.members[j]), groups.centers.row(g), dims, residuals.row(j));
+            for (size_t d = 0; d < dims; d++)
+                residuals.row(j)[d] = centroids.row(groups.members[j])[d] - groups.centers.row(g)[d];
     const AlignedArray<float> codebook = TrainPq(shape, residuals, kCoarseIterations, 0, threads, stop);
     const CompactFront front = ViewCompactFront(bytes, dims);
     std::memcpy(const_cast<float*>(front.codebook), codebook.data(), 4 * kCoarseCodewords * dims);

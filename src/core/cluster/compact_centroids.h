@@ -14,9 +14,8 @@
 //          f32 codebook (16, dims)   only if there are coarse codes
 //   parts  one for each group, or one for all:
 //          u32 list (n), f32 scalar (n), u8 code (n, dims), padding to 4
-//   coarse padding to 64, blocks of product codes of 4 bits (simd/lut16_scan.h), those of a group in one piece; f32
-//   scalar
-//          (entries)
+//   coarse padding to 64, blocks of product codes of 4 bits (simd/lut16_scan.h), those of a group in one piece
+//          f32 scalar (entries)
 //
 // A part is in one piece, so that a search reads what it needs and no more.
 //
@@ -127,8 +126,8 @@ size_t CoarseScratchFloats(const CompactFront& front) noexcept;
 // False if there are no coarse codes, or none of use to this query: infinite distances. The result points into scratch.
 bool PrepareCoarseQuery(const CompactFront& front, Metric metric, const float* query, float* scratch,
                         CoarseQuery* out) noexcept;
-// score[i], i < n: as of ScoreCompact, but coarser. base: the score of the group's center. blocks, scalar: of the
-// group's entries. sums: n rounded up to kLut16BlockRows.
+// score[i], i < n: as of ScoreCompact, but coarser; never NaN either. base: the score of the group's center. blocks,
+// scalar: of the group's entries. sums: n rounded up to kLut16BlockRows.
 void ScoreCoarse(const CoarseQuery& query, const CompactFront& front, float base, const uint8_t* blocks,
                  const float* scalar, size_t n, uint16_t* sums, float* score) noexcept;
 
