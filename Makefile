@@ -17,7 +17,7 @@ endif
 endif
 
 CORE_SRCS := $(wildcard src/core/*/*.cpp)
-GLUE_SRCS := $(wildcard src/*.cpp src/pg/*.cpp src/types/*.cpp src/am/*.cpp src/inspect/*.cpp)
+GLUE_SRCS := $(wildcard src/*.cpp) $(filter-out src/core/%,$(wildcard src/*/*.cpp))
 CORE_OBJS := $(CORE_SRCS:.cpp=.o)
 OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
 SQL_PARTS := $(sort $(wildcard sql/install/*.sql))

@@ -22,14 +22,40 @@ mapfile -t sources < <(tree_files 'src/*.h' 'src/*.cpp' | while read -r f; do [ 
 mapfile -t core < <(printf '%s\n' "${sources[@]}" | grep '^src/core/')
 mapfile -t not_pg < <(printf '%s\n' "${sources[@]}" | grep -v '^src/pg/')
 mapfile -t not_parallel < <(printf '%s\n' "${sources[@]}" | grep -v '^src/core/base/parallel.cpp$')
-mapfile -t types < <(printf '%s\n' "${sources[@]}" | grep '^src/types/')
 
 # grep -H over a list that may be empty.
 search() { local pattern=$1; shift; [ $# = 0 ] || grep -HnE "$pattern" "$@" || true; }
 
-breach "src/core must not include PostgreSQL, pg/, am/, types/ or inspect/" < <(
-    search '^ *# *include +["<](postgres\.h|pg/|am/|types/|inspect/|access/|utils/|catalog/|storage/|fmgr\.h|miscadmin\.h)' "${core[@]}")
-breach "src/types must not include am/ or inspect/" < <(search '^ *# *include +"(am|inspect)/' "${types[@]}")
+breach "src/core must not include PostgreSQL" < <(
+    search '^ *# *include +["<](postgres\.h|access/|utils/|catalog/|fmgr\.h|miscadmin\.h)' "${core[@]}")
+# A folder includes itself and those before it, nothing else. src/README.md describes them in this order.
+core_order='base simd page linear cluster transform quantize search calibrate factory'
+glue_order='core pg types am store lists insert scan measure build maintain inspect'
+# out_of_order PREFIX ORDER FILE...: includes of a later folder, or of one that is not in the order.
+out_of_order() {
+    local prefix=$1 order=$2
+    shift 2
+    [ $# = 0 ] || awk -v prefix="$prefix" -v order="$order" '
+        BEGIN { n = split(order, names, " "); for (i = 1; i <= n; i++) rank[names[i]] = i }
+        FNR == 1 {
+            rest = substr(FILENAME, length("src/" prefix) + 1)
+            folder = rest ~ /\// ? substr(rest, 1, index(rest, "/") - 1) : ""
+            if (folder != "" && !(folder in rank)) print FILENAME ":1:"
+        }
+        folder != "" && match($0, /^[ \t]*#[ \t]*include[ \t]+"[^"]+\//) {
+            path = $0
+            sub(/^[^"]*"/, "", path)
+            if (prefix != "" && index(path, prefix) != 1) next
+            path = substr(path, length(prefix) + 1)
+            to = substr(path, 1, index(path, "/") - 1)
+            # Others are the server'"'"'s headers, or libraries'"'"'.
+            if (to in rank && rank[to] > rank[folder]) print FILENAME ":" FNR ":"
+        }' "$@"
+}
+mapfile -t glue < <(printf '%s\n' "${sources[@]}" | grep -v '^src/core/')
+breach "src/core includes nothing of the glue" < <(search '^ *# *include +"[a-z_]+/' "${core[@]}" | grep -vE '"(core|hwy)/')
+breach "a folder of src/core includes only those before it in: $core_order" < <(out_of_order core/ "$core_order" "${core[@]}")
+breach "a folder of src includes only those before it in: $glue_order" < <(out_of_order '' "$glue_order" "${glue[@]}")
 breach "OpenMP belongs in src/core/base/parallel.cpp only" < <(search '# *pragma +omp|<omp\.h>' "${not_parallel[@]}")
 breach "PG_TRY and sigsetjmp belong in src/pg only" < <(search '^[^/"]*\<(PG_TRY|sigsetjmp)\>' "${not_pg[@]}")
 mapfile -t not_compat < <(printf '%s\n' "${sources[@]}" | grep -v '^src/pg/compat.h$')

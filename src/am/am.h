@@ -1,5 +1,5 @@
-// The access method's callbacks, one file per verb: build.cpp, insert.cpp, scan.cpp, vacuum.cpp,
-// cost.cpp, validate.cpp; put into a table by handler.cpp.
+// The access method's callbacks, put into a table by handler.cpp. Each is in the folder of its verb: build/build.cpp,
+// insert/insert.cpp, scan/scan.cpp, scan/cost.cpp, maintain/vacuum.cpp, am/validate.cpp.
 #pragma once
 #include "pg/pg_headers.h"
 
@@ -20,10 +20,5 @@ IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteRe
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                      Selectivity* selectivity, double* correlation, double* pages);
 bool vq_validate(Oid opclass_oid);
-
-// Dimensions that the indexed column declares; an error if it declares none.
-int vector_column_dims(Relation index);
-// The error for a row that the index's code cannot hold.
-[[noreturn]] void report_unfit_row(Relation index);
 
 }  // namespace vectorq

@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "am/am.h"
-#include "am/build.h"
-#include "am/calibrate.h"
-#include "am/calibration_store.h"
-#include "am/exact_pass.h"
+#include "build/build.h"
+#include "measure/measure_recall.h"
+#include "store/calibration_store.h"
+#include "measure/exact_neighbours.h"
 #include "inspect/open.h"
 #include "inspect/query_array.h"
 #include "pg/entry.h"

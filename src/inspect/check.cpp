@@ -6,8 +6,8 @@
 // looked at again.
 #include <algorithm>
 
-#include "am/calibration_store.h"
-#include "am/list_table.h"
+#include "store/calibration_store.h"
+#include "maintain/list_table.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "pg/entry.h"

@@ -1,7 +1,7 @@
 // The part of vectorq_check that looks at records: does each posting entry point to its row's record, and is each
 // row's in one place? A record that no entry points to is what an insert cut short leaves, and no problem.
 #pragma once
-#include "am/storage.h"
+#include "store/storage.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

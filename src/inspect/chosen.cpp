@@ -1,4 +1,4 @@
-// See chosen.h. The rules themselves are where they are applied: am/build.cpp, build_sample.cpp; why they are so:
+// See chosen.h. The rules themselves are where they are applied: build/build.cpp, build/sample.cpp; why they are so:
 // am/README.md.
 #include "inspect/chosen.h"
 

@@ -1,6 +1,6 @@
 // What an index chose by itself, and by what rule.
 #pragma once
-#include "am/storage.h"
+#include "store/storage.h"
 #include "core/page/calibration_page.h"
 
 namespace vectorq {

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "am/calibration_store.h"
-#include "am/index_cache.h"
-#include "am/list_table.h"
-#include "am/scan_state.h"
-#include "am/settings_choice.h"
+#include "store/calibration_store.h"
+#include "store/index_cache.h"
+#include "maintain/list_table.h"
+#include "scan/scan_state.h"
+#include "scan/settings_choice.h"
 #include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/chosen.h"

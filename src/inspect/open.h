@@ -1,6 +1,6 @@
 // Opening the index that a user named, with the checks that each function here needs.
 #pragma once
-#include "am/storage.h"
+#include "store/storage.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

@@ -1,11 +1,11 @@
 // vectorq_prewarm(regclass, bytes): reads into the shared buffers what scans need: meta page, centroids, codebooks,
-// directory, then the lists that scans searched most (am/list_uses.h), then the others, and last the records, until so
-// many bytes were read. Locks as a scan does; writes nothing.
+// directory, then the lists that scans searched most (store/list_uses.h), then the others, and last the records, until
+// so many bytes were read. Locks as a scan does; writes nothing.
 #include <algorithm>
 
-#include "am/list_table.h"
-#include "am/list_uses.h"
-#include "am/readahead.h"
+#include "maintain/list_table.h"
+#include "store/list_uses.h"
+#include "scan/readahead.h"
 #include "inspect/open.h"
 #include "pg/entry.h"
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "am/am.h"
-#include "am/index_cache.h"
+#include "am/column.h"
+#include "store/index_cache.h"
 #include "am/opclass.h"
 #include "inspect/open.h"
 #include "inspect/query_array.h"

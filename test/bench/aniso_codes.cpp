@@ -3,7 +3,7 @@
 //   aniso_codes --rows FILE --count N --dims D --m M --bits B --threshold T --out FILE [--threads N] [--seed N]
 //
 // --rows and --out: float32, (count, dims), nothing else. Rows are coded as they are, without lists; the direction of
-// the score-aware loss is the row itself. Codebooks are trained as CREATE INDEX does (am/build_train.cpp). T = 0
+// the score-aware loss is the row itself. Codebooks are trained as CREATE INDEX does (build/train.cpp). T = 0
 // is the plain loss with as many rows and rounds: an eta that is 1 but for rounding takes the same path, and the codes
 // are the nearest codewords. m = 1 is vector quantization. Prints figures as one line of JSON.
 #include <algorithm>
@@ -23,7 +23,7 @@
 namespace {
 using namespace vectorq;
 
-constexpr int kIterations = 16, kRounds = 5;  // as am/build_train.cpp
+constexpr int kIterations = 16, kRounds = 5;  // as build/train.cpp
 constexpr float kEtaPlain = 1.000001f;
 constexpr size_t kGrain = 1024;
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/cluster/assign.h"
-#include "core/cluster/compact_centroids.h"
+#include "core/quantize/compact_centroids.h"
 #include "core/cluster/kmeans.h"
 #include "core/cluster/panel_assign.h"
 #include "core/simd/distance.h"
@@ -51,7 +51,7 @@ std::vector<float> Distances(const float* query, const Matrix& m) {
     return distance;
 }
 
-// As src/am/list_chooser.cpp does it. Returns the probes; *scored: lists and centers.
+// As src/lists/list_chooser.cpp does it. Returns the probes; *scored: lists and centers.
 std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, const float* query, size_t nprobe,
                              size_t* scored) {
     static std::vector<float> flat, scratch(2 * kDims), exact;

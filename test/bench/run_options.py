@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Are the options that `ah` chooses by itself near the best? Each data set: the index without options, and a sweep around it, one
 option (and some pairs) changed at a time; every index calibrates itself. At each target: recall of queries that no index saw, and the
-work of a query by vectorq_stats() in the nanoseconds of src/am/calibrate.cpp, and its time.
+work of a query by vectorq_stats() in the nanoseconds of src/measure/measure_recall.cpp, and its time.
 
     make bench-options [BENCH_ARGS='--sets sift-photo:200000 gloss-minilm']
 
@@ -22,7 +22,7 @@ from truth import limits, scores
 SETS = ["sift-photo:200000", "gloss-minilm", "gloss-minilm-ip"]
 TARGETS = (0.8, 0.9, 0.95, 0.98, 0.99)
 COMPARED = (0.90, 0.95, 0.99)
-# src/am/calibrate.cpp
+# src/measure/measure_recall.cpp
 LIST_COST, CODE_BYTE_COST, ROW_COST = 700, 0.03, 700
 
 

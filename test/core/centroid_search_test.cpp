@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "core/cluster/centroid_groups.h"
-#include "core/cluster/compact_centroids.h"
+#include "core/quantize/compact_centroids.h"
 #include "core/quantize/pq.h"
 #include "core/simd/distance_reference.h"
 #include "core/simd/lut16_scan.h"

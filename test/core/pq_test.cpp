@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/simd/merge_pq_tables.h"
 #include "core/simd/pq_scan.h"
 #include "test_support.h"
 

@@ -6,7 +6,7 @@
 #include "core/cluster/kmeans.h"
 #include "core/cluster/projected.h"
 #include "core/simd/distance.h"
-#include "core/transform/leading_directions.h"
+#include "core/linear/leading_directions.h"
 #include "test_support.h"
 
 namespace vectorq {

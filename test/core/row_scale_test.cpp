@@ -1,5 +1,5 @@
 // Lengths and corrections beside codes of directions: the word, and what a scan makes of it.
-#include "core/quantize/row_scale.h"
+#include "core/simd/row_scale.h"
 
 #include <gtest/gtest.h>
 

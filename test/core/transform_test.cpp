@@ -6,8 +6,8 @@
 
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
-#include "core/transform/linear.h"
-#include "core/transform/symmetric_eigen.h"
+#include "core/linear/linear.h"
+#include "core/linear/symmetric_eigen.h"
 #include "test_support.h"
 
 namespace vectorq::test {

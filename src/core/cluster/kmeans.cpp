@@ -18,7 +18,7 @@
 #include "core/cluster/projected.h"
 #include "core/cluster/trainer.h"
 #include "core/simd/distance.h"
-#include "core/transform/leading_directions.h"
+#include "core/linear/leading_directions.h"
 
 namespace vectorq {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "core/transform/leading_directions.h"
-#include "core/transform/product.h"
+#include "core/linear/leading_directions.h"
+#include "core/linear/product.h"
 
 namespace vectorq {
 

@@ -1,5 +1,5 @@
 // What every page of a vectorq index has in common. No PostgreSQL here: sizes of the server's page
-// header come in as constants that src/am/storage.cpp checks against the server's own.
+// header come in as constants that src/store/storage.cpp checks against the server's own.
 //
 //   0        24                                                     P-16        P
 //   +--------+--------------------------------------------------------+---------+

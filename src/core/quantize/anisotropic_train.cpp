@@ -15,7 +15,7 @@
 
 #include "core/base/parallel.h"
 #include "core/quantize/anisotropic.h"
-#include "core/transform/eigen.h"
+#include "core/linear/eigen.h"
 
 namespace vectorq {
 namespace {

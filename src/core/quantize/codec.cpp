@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "core/quantize/anisotropic.h"
-#include "core/quantize/row_scale.h"
+#include "core/simd/row_scale.h"
 #include "core/quantize/sq8.h"
 
 namespace vectorq {

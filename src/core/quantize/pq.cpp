@@ -93,19 +93,6 @@ void BuildTableImpl(const PqShape& shape, const float* codebook, PqTable kind, c
     }
 }
 
-// An odd last subspace has no partner: the high nibble of its byte is zero.
-void MergeTablesImpl(const float* HWY_RESTRICT table, size_t m, float* HWY_RESTRICT merged) {
-    const DF df;
-    const size_t N = hn::Lanes(df);
-    for (size_t s = 0; s < m; s += 2, table += 32, merged += 256) {
-        for (size_t high = 0; high < 16; high++) {
-            const VF add = hn::Set(df, s + 1 < m ? table[16 + high] : 0.0f);
-            for (size_t k = 0; k < 16; k += N)
-                hn::StoreU(hn::Add(hn::LoadU(df, table + k), add), df, merged + high * 16 + k);
-        }
-    }
-}
-
 // Number of the codeword nearest to the piece of one row, by differences.
 uint32_t NearestOneImpl(const float* codewords, size_t dsub, size_t ksub, const float* piece) {
     const DF df;
@@ -139,7 +126,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace vectorq {
 HWY_EXPORT(BuildTableImpl);
-HWY_EXPORT(MergeTablesImpl);
 HWY_EXPORT(NearestOneImpl);
 
 namespace {
@@ -251,10 +237,6 @@ private:
 
 }  // namespace
 
-bool PqShapeIsValid(const PqShape& shape) noexcept {
-    return shape.m >= 1 && shape.m <= shape.dims && shape.bits >= 4 && shape.bits <= 8;
-}
-
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
                             StopToken& stop, size_t most_rows) {
     if (!PqShapeIsValid(shape) || sample.cols() != shape.dims || sample.rows() == 0) {
@@ -317,10 +299,6 @@ void DecodePq(const PqShape& shape, const float* codebook, const uint8_t* code, 
 void BuildPqTable(const PqShape& shape, const float* codebook, PqTable kind, const float* query,
                   float* table) noexcept {
     HWY_DYNAMIC_DISPATCH(BuildTableImpl)(shape, codebook, kind, query, table);
-}
-
-void MergePqTables(const float* table, size_t m, float* merged) noexcept {
-    HWY_DYNAMIC_DISPATCH(MergeTablesImpl)(table, m, merged);
 }
 
 void QuantizeQuery(const PqShape& shape, const float* codebook, const float* query, float* quantized) noexcept {

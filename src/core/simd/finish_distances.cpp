@@ -10,7 +10,7 @@
 #include <cstring>
 #include <limits>
 
-#include "core/quantize/row_scale.h"
+#include "core/simd/row_scale.h"
 #include "core/simd/finish_distances.h"
 
 HWY_BEFORE_NAMESPACE();

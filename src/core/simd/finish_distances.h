@@ -9,7 +9,7 @@ namespace vectorq {
 // infinity, so that such a row comes last instead of nowhere. No alignment is required.
 void FinishDistances(float* values, const float* scalars, float bias, float factor, size_t n) noexcept;
 
-// For codes of directions (quantize/row_scale.h has the words):
+// For codes of directions (simd/row_scale.h has the words):
 // out[i] = bias + RowScale(words[i]) * (offset + step * sums[i]) (+ RowLength(words[i])^2 if squares), NaN becomes
 // infinity. Every target rounds alike but for fused products.
 void FinishScaledSums(const uint16_t* sums, float step, float offset, const float* words, float bias, bool squares,

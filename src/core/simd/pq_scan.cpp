@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/simd/merge_pq_tables.h"
+
 namespace vectorq {
 namespace {
 

@@ -1,12 +1,12 @@
-// Scan of product quantizer codes kept row after row, with tables of float (ADC; see
-// quantize/pq.h for the code and the table). The form without the error of 8-bit tables;
+// Scan of product quantizer codes kept row after row, with tables of float (ADC;
+// base/pq_shape.h has the code, quantize/pq.h the table). The form without the error of 8-bit tables;
 // 4-bit codes in blocks of 32 rows are several times as fast: lut16_scan.h.
 // noexcept, allocates nothing, reads no byte beyond a row's code. No alignment required.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
-#include "core/quantize/pq.h"
+#include "core/base/pq_shape.h"
 
 namespace vectorq {
 

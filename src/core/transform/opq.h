@@ -1,6 +1,6 @@
 // Optimized product quantization, the non-parametric form (Ge et al. 2013).
 #pragma once
-#include "core/transform/linear.h"
+#include "core/linear/linear.h"
 
 namespace vectorq {
 

@@ -6,9 +6,9 @@
 #include <cstring>
 #include <numeric>
 
-#include "core/transform/linear.h"
+#include "core/linear/linear.h"
 #include "core/transform/opq.h"
-#include "core/transform/symmetric_eigen.h"
+#include "core/linear/symmetric_eigen.h"
 
 namespace vectorq {
 namespace {

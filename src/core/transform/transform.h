@@ -8,7 +8,7 @@
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
 #include "core/base/subspace.h"
-#include "core/transform/product.h"
+#include "core/linear/product.h"
 #include "core/transform/transform_spec.h"
 
 namespace vectorq {

@@ -1,0 +1,112 @@
+// Records of a build: written in the order of each row's first list, so that rows of a list are near each other,
+// in one run of pages before the postings. The posting rows learn where their record is and go to a sort of their own,
+// as a row's replica comes with another list.
+#include "build/build.h"
+#include "store/posting_builder.h"
+
+namespace vectorq {
+
+namespace {
+struct RecordBuilder {
+    Build* build;
+    ForkNumber fork;
+    const ReorderGeometry* geometry;
+    BlockNumber extent;  // where the extent at hand will lie
+    uint32 fill;         // records in it
+    char* images;        // (pages, BLCKSZ)
+    char* record;        // (record_bytes)
+    char* row;           // (payload_bytes) varlena
+};
+}  // namespace
+
+static void begin_extent(RecordBuilder* w) {
+    for (uint32 part = 0; part < w->geometry->pages; part++)
+        init_page(w->images + part * BLCKSZ, PageKind::kReorder, 0, static_cast<uint16>(part));
+    memset(extent_header(w->images), 0, sizeof(ReorderHeader));
+    w->fill = 0;
+}
+
+static void flush_extent(RecordBuilder* w) {
+    extent_header(w->images)->count = static_cast<uint16>(w->fill);
+    for (uint32 part = 0; part < w->geometry->pages; part++) {
+        const BlockNumber block = append_built_page(w->build->index, w->fork, w->images + part * BLCKSZ);
+        if (block != w->extent++) elog(ERROR, "unexpected block %u while building", block);
+    }
+    begin_extent(w);
+}
+
+static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
+    // A short varlena is not aligned.
+    memcpy(w->record, VARDATA_ANY(record), w->geometry->record_bytes);
+    for (uint32 part = RecordPart(*w->geometry, w->fill); part < w->geometry->pages; part++)
+        PutRecordPart(*w->geometry, page_payload(w->images + part * BLCKSZ), part, w->fill, w->record);
+    ItemPointerData at;
+    ItemPointerSet(&at, w->extent, static_cast<OffsetNumber>(w->fill));
+    if (++w->fill == w->geometry->capacity) flush_extent(w);
+    return at;
+}
+
+static void sort_posting(RecordBuilder* w, int64 key, const char* row, const ItemPointerData* record) {
+    Build* b = w->build;
+    const Size bytes = kRowCodeAt + b->geometry.code_bytes;
+    memcpy(w->row + VARHDRSZ, row, bytes);
+    memcpy(w->row + VARHDRSZ + kRowPointerAt, record, kPointerBytes);
+    SET_VARSIZE(w->row, VARHDRSZ + bytes);
+    ExecClearTuple(b->slot);
+    b->slot->tts_values[0] = Int64GetDatum(key);
+    b->slot->tts_values[1] = PointerGetDatum(w->row);
+    b->slot->tts_isnull[0] = b->slot->tts_isnull[1] = false;
+    ExecStoreVirtualTuple(b->slot);
+    tuplesort_puttupleslot(b->sort, b->slot);
+}
+
+static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* slot) {
+    while (tuplesort_gettupleslot(rows, true, false, slot, NULL)) {
+        CHECK_FOR_INTERRUPTS();
+        slot_getallattrs(slot);
+        const auto bytes = [&](int column) {
+            return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column]));
+        };
+        const ItemPointerData at = add_record(w, bytes(2));
+        // Each entry but the first has its list in the bytes before it, where the first one's length stood.
+        const Size entries = (VARSIZE_ANY_EXHDR(bytes(1)) + VARHDRSZ) / w->build->payload_bytes;
+        int64 key = DatumGetInt64(slot->tts_values[0]);
+        for (Size i = 0; i < entries; i++) {
+            const char* row = VARDATA_ANY(bytes(1)) + i * w->build->payload_bytes;
+            uint32 list;
+            if (i > 0) {
+                memcpy(&list, row - VARHDRSZ, sizeof(list));
+                key = static_cast<int64>(list) << 32 | static_cast<uint32>(key);
+            }
+            sort_posting(w, key, row, &at);
+        }
+    }
+}
+
+void build_records(Build* b, ForkNumber fork, MetaPage* meta) {
+    RecordBuilder w;
+    memset(&w, 0, sizeof(w));
+    w.build = b;
+    w.fork = fork;
+    w.geometry = &b->copies_of_rows.geometry;
+    w.extent = RelationGetNumberOfBlocksInFork(b->index, fork);
+    w.images = static_cast<char*>(palloc(w.geometry->pages * BLCKSZ));
+    w.record = static_cast<char*>(palloc(w.geometry->record_bytes));
+    w.row = static_cast<char*>(palloc(b->payload_bytes));
+    begin_extent(&w);
+    meta->records_start = w.extent;
+    Tuplesortstate* rows = b->sort;
+    TupleTableSlot* slot = MakeSingleTupleTableSlot(b->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+    begin_row_sort(b, 2, b->memory / 2);
+    take_rows(&w, rows, slot);
+    if (w.fill > 0) flush_extent(&w);
+    meta->records_blocks = w.extent - meta->records_start;
+    ExecDropSingleTupleTableSlot(slot);
+    tuplesort_end(rows);
+    tuplesort_performsort(b->sort);
+    pfree(w.images);
+    pfree(w.record);
+    pfree(w.row);
+}
+
+}  // namespace vectorq

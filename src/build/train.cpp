@@ -1,0 +1,216 @@
+// Training: the lists' centroids and the code's parameters from the sample. Calls the core only.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "build/build.h"
+#include "core/base/parallel.h"
+#include "core/quantize/compact_centroids.h"
+#include "core/quantize/anisotropic.h"
+#include "core/quantize/sq8.h"
+#include "core/simd/distance.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// Iterations of k-means in each subspace; FAISS does 25, of which the later ones change little.
+static constexpr int kPqIterations = 16;
+// And of codewords under the anisotropic loss after that: the first lower it by 0.4 to 0.6 % each, later ones by 0.1 to
+// 0.2 % (gloss, SIFT).
+static constexpr int kAnisotropicRounds = 3;
+// Rows that tell how long centroids are for inner products.
+static constexpr size_t kLengthRows = 4096;
+// Codewords learn from 65,536 rows (core/quantize/pq.h, src/core/README.md), fewer where these were more bytes than
+// this, but always from some for each codeword.
+static constexpr size_t kPqSampleBytes = 32 * 1024 * 1024;
+static constexpr size_t kLeastRowsPerCodeword = 256;
+// A single list of so many bytes lies in extents that waste least, up to 128 kB each, of which the last is half empty.
+static constexpr double kLongListBytes = 4 << 20;
+
+// The rest of the sample is dropped, so that what training needs beside it has room. The sample is in random order or,
+// of a small table, all of it: take each n-th.
+static void thin_sample(Build* b) {
+    Matrix& sample = b->objects->sample;
+    const size_t rows = sample.rows();
+    const size_t wanted = std::clamp(kPqSampleBytes / (sample.cols() * sizeof(float)),
+                                     kLeastRowsPerCodeword * PqKsub(b->codec.pq), kPqTrainRows);
+    if (rows <= wanted) return;
+    for (size_t i = 0; i < wanted; i++) std::copy_n(sample.row(i * rows / wanted), sample.cols(), sample.row(i));
+    sample.TruncateRows(wanted);
+}
+
+// Residuals of the sample, in place: the sample is not needed any more.
+static void train_quantizer(Build* b) {
+    BuildObjects* o = b->objects;
+    const size_t dims = b->codec.dims;
+    Matrix directions;
+    if (IsProductCode(b->codec.kind)) thin_sample(b);
+    if (IsAnisotropic(b->codec.eta)) {
+        directions = Matrix(o->sample.rows(), dims);
+        for (size_t i = 0; i < directions.rows(); i++)
+            for (size_t d = 0; d < dims; d++)
+                directions.row(i)[d] =
+                    o->sample.row(i)[d] - (b->codec.eta_origin == nullptr ? 0 : b->codec.eta_origin[d]);
+    }
+    std::vector<uint32_t> list(o->sample.rows());
+    o->assigner->Nearest(o->sample.data(), o->sample.rows(), list.data(), nullptr, b->threads, o->stop);
+    for (size_t i = 0; i < o->sample.rows(); i++) {
+        for (size_t d = 0; d < dims; d++) o->sample.row(i)[d] -= o->centroids.row(list[i])[d];
+        if (b->codec.lengths) MakeDirection(o->sample.row(i), dims);
+    }
+    if (IsProductCode(b->codec.kind)) {
+        o->quantizer = IsAnisotropic(b->codec.eta)
+                           ? TrainAnisotropicPq(b->codec.pq, o->sample, directions, b->codec.eta, kPqIterations,
+                                                kAnisotropicRounds, b->options.seed, b->threads, o->stop)
+                           : TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop);
+        return;
+    }
+    const Sq8Params params = TrainSq8(o->sample);
+    o->quantizer.Resize(2 * dims);
+    std::copy_n(params.offset.data(), dims, o->quantizer.data());
+    std::copy_n(params.scale.data(), dims, o->quantizer.data() + dims);
+}
+
+// Learns the transform and puts the transformed sample in the sample's place.
+static void train_transform(Build* b) {
+    BuildObjects* o = b->objects;
+    Transform transform = TrainTransform(b->transform_spec, o->sample, b->options.seed, b->threads, o->stop);
+    // Inner products do not survive a shift.
+    if (IsDotMetric(b->opclass->metric)) transform.offset.Fill(0.0f);
+    const size_t in = transform.in_dims, out = transform.out_dims;
+    o->transform.Resize(in * out + out);
+    if (transform.matrix.rows() > 0) std::copy_n(transform.matrix.data(), in * out, o->transform.data());
+    else  // centring alone
+        for (size_t i = 0; i < out; i++)
+            for (size_t j = 0; j < in; j++) o->transform[i * in + j] = i == j ? 1.0f : 0.0f;
+    std::copy_n(transform.offset.data(), out, o->transform.data() + in * out);
+    Matrix made(o->sample.rows(), out);
+    ParallelFor(o->sample.rows(), 1024, b->threads, o->stop, [&](size_t begin, size_t end, int) {
+        ApplyTransform(o->transform.data(), o->transform.data() + in * out, in, out, o->sample.row(begin), end - begin,
+                       made.row(begin));
+    });
+    o->sample = std::move(made);
+}
+
+static void train_lists(Build* b, KMeansOptions* options) {
+    BuildObjects* o = b->objects;
+    if (b->lists > 1) {
+        o->centroids = TrainKMeans(o->sample, *options, o->stop);
+        return;
+    }
+    // One list: product codes without lists are of the vectors themselves, as in FAISS's IndexPQ.
+    o->centroids = Matrix(1, b->codec.dims);
+    std::fill_n(o->centroids.data(), b->codec.dims, 0.0f);
+}
+
+// The range of each dimension of the rows themselves: copies are neither transformed nor residuals.
+static void train_copies(Build* b) {
+    BuildObjects* o = b->objects;
+    const size_t dims = static_cast<size_t>(b->dims);
+    const Sq8Params params = TrainSq8(o->sample);
+    o->copy_params.Resize(2 * dims);
+    std::copy_n(params.offset.data(), dims, o->copy_params.data());
+    std::copy_n(params.scale.data(), dims, o->copy_params.data() + dims);
+    o->zeros.Resize(dims);
+    o->zeros.Fill(0.0f);
+}
+
+// Centroids of directions are as long as the rows are along them, in the mean: what is left of a row for its code is
+// shortest then. (core/cluster/kmeans.h makes them of length 1.)
+static void lengthen_centroids(Build* b) {
+    BuildObjects* o = b->objects;
+    const size_t dims = b->codec.dims, count = std::min<size_t>(o->sample.rows(), kLengthRows);
+    std::vector<uint32_t> list(count);
+    Assigner(o->centroids, AssignMetric::kDot)
+        .Nearest(o->sample.data(), count, list.data(), nullptr, b->threads, o->stop);
+    double along = 0;
+    for (size_t i = 0; i < count; i++) along += DotF32(o->sample.row(i), o->centroids.row(list[i]), dims);
+    const float length = static_cast<float>(along / static_cast<double>(count));
+    if (!(length > 0) || !std::isfinite(length)) return;
+    for (size_t i = 0; i < o->centroids.rows() * dims; i++) o->centroids.data()[i] *= length;
+}
+
+static void train(Build* b) {
+    BuildObjects* o = b->objects;
+    if (b->reorder == Reorder::kSq8) train_copies(b);
+    if (b->transform_spec.kind != TransformKind::kNone) train_transform(b);
+    KMeansOptions options;
+    options.lists = b->lists;
+    options.spherical = IsDotMetric(b->opclass->metric);
+    options.seed = static_cast<uint64_t>(b->options.seed);
+    options.threads = b->threads;
+    options.balance = b->options.balance;
+    train_lists(b, &options);
+    if (options.spherical && b->lists > 1) lengthen_centroids(b);
+    o->assigner =
+        new PanelAssigner(o->centroids, IsDotMetric(b->opclass->metric) ? AssignMetric::kDot : AssignMetric::kL2,
+                          options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
+    o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), IsDotMetric(b->opclass->metric),
+                               options.seed, b->threads, o->stop);
+    if (HasEtaOrigin(b->codec)) {
+        o->eta_origin.Resize(b->codec.dims);
+        MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
+        b->codec.eta_origin = o->eta_origin.data();
+    }
+    if (b->copies > 1 && o->centroids.rows() > 1)
+        o->replicas =
+            new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
+    if (b->codec.kind == CodeKind::kSq8 || IsProductCode(b->codec.kind)) train_quantizer(b);
+    o->sample = Matrix();
+}
+
+static void leave_untrained(Build* b) {
+    core_call([&] {
+        b->objects->centroids = Matrix(1, b->dims);
+        std::fill_n(b->objects->centroids.data(), b->dims, 0.0f);
+        b->objects->sample = Matrix();
+    });
+    b->lists = 1;
+    b->training_rows = 0;
+    b->codec.kind = b->opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    b->codec.dims = static_cast<uint32_t>(b->dims);
+    b->codec.pq = {0, 0, 0};
+    b->transform_spec = {};
+    b->codec.eta = 0;
+    b->codec.eta_origin = nullptr;
+    b->codec.lengths = false;
+    b->reorder = Reorder::kOff;
+    ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
+                            RelationGetRelationName(b->index)),
+                     errhint("REINDEX it once the table has its rows.")));
+}
+
+void build_train(Build* b) {
+    const uint32 rows = b->training_rows;
+    b->trained = rows >= kMinTrainingRows;
+    if (!b->trained) {
+        leave_untrained(b);
+    } else {
+        const uint32 wanted = b->lists;
+        b->lists = std::min(b->lists, rows);
+        core_call([&] { train(b); });
+        b->lists = static_cast<uint32>(b->objects->centroids.rows());
+        if (b->lists + wanted / 20 < wanted && b->options.lists > 0)
+            ereport(NOTICE,
+                    (errmsg_plural("index \"%s\" has %u list instead of %u", "index \"%s\" has %u lists instead of %u",
+                                   b->lists, RelationGetRelationName(b->index), b->lists, wanted),
+                     errdetail("The rows that training saw allow no more distinct lists."),
+                     errhint("Leave the option lists away to have it chosen by the number of rows.")));
+    }
+    if (b->objects->replicas == nullptr) {
+        b->replicas = Replicas::kNone;
+        b->copies = 1;
+    }
+    if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
+    const bool long_list = b->lists == 1 && b->expected_rows * CodeBytes(b->codec) >= kLongListBytes;
+    b->geometry = codec_geometry(&b->codec, b->reorder, long_list);
+    if (IsCopy(b->reorder)) {
+        b->copies_of_rows.codec = copy_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
+        b->copies_of_rows.geometry = copy_geometry(&b->copies_of_rows.codec);
+        if (b->reorder == Reorder::kSq8)
+            attach_copy_params(&b->copies_of_rows, b->objects->copy_params.data(), b->objects->zeros.data());
+    }
+    if (b->geometry.capacity == 0) elog(ERROR, "no page geometry for %d dimensions", b->dims);
+}
+
+}  // namespace vectorq

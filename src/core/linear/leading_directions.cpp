@@ -1,0 +1,53 @@
+// See leading_directions.h.
+#include "core/linear/leading_directions.h"
+
+#include <algorithm>
+
+#include "core/linear/eigen.h"
+
+namespace vectorq {
+namespace {
+
+constexpr int kIterations = 2;
+
+// Rows that it looks at: all of few, or so many that their copies are a quarter of the sample at most.
+size_t RowsOf(size_t sample_rows) { return std::min(sample_rows, std::clamp<size_t>(sample_rows / 8, 512, 4096)); }
+
+// Rows of m become an orthonormal basis of what they span, by the Cholesky factor of their products. What is left of a
+// row that (nearly) depends on those before it becomes next to nothing: nothing is lost with it.
+void Orthonormalize(Matrix& m, const Workers& workers) {
+    using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    const Eigen::Index n = Eigen::Index(m.rows());
+    Matrix products = MultiplyTransposed(m, m, workers);
+    Eigen::Map<Square> mapped(products.data(), n, n);
+    Eigen::MatrixXd gram = mapped.cast<double>();
+    gram.diagonal().array() += 1e-6 * gram.diagonal().maxCoeff() + 1e-30;
+    const Eigen::LLT<Eigen::MatrixXd> factor(gram);
+    if (factor.info() != Eigen::Success) return;
+    mapped = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n)).cast<float>();
+    m = MultiplyTransposed(products, Transposed(m), workers);
+}
+
+}  // namespace
+
+Matrix LeadingDirections(const Matrix& sample, size_t count, uint64_t seed, const Workers& workers) {
+    const CenteredSample centered = CenterSample(sample, RowsOf(sample.rows()), workers);
+    Matrix rows(centered.rows, sample.cols());
+    for (size_t i = 0; i < rows.rows(); i++) centered.Copy(i, rows.row(i));
+    const Matrix transposed = Transposed(rows);
+    Matrix directions = RandomOrthonormal(count, sample.cols(), seed, workers);
+    for (int i = 0; i < kIterations; i++) {
+        Matrix along = MultiplyTransposed(directions, rows, workers);
+        Orthonormalize(along, workers);
+        directions = MultiplyTransposed(along, transposed, workers);
+        Orthonormalize(directions, workers);
+    }
+    return directions;
+}
+
+size_t LeadingDirectionsBytes(size_t sample_rows, size_t dims, size_t count) noexcept {
+    const size_t rows = RowsOf(sample_rows);
+    return sizeof(float) * (2 * rows * dims + 3 * count * (rows + dims)) + (3 * sizeof(double) + 8) * count * count;
+}
+
+}  // namespace vectorq

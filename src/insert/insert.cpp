@@ -1,0 +1,178 @@
+// aminsert: one row into its list, encoded with what the index was trained on.
+#include <algorithm>
+
+#include "am/am.h"
+#include "am/column.h"
+#include "store/index_cache.h"
+#include "lists/list_chooser.h"
+#include "am/opclass.h"
+#include "insert/posting_writer.h"
+#include "insert/record_writer.h"
+#include "pg/entry.h"
+#include "pg/fault.h"
+
+namespace vectorq {
+
+namespace {
+// Kept over the rows of one statement in ii_AmCache.
+struct InsertState {
+    const OpclassInfo* opclass;
+    IndexCache* cache;      // of the lists as they were when a row was last turned away
+    MemoryContext context;  // of the statement
+    MemoryContext scratch;  // reset after each row
+};
+}  // namespace
+
+static InsertState* insert_state(Relation index, IndexInfo* info) {
+    if (info->ii_AmCache != NULL) return static_cast<InsertState*>(info->ii_AmCache);
+    InsertState* state = static_cast<InsertState*>(MemoryContextAlloc(info->ii_Context, sizeof(InsertState)));
+    state->opclass = opclass_of_index(index);
+    state->cache = index_cache_pin(index, info->ii_Context);
+    state->context = info->ii_Context;
+    state->scratch = AllocSetContextCreate(info->ii_Context, "vectorq insert", ALLOCSET_DEFAULT_SIZES);
+    info->ii_AmCache = state;
+    return state;
+}
+
+// The row's copy for reordering, in an index that has them.
+static char* encode_record(Relation index, const IndexCache* cache, const float* row, ItemPointer heap_tid) {
+    const VectorCopies* copies = &cache->copies;
+    if (!HasRecords(cache->meta)) return NULL;
+    char* record = static_cast<char*>(palloc(copies->geometry.record_bytes));
+    begin_record(&copies->geometry, heap_tid, record);
+    uint8 fits = 1;
+    float scratch;
+    EncodeRows(copies->codec, row, 1, copies->centroid, NULL, RecordSink(copies->geometry, record, 0, &fits), &scratch);
+    if (!fits) report_unfit_row(index);
+    return record;
+}
+
+namespace {
+// A row on its way into its lists.
+struct NewRow {
+    const float* x;  // (code dims)
+    ItemPointer tid;
+    uint32 copies;
+    uint32 lists[kMaxCopies];
+    uint8* codes;  // (copies, stride)
+    Size stride;
+    ItemPointerData record;
+    bool replaced;  // lists, since the row's first entry
+};
+}  // namespace
+
+// Codes of copies [first, first + count) of the row. All copies in one call: score-aware codes are made a tile of rows
+// at a time.
+static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uint32 first, uint32 count) {
+    const uint32 dims = cache->meta.code_dims;
+    float* rows = static_cast<float*>(palloc(sizeof(float) * dims * count));
+    float* centroids = static_cast<float*>(palloc(sizeof(float) * dims * count));
+    uint32 own_centroid[kMaxCopies];
+    for (uint32 copy = 0; copy < count; copy++) {
+        own_centroid[copy] = copy;
+        float* centroid = centroids + copy * dims;
+        const float* cached = cached_centroid(index, cache, row->lists[first + copy], centroid);
+        if (cached != centroid) memcpy(centroid, cached, sizeof(float) * dims);
+        memcpy(rows + copy * dims, row->x, sizeof(float) * dims);
+    }
+    float* scratch =
+        static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, count), MCXT_ALLOC_HUGE));
+    uint8 fits[kMaxCopies];
+    memset(fits, 1, sizeof(fits));
+    const RowSink sink = {row->codes + first * row->stride, row->stride, 0, cache->geometry.code_bytes, fits};
+    EncodeRows(cache->codec, rows, count, centroids, own_centroid, sink, scratch);
+    for (uint32 copy = 0; copy < count; copy++)
+        if (!fits[copy]) report_unfit_row(index);
+}
+
+static bool append_copy(Relation index, IndexCache* cache, NewRow* row, uint32 copy) {
+    const uint8* code = row->codes + copy * row->stride;
+    float scalar = 0;
+    memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
+    VQ_FAULT("insert.append");
+    return posting_append(index, cache, row->lists[copy], row->tid, HasRecords(cache->meta) ? &row->record : NULL, code,
+                          scalar);
+}
+
+// The lists as they are now, if they were replaced since: true.
+static bool know_new_lists(Relation index, InsertState* state) {
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (meta.generation == state->cache->meta.generation) return false;
+    MemoryContext before = MemoryContextSwitchTo(state->context);
+    state->cache = index_cache_pin(index, state->context);
+    MemoryContextSwitchTo(before);
+    return true;
+}
+
+static bool has_entry(const NewRow* row, uint32 list) {
+    return std::find(row->lists, row->lists + row->copies, list) != row->lists + row->copies;
+}
+
+// Puts the copy into the nearest list that takes it and that has none of the row yet. False if there is none.
+static bool append_to_another(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+    IndexCache* cache = state->cache;
+    const uint32 lists = cache->compact.entries;
+    ListChooser chooser;
+    memset(&chooser, 0, sizeof(chooser));
+    chooser.metric = row_list_metric(cache->codec.metric);
+    for (uint32 wanted = 16, tried = 0; tried < lists; wanted *= 4) {
+        choose_lists(index, cache, &chooser, row->x, std::min(wanted, lists));
+        for (; tried < std::min(wanted, lists); tried++) {
+            CHECK_FOR_INTERRUPTS();
+            const uint32 list = chooser.scores[tried].list;
+            if (has_entry(row, list) ||
+                (row->replaced && row->copies > 1 && list_has_row(index, cache, list, row->tid)))
+                continue;
+            row->lists[copy] = list;
+            encode_row(index, cache, row, copy, 1);
+            if (append_copy(index, cache, row, copy)) return true;
+        }
+    }
+    return false;
+}
+
+// Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is
+// under way, since it may know the old ones; and never all of them at a time.
+static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+    // The first is enough where further ones are as they come.
+    if (copy > 0 && CopiesVary(state->cache->meta)) return;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        if (know_new_lists(index, state)) row->replaced = true;
+    } while (!append_to_another(index, state, row, copy));
+}
+
+static void insert_row(Relation index, InsertState* state, Datum value, ItemPointer heap_tid) {
+    IndexCache* cache = state->cache;
+    const uint32 dims = cache->meta.dims;
+    float* vector = static_cast<float*>(palloc(sizeof(float) * dims));
+    if (!load_vector(state->opclass, value, static_cast<int>(dims), vector)) return;
+    NewRow row;
+    memset(&row, 0, sizeof(row));
+    row.x = to_code_space(cache, vector, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
+    row.tid = heap_tid;
+    row.copies = lists_of_row(index, cache, row.x, row.lists);
+    row.stride = MAXALIGN(cache->geometry.code_bytes + sizeof(float));
+    row.codes = static_cast<uint8*>(palloc(row.stride * row.copies));
+    char* record = encode_record(index, cache, vector, heap_tid);
+    encode_row(index, cache, &row, 0, row.copies);
+    // The record first, so that every posting entry has one; both entries of a row have the same.
+    if (record != NULL) row.record = record_append(index, cache, record);
+    for (uint32 copy = 0; copy < row.copies; copy++)
+        if (!append_copy(index, cache, &row, copy)) append_elsewhere(index, state, &row, copy);
+}
+
+bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,
+               IndexInfo* info) {
+    if (isnull[0]) return false;
+    VQ_FAULT("insert.state");
+    InsertState* state = insert_state(index, info);
+    MemoryContext before = MemoryContextSwitchTo(state->scratch);
+    insert_row(index, state, values[0], heap_tid);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(state->scratch);
+    return false;
+}
+
+}  // namespace vectorq

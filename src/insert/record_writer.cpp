@@ -1,0 +1,145 @@
+// See record_writer.h. Room is found through the free space map, which knows the extents with free slots and is
+// only a hint: it may be lost or stale, and what it says is checked.
+#include "insert/record_writer.h"
+
+#include <algorithm>
+
+#include "pg/entry.h"
+#include "pg/fault.h"
+
+namespace vectorq {
+
+void begin_record(const ReorderGeometry* g, ItemPointer heap_tid, char* record) {
+    memset(record, 0, g->record_bytes);
+    memcpy(record + kRecordTidAt, heap_tid, sizeof(*heap_tid));
+}
+
+// A free slot of the extent whose first page is locked, or its capacity when it is full. Looks at the extent's
+// other pages, one share lock at a time, only if there are free ones.
+static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer head) {
+    const ReorderHeader* header = extent_header(BufferGetPage(head));
+    for (uint32 part = 0; header->free > 0 && part < g->pages; part++) {
+        uint32 slot, found = g->capacity;
+        const uint32 end = slots_of_part(g, header->count, part, &slot);
+        if (slot == end) continue;
+        Buffer buffer = part == 0 ? head
+                                  : read_page(index, BufferGetBlockNumber(head) + part, PageKind::kReorder, 0,
+                                              static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+        for (; slot < end && found == g->capacity; slot++)
+            if (!ItemPointerIsValid(record_tid(g, BufferGetPage(buffer), slot))) found = slot;
+        if (part > 0) UnlockReleaseBuffer(buffer);
+        if (found < g->capacity) return found;
+    }
+    return header->count;
+}
+
+// The record's parts on pages 1 .. of an extent, each logged for itself. fresh: the pages are new.
+static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumber extent, uint32 slot,
+                            const char* record, bool fresh) {
+    const uint32 first = fresh ? 1 : RecordPart(*g, slot);
+    const uint32 last =
+        fresh ? g->pages - 1 : static_cast<uint32>((RecordOffset(*g, slot) + g->record_bytes - 1) / g->payload);
+    for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
+        Buffer buffer;
+        if (fresh) {
+            VQ_FAULT("record_part.read");
+            buffer = ReadBuffer(index, extent + part);
+            VQ_FAULT("record_part.lock");
+            LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+        } else {
+            buffer = read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
+                               BUFFER_LOCK_EXCLUSIVE);
+        }
+        VQ_FAULT("record_part.start");
+        GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("record_part.register");
+        Page page = GenericXLogRegisterBuffer(xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+        if (fresh) init_page(page, PageKind::kReorder, 0, static_cast<uint16>(part));
+        PutRecordPart(*g, page_payload(page), part, slot, record);
+        VQ_FAULT("record_part.finish");
+        GenericXLogFinish(xlog);
+        VQ_FAULT("record_part.release");
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+static ItemPointerData record_at(BlockNumber extent, uint32 slot) {
+    ItemPointerData at;
+    ItemPointerSet(&at, extent, static_cast<OffsetNumber>(slot));
+    return at;
+}
+
+// False when the extent has no room, or is none: what the hints say may be out of date.
+static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber extent, const char* record,
+                          ItemPointerData* at) {
+    if (extent == 0 || static_cast<uint64>(extent) + g->pages > RelationGetNumberOfBlocks(index)) return false;
+    VQ_FAULT("record.read");
+    Buffer head = ReadBuffer(index, extent);
+    VQ_FAULT("record.lock");
+    LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
+    uint32 slot = g->capacity;
+    if (extent_problem(g, BufferGetPage(head)) == NULL) slot = free_record_slot(index, g, head);
+    if (slot < g->capacity) {
+        put_other_parts(index, g, extent, slot, record, false);
+        VQ_FAULT("record.start");
+        GenericXLogState* xlog = GenericXLogStart(index);
+        VQ_FAULT("record.register");
+        Page page = GenericXLogRegisterBuffer(xlog, head, 0);
+        PutRecordPart(*g, page_payload(page), 0, slot, record);
+        ReorderHeader* header = extent_header(page);
+        if (slot == header->count) header->count++;
+        else header->free--;
+        VQ_FAULT("record.finish");
+        GenericXLogFinish(xlog);
+        VQ_FAULT("record.release");
+        *at = record_at(extent, slot);
+    }
+    UnlockReleaseBuffer(head);
+    return slot < g->capacity;
+}
+
+// The first page is logged last: a crash before leaves unused pages.
+static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, const char* record) {
+    const BlockNumber extent = extend_index(index, g->pages);
+    put_other_parts(index, g, extent, 0, record, true);
+    PGAlignedBlock head;
+    init_page(head.data, PageKind::kReorder, 0, 0);
+    PutRecordPart(*g, page_payload(head.data), 0, 0, record);
+    *extent_header(head.data) = {1, 0, {0, 0, 0}};
+    write_page(index, extent, head.data);
+    return extent;
+}
+
+// Full extents that the map is asked about before a new one is made.
+static constexpr int kMaxTries = 8;
+
+ItemPointerData record_append(Relation index, IndexCache* cache, const char* record) {
+    const ReorderGeometry* g = &cache->copies.geometry;
+    ItemPointerData at;
+    BlockNumber extent = cache->record_target;
+    for (int tries = 0; tries < kMaxTries; tries++) {
+        if (extent == InvalidBlockNumber) {
+            VQ_FAULT("record_map.ask");
+            extent = GetPageWithFreeSpace(index, BLCKSZ / 2);
+        }
+        if (extent == InvalidBlockNumber) break;
+        if (put_in_extent(index, g, extent, record, &at)) {
+            cache->record_target = extent;
+            return at;
+        }
+        VQ_FAULT("record_map.used");
+        RecordUsedIndexPage(index, extent);
+        extent = InvalidBlockNumber;
+    }
+    extent = put_in_new_extent(index, g, record);
+    cache->record_target = extent;
+    if (g->capacity > 1) {  // other backends may fill it
+        VQ_FAULT("record_map.free");
+        RecordFreeIndexPage(index, extent);
+        VQ_FAULT("record_map.vacuum");
+        FreeSpaceMapVacuumRange(index, extent, extent + 1);
+    }
+    return record_at(extent, 0);
+}
+
+}  // namespace vectorq

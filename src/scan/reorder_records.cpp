@@ -1,0 +1,152 @@
+// See scan/reorder_records.h. Records are read in the order of the file, so that neighbours on a page cost one pin.
+//
+// A record whose tid is not the candidate's was freed by vacuum and perhaps filled again: the row was dead to
+// every snapshot, this one too, and is left out. For the same reason a vector that runs over pages may be read
+// in two steps.
+#include "scan/reorder_records.h"
+
+#include <algorithm>
+
+#include "scan/readahead.h"
+#include "scan/reorder.h"
+#include "core/simd/finish_distances.h"
+#include "core/simd/row_distance.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+namespace {
+// The page at hand, under a share lock; buffer invalid: none.
+struct RecordReader {
+    Relation index;
+    ScanState* state;
+    const VectorCopies* copies;
+    ListTable table;
+    RowFn kernel;
+    Buffer buffer;
+    BlockNumber block;
+};
+}  // namespace
+
+static void close_page(RecordReader* r) {
+    if (BufferIsValid(r->buffer)) UnlockReleaseBuffer(r->buffer);
+    r->buffer = InvalidBuffer;
+}
+
+static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
+    if (!BufferIsValid(r->buffer) || r->block != extent + part) {
+        close_page(r);
+        r->buffer = read_record_page(r->index, r->state->cache, extent + part, static_cast<uint16>(part));
+        r->block = extent + part;
+        r->state->stats.pages_read++;
+    }
+    return page_payload(BufferGetPage(r->buffer));
+}
+
+// A record that inserts wrote after this scan began lies beyond what the index had then.
+static void check_place(RecordReader* r, const Candidate* candidate) {
+    const ReorderGeometry* g = &r->copies->geometry;
+    const uint64 end = static_cast<uint64>(candidate->source) + g->pages;
+    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 && end <= r->state->index_blocks))
+        return;
+    close_page(r);
+    if (record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
+        end <= RelationGetNumberOfBlocks(r->index))
+        return;
+    report_corruption(r->index, 0, "a row's record lies outside the index");
+}
+
+// Rows lie apart: one at a time.
+static RowFn record_kernel(const Codec* codec) {
+    const bool l2 = codec->metric == Metric::kL2;
+    if (codec->kind == CodeKind::kSq8) return GetRowKernel(BlockKernel::kDotU8);
+    if (codec->kind == CodeKind::kF16) return GetRowKernel(l2 ? BlockKernel::kL2F16 : BlockKernel::kDotF16);
+    return GetRowKernel(l2 ? BlockKernel::kL2F32 : BlockKernel::kDotF32);
+}
+
+// False if the record is another row's by now.
+static bool read_distance(RecordReader* r, const Candidate* candidate, float* distance) {
+    const ReorderGeometry* g = &r->copies->geometry;
+    const uint32 slot = record_slot(candidate->tid),
+                 element = static_cast<uint32>(CodeElementBytes(r->copies->codec.kind));
+    uint32 part = RecordPart(*g, slot), at = RecordOffsetInPart(*g, slot);
+    const char* payload = open_page(r, candidate->source, part);
+    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate))
+        return false;
+    float scalar = 0, sum = 0;
+    if (r->table.has_scalar) memcpy(&scalar, payload + at + kRecordScalarAt, sizeof(scalar));
+    at += g->vector_at;
+    for (uint32 done = 0; done < g->vector_bytes;) {
+        if (at == g->payload) {
+            payload = open_page(r, candidate->source, ++part);
+            at = 0;
+        }
+        const uint32 length = std::min(g->vector_bytes - done, g->payload - at);
+        sum += r->kernel(r->table.table + done / element, payload + at, length / element);
+        done += length;
+        at += length;
+    }
+    *distance = sum;
+    FinishDistances(distance, &scalar, r->table.bias, r->table.factor, 1);
+    return true;
+}
+
+// rows[at] is read next: asks for the pages of those after it.
+static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* rows, size_t count, size_t at) {
+    const ReorderGeometry* g = &r->copies->geometry;
+    const size_t end = std::min(count, at + 1 + static_cast<size_t>(ahead->depth));
+    for (ahead->next = std::max(ahead->next, static_cast<uint32>(at + 1)); ahead->next < end; ahead->next++) {
+        const uint32 slot = record_slot(rows[ahead->next].tid);
+        if (slot >= g->capacity) continue;
+        for (uint32 part = RecordPart(*g, slot); part <= RecordLastPart(*g, slot); part++) {
+            const uint64 block = static_cast<uint64>(rows[ahead->next].source) + part;
+            if (block < r->state->index_blocks)
+                ask_for_page(r->index, static_cast<BlockNumber>(block),
+                             recent_buffer(r->state->cache, static_cast<BlockNumber>(block)));
+        }
+    }
+}
+
+static void sort_by_place(Candidate* rows, size_t n) {
+    std::sort(rows, rows + n, [](const Candidate& a, const Candidate& b) {
+        return a.source != b.source ? a.source < b.source : record_slot(a.tid) < record_slot(b.tid);
+    });
+}
+
+static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
+    r->index = index;
+    r->state = state;
+    r->copies = &state->cache->copies;
+    if (state->copy_table == NULL)
+        state->copy_table = static_cast<float*>(
+            MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->copies->codec)));
+    r->table = PrepareListTable(r->copies->codec, state->query, r->copies->centroid, state->copy_table, true);
+    r->kernel = record_kernel(&r->copies->codec);
+    r->buffer = InvalidBuffer;
+}
+
+void reorder_from_copies(Relation index, ScanState* state, size_t n) {
+    RecordReader r;
+    Candidate* rows = state->results + state->count;
+    sort_by_place(rows, n);
+    begin_reading(&r, index, state);
+    Readahead ahead;
+    readahead_begin(&ahead, index, &state->cache->records_cold);
+    for (size_t i = 0; i < n; i++) {
+        if ((i & 255) == 255) {
+            close_page(&r);
+            CHECK_FOR_INTERRUPTS();
+        }
+        if (readahead_wanted(&ahead)) ask_for_records(&r, &ahead, rows, n, i);
+        const Candidate candidate = rows[i];
+        check_place(&r, &candidate);
+        float distance = 0;
+        if (!read_distance(&r, &candidate, &distance)) continue;
+        state->reorder_stop->Add(candidate.distance, distance);
+        state->results[state->count++] = {distance, candidate.source, candidate.tid};
+    }
+    close_page(&r);
+    readahead_end(&ahead, &state->cache->records_cold);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,277 @@
+// The inner part of a scan: posting pages of a window of lists, through the kernel, into the
+// collector. Holds one share lock at a time, and none while collecting from several pages.
+#include <algorithm>
+
+#include "scan/readahead.h"
+#include "scan/scan_state.h"
+#include "core/page/posting_codes.h"
+#include "core/simd/finish_distances.h"
+#include "core/simd/pq_scan.h"
+#include "core/simd/topk_filter.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+namespace {
+struct ListScan {
+    uint32 list;
+    ListTable table;
+    uint32 rows_left;      // about: after the segment at hand
+    DirectoryEntry after;  // the next list's, or none
+};
+}  // namespace
+
+// Beyond the end of the file the server's own error would not say what to do. The index may have grown since the
+// scan began.
+static void check_block(Relation index, ScanState* state, BlockNumber block) {
+    if (likely(block < state->index_blocks)) return;
+    state->index_blocks = RelationGetNumberOfBlocks(index);
+    if (block >= state->index_blocks) report_corruption(index, block, "a list goes on outside the index");
+}
+
+// The first page of a segment, locked in share mode, and checked.
+static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+    check_block(index, state, at.block);
+    check_block(index, state, at.block + state->cache->geometry.pages - 1);
+    Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
+    Page page = BufferGetPage(buffer);
+    const char* problem = segment_problem(&state->cache->geometry, page, at.offset);
+    if (likely(problem == NULL && segment_header(page, at.offset)->list == list)) return buffer;
+    UnlockReleaseBuffer(buffer);
+    report_corruption(index, at.block, problem != NULL ? problem : "segment of another list");
+}
+
+// Offers a row to the collector, with the place of its record where there are records.
+static void push_row(ScanState* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
+    if (unlikely(!ItemPointerIsValid(tid))) return;
+    if (pointer == NULL) state->collector->Push(distance, pack_tid(tid));
+    else
+        state->collector->Push(distance, pack_tid(tid, ItemPointerGetOffsetNumberNoCheck(pointer)),
+                               ItemPointerGetBlockNumberNoCheck(pointer));
+}
+
+// Offers the nearest of distances[0 .. count) to the collector.
+static void collect_distances(ScanState* state, uint32 count, const ItemPointerData* tids,
+                              const ItemPointerData* pointers) {
+    const float* distances = state->distances;
+    const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
+    for (size_t i = 0; i < survivors; i++) {
+        const uint16 slot = state->survivors[i];
+        push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
+    }
+    state->stats.rows_scored += count;
+}
+
+// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
+// NULL without records.
+static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
+                    const ItemPointerData* tids, const ItemPointerData* pointers) {
+    float* distances = state->distances;
+    if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
+    else if (scan->table.has_scale)
+        FinishScaledSums(distances, 1, 0, scalars, scan->table.bias, scan->table.adds_square, count, distances);
+    else
+        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor,
+                        count);
+    collect_distances(state, count, tids, pointers);
+}
+
+static void finish_wide_sums(ScanState* state, uint32 count) {
+    for (uint32 i = 0; i < count; i++)
+        state->distances[i] = state->lut_scale.bias + state->lut_scale.scale * static_cast<float>(state->wide_sums[i]);
+}
+
+// distances[] += the table's sums of `count` rows that lie whole at `codes`.
+static void score_rows(ScanState* state, const ListScan* scan, const char* codes, uint32 count) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const uint8* bytes = reinterpret_cast<const uint8*>(codes);
+    switch (state->codec.kind) {
+        case CodeKind::kPq:
+            ScanPqRows(scan->table.table, bytes, g->code_bytes, count, state->codec.pq, state->distances);
+            return;
+        case CodeKind::kPq4:
+            ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
+            finish_wide_sums(state, count);
+            return;
+        default: state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
+    }
+}
+
+// 4-bit codes whose sums fit 16 bits. Without lengths the threshold is compared with the sums, and only survivors
+// become distances.
+static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
+                                  const float* scalars, const ItemPointerData* tids, const ItemPointerData* pointers) {
+    ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
+    if (scan->table.has_scale) {
+        FinishScaledSums(state->sums, state->lut_scale.scale, state->lut_scale.bias, scalars, scan->table.bias,
+                         scan->table.adds_square, count, state->distances);
+        collect_distances(state, count, tids, pointers);
+        return;
+    }
+    state->stats.rows_scored += count;
+    // One step more than the division says: rounding must not lose a row that ties with the last one kept,
+    // and Push compares exactly.
+    const float base = scan->table.bias + state->lut_scale.bias;
+    const float room = state->collector->threshold() - base;
+    const float limit = state->lut_scale.scale > 0 ? room / state->lut_scale.scale + 1 : 65535.0f;
+    if (limit < 0) return;
+    const uint16 threshold = limit < 65535.0f ? static_cast<uint16>(limit) : 65535;
+    const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
+    for (size_t i = 0; i < survivors; i++) {
+        const uint16 slot = state->survivors[i];
+        push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), &tids[slot],
+                 pointers == NULL ? NULL : &pointers[slot]);
+    }
+}
+
+// A list's pages lie apart in the buffers, and the processor's own prefetching ends with a page. rows: about.
+static void prefetch_segment(const IndexCache* cache, SegmentRef at, uint32 rows) {
+    const PostingGeometry* g = &cache->geometry;
+    const uint64 bytes = sizeof(SegmentHeader) + BytesOfRows(*g, RoundUp(std::min(rows, g->capacity), kBlockRows));
+    const uint32 from = SizeOfPageHeaderData + at.offset;
+    prefetch_page(cache, at.block, from, static_cast<uint32>(std::min<uint64>(from + bytes, BLCKSZ)));
+}
+
+// Segments of one page: everything under one share lock, nothing copied.
+static SegmentRef scan_single(Relation index, ScanState* state, ListScan* scan, SegmentRef at) {
+    Buffer buffer = read_list_segment(index, state, scan->list, at);
+    char* segment = segment_at(BufferGetPage(buffer), at.offset);
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(state->cache->geometry, header->capacity);
+    const uint32 count = header->count;
+    const SegmentRef next = next_segment(header);
+    scan->rows_left -= std::min(scan->rows_left, count);
+    if (has_segment(next)) prefetch_segment(state->cache, next, scan->rows_left);
+    else prefetch_segment(state->cache, {scan->after.head, scan->after.head_offset}, scan->after.rows);
+    const ItemPointerData* tids = segment_tids(segment);
+    const ItemPointerData* pointers = segment_pointers(&state->cache->geometry, &layout, segment);
+    const float* scalars = reinterpret_cast<const float*>(segment + layout.scalars_offset);
+    if (state->sums != NULL && !state->null_query) {
+        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, scalars, tids, pointers);
+    } else {
+        memset(state->distances, 0, count * sizeof(float));
+        if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
+        collect(state, scan, count, scalars, tids, pointers);
+    }
+    UnlockReleaseBuffer(buffer);
+    state->stats.pages_read++;
+    return next;
+}
+
+// Adds to distances[] what lies of codes [0, count) in the segment's page `part`. Codes that run
+// over the page's end are scored piece by piece: the kernels add.
+static void score_part(ScanState* state, const ListScan* scan, const SegmentLayout* layout, const char* payload,
+                       uint32 part, uint32 count) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
+    const uint64 begin = static_cast<uint64>(part) * g->payload;
+    const uint64 end = std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(count) * g->code_bytes);
+    uint64 at = std::max<uint64>(begin, layout->codes_offset);
+    while (at < end) {
+        const uint32 slot = static_cast<uint32>((at - layout->codes_offset) / g->code_bytes);
+        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->code_bytes);
+        uint32 rows = 1;
+        uint64 length = std::min<uint64>(g->code_bytes - within, end - at);
+        if (within == 0 && length == g->code_bytes) rows = static_cast<uint32>((end - at) / g->code_bytes);
+        state->kernel(scan->table.table + within / element, payload + (at - begin), g->code_bytes, rows,
+                      length / element, state->distances + slot);
+        at += length * rows;
+    }
+}
+
+// The same for codes in blocks: adds to wide_sums[], in whole blocks.
+static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part,
+                             uint32 count) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const uint64 begin = static_cast<uint64>(part) * g->payload;
+    const uint64 end =
+        std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(CodeBlocks(count)) * g->block_bytes);
+    uint32 sums[kBlockRows];
+    for (uint64 at = std::max<uint64>(begin, layout->codes_offset); at < end;) {
+        const uint32 block = static_cast<uint32>((at - layout->codes_offset) / g->block_bytes);
+        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->block_bytes);
+        const uint64 length = std::min<uint64>(g->block_bytes - within, end - at);
+        ScanLut16Wide(state->lut + within, reinterpret_cast<const uint8*>(payload) + (at - begin), 1, length / 16,
+                      sums);
+        for (uint32 i = 0; i < kBlockRows; i++) state->wide_sums[block * kBlockRows + i] += sums[i];
+        at += length;
+    }
+}
+
+// Segments of several pages: tids and scalars are copied from the first, then the pages are read one
+// after another. A slot that is refilled meanwhile held a row that was dead to every snapshot.
+static SegmentRef scan_several(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const SegmentLayout layout = LayoutOf(*g, g->capacity);
+    const bool blocks = g->block_bytes > 0;
+    SegmentRef next = kNoSegment;
+    uint32 count = 0;
+    uint64 end = 0;
+    for (uint32 part = 0; part < g->pages; part++) {
+        Buffer buffer = part == 0
+                            ? read_list_segment(index, state, scan->list, at)
+                            : read_posting(index, state->cache, at.block + part, scan->list, static_cast<uint16>(part));
+        char* payload = page_payload(BufferGetPage(buffer));
+        if (part == 0) {
+            const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
+            count = header->count;
+            end = layout.codes_offset + (blocks ? static_cast<uint64>(CodeBlocks(count)) * g->block_bytes
+                                                : static_cast<uint64>(count) * g->code_bytes);
+            memcpy(state->tids, segment_tids(payload), count * kTidBytes);
+            memcpy(state->pointers, payload + layout.pointers_offset, count * g->pointer_bytes);
+            memcpy(state->scalars, payload + layout.scalars_offset, count * g->scalar_bytes);
+            next = next_segment(header);
+            memset(state->distances, 0, count * sizeof(float));
+            if (blocks) memset(state->wide_sums, 0, sizeof(uint32) * kBlockRows * CodeBlocks(count));
+        }
+        if (!state->null_query) {
+            if (blocks) score_block_part(state, &layout, payload, part, count);
+            else score_part(state, scan, &layout, payload, part, count);
+        }
+        UnlockReleaseBuffer(buffer);
+        state->stats.pages_read++;
+        if (end <= static_cast<uint64>(part + 1) * g->payload) break;
+    }
+    if (blocks) finish_wide_sums(state, count);
+    collect(state, scan, count, state->scalars, state->tids, g->pointer_bytes > 0 ? state->pointers : NULL);
+    return next;
+}
+
+void scan_lists(Relation index, ScanState* state) {
+    IndexCache* cache = state->cache;
+    Readahead readahead;
+    readahead_begin(&readahead, index, &cache->cold);
+    ListScan scan;
+    if (state->list_begin < state->list_end) list_head(index, cache, state->lists[state->list_begin].list, &scan.after);
+    for (uint32 i = state->list_begin; i < state->list_end; i++) {
+        CHECK_FOR_INTERRUPTS();
+        if (readahead_wanted(&readahead)) readahead_lists(&readahead, index, state, i);
+        scan.list = state->lists[i].list;
+        const DirectoryEntry entry = scan.after;
+        scan.rows_left = entry.rows;
+        scan.after = kNoEntry;
+        if (i + 1 < state->list_end) {
+            list_head(index, cache, state->lists[i + 1].list, &scan.after);
+            prefetch_centroid(cache, state->lists[i + 1].list);
+        }
+        const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
+        scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);
+        // 1 us and more for 192 parts: a tenth of the time of such a list.
+        if (state->codec.kind == CodeKind::kPq4 && (!state->table_ready || TableDependsOnList(state->codec)))
+            state->lut_scale = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
+        state->table_ready = true;
+        // A damaged chain must not be followed for ever.
+        uint64 steps = 0;
+        for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); steps++) {
+            if (unlikely((steps & 63) == 63)) {
+                CHECK_FOR_INTERRUPTS();
+                if (steps > most_segments(index)) report_corruption(index, at.block, "list runs in a circle");
+            }
+            at = cache->geometry.pages == 1 ? scan_single(index, state, &scan, at)
+                                            : scan_several(index, state, &scan, at);
+        }
+    }
+    readahead_end(&readahead, &cache->cold);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,65 @@
+// See calibration_store.h.
+#include "store/calibration_store.h"
+
+#include "core/calibrate/ladder.h"
+#include "pg/entry.h"
+#include "pg/fault.h"
+
+namespace vectorq {
+
+static_assert(PayloadBytes(BLCKSZ) >= sizeof(Calibration));
+
+static uint32 calibration_crc(const Calibration* calibration) {
+    return crc_of(calibration, offsetof(Calibration, crc));
+}
+
+void seal_calibration(Calibration* calibration) {
+    calibration->version = kCalibrationVersion;
+    calibration->crc = calibration_crc(calibration);
+}
+
+const char* calibration_problem(const Calibration* calibration, const MetaPage* meta) {
+    if (calibration->crc != calibration_crc(calibration)) return "calibration has a wrong checksum";
+    return CalibrationProblem(*calibration, meta->lists);
+}
+
+void read_calibration(Relation index, const MetaPage* meta, Calibration* calibration) {
+    read_region(index, &meta->calibration, PageKind::kCalibration, 0, 0, sizeof(Calibration), calibration);
+    const char* problem = calibration_problem(calibration, meta);
+    if (unlikely(problem != NULL)) report_corruption(index, meta->calibration.start, problem);
+}
+
+Region append_calibration(Relation index, ForkNumber fork) {
+    Calibration none;
+    memset(&none, 0, sizeof(none));
+    seal_calibration(&none);
+    return append_region(index, fork, PageKind::kCalibration, &none, sizeof(none));
+}
+
+void overwrite_built_calibration(Relation index, const MetaPage* meta, const Calibration* calibration) {
+    PGAlignedBlock image;
+    init_page(image.data, PageKind::kCalibration, 0, 0);
+    memcpy(page_payload(image.data), calibration, sizeof(*calibration));
+    overwrite_built_page(index, MAIN_FORKNUM, meta->calibration.start, image.data);
+}
+
+void update_calibration(Relation index, const Calibration* calibration) {
+    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    const BlockNumber block = reinterpret_cast<MetaPage*>(page_payload(BufferGetPage(meta_buffer)))->calibration.start;
+    Buffer buffer = read_page(index, block, PageKind::kCalibration, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    VQ_FAULT("calibration.start");
+    GenericXLogState* xlog = GenericXLogStart(index);
+    VQ_FAULT("calibration.register");
+    MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
+    char* payload = page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0));
+    memcpy(payload, calibration, sizeof(*calibration));
+    meta->calibration_id = calibration->crc;
+    seal_meta(meta);
+    VQ_FAULT("calibration.finish");
+    GenericXLogFinish(xlog);
+    VQ_FAULT("calibration.release");
+    UnlockReleaseBuffer(buffer);
+    UnlockReleaseBuffer(meta_buffer);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,17 @@
+// The list of pages that hold nothing any more and wait for postings.
+#pragma once
+#include "store/storage.h"
+
+namespace vectorq {
+
+// Pages of postings (extents, where segments have several) that are free again are on a list: meta.free_head leads to
+// the first, PageTail.owner of each to the next. Only who holds the meta page's lock goes along it.
+//
+// Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
+// filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such,
+// the next vacuum puts back.
+Buffer take_free_page(Relation index, const PostingGeometry* g);
+// Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
+void put_free_page(Relation index, Buffer buffer);
+
+}  // namespace vectorq

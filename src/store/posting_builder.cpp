@@ -1,0 +1,175 @@
+// See posting_builder.h.
+#include "store/posting_builder.h"
+
+#include <algorithm>
+
+#include "store/free_pages.h"
+#include "core/page/posting_codes.h"
+#include "pg/entry.h"
+#include "pg/fault.h"
+
+namespace vectorq {
+
+static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ? w->numbers[w->list] : w->list; }
+
+static void begin_page(PostingBuilder* w) {
+    for (uint32 part = 0; part < w->geometry->pages; part++)
+        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0,
+                  static_cast<uint16>(part));
+    w->room = w->geometry->capacity;
+}
+
+// A page, or an extent, for what comes: its first block.
+static BlockNumber allocate(PostingBuilder* w) {
+    if (w->numbers != NULL) {
+        Buffer buffer = take_free_page(w->index, w->geometry);
+        if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
+        const BlockNumber block = BufferGetBlockNumber(buffer);
+        UnlockReleaseBuffer(buffer);
+        return block;
+    }
+    const BlockNumber block = w->end;
+    w->end += w->geometry->pages;
+    return block;
+}
+
+static void flush_page(PostingBuilder* w) {
+    for (uint32 part = 0; part < w->geometry->pages; part++) {
+        char* image = w->images + part * BLCKSZ;
+        if (w->numbers != NULL) {
+            write_page(w->index, w->block + part, image);
+        } else {
+            const BlockNumber block = append_built_page(w->index, w->fork, image);
+            if (block != w->block + part) elog(ERROR, "unexpected block %u while building", block);
+        }
+    }
+    w->block = w->following;
+    w->following = InvalidBlockNumber;
+    begin_page(w);
+}
+
+static void put_code(PostingBuilder* w, const SegmentLayout* layout, char* segment, uint32 slot, const uint8* code) {
+    const PostingGeometry* g = w->geometry;
+    if (g->block_bytes > 0) {
+        for (uint32 part = 0; part < g->pages; part++)
+            PutBlockCode(*g, *layout, part == 0 ? segment : page_payload(w->images + part * BLCKSZ), part, slot, code);
+        return;
+    }
+    uint64 at = layout->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
+    if (g->pages == 1) {
+        memcpy(segment + at, code, g->code_bytes);
+        return;
+    }
+    for (uint32 done = 0; done < g->code_bytes;) {
+        const uint32 part = static_cast<uint32>(at / g->payload), within = static_cast<uint32>(at % g->payload);
+        const uint32 length = std::min(g->code_bytes - done, g->payload - within);
+        memcpy(page_payload(w->images + part * BLCKSZ) + within, code + done, length);
+        done += length;
+        at += length;
+    }
+}
+
+// A new segment on the page at hand: the first `rows` staged ones. `more`: the list goes on at the start of the
+// next page.
+static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
+    const PostingGeometry* g = w->geometry;
+    PageTail* tail = page_tail(w->images);
+    const uint32 offset = tail->used;
+    const uint32 capacity = g->pages > 1 ? g->capacity : g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows;
+    const SegmentLayout layout = LayoutOf(*g, capacity);
+    char* segment = segment_at(w->images, offset);
+    if (w->block == InvalidBlockNumber) w->block = allocate(w);
+    if (more) w->following = allocate(w);
+    *segment_header(w->images, offset) = {list_number(w),
+                                          static_cast<uint16>(rows),
+                                          0,
+                                          static_cast<uint16>(capacity),
+                                          0,
+                                          more ? w->following : kInvalidBlock};
+    for (uint32 slot = 0; slot < rows; slot++) {
+        const char* row = w->staged + slot * w->row_bytes;
+        memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
+        if (g->pointer_bytes > 0)
+            memcpy(segment + layout.pointers_offset + slot * kPointerBytes, row + kRowPointerAt, kPointerBytes);
+        if (g->scalar_bytes > 0)
+            memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
+        put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
+    }
+    DirectoryEntry* entry = &w->directory[w->list];
+    if (entry->head == kInvalidBlock) {
+        entry->head = w->block;
+        entry->head_offset = static_cast<uint16>(offset);
+    }
+    entry->hint = w->block;
+    entry->hint_offset = static_cast<uint16>(offset);
+    if (w->block == entry->head + entry->contiguous_pages) entry->contiguous_pages += g->pages;
+    entry->rows += rows;
+    if (entry->segments < PG_UINT16_MAX) entry->segments++;
+    w->num_staged -= rows;
+    memmove(w->staged, w->staged + rows * w->row_bytes, w->num_staged * w->row_bytes);
+    if (g->pages > 1) {
+        flush_page(w);
+        return;
+    }
+    tail->used = offset + layout.bytes;
+    w->room = RowsThatFit(*g, g->payload - tail->used);
+    if (more || w->room == 0) flush_page(w);
+}
+
+// Less of a page is not worth a segment of its own when the list goes on after it.
+static uint32 worthwhile_rows(const PostingGeometry* g) { return std::max<uint32>(1, g->capacity / 8); }
+
+// More rows are staged than the page at hand takes.
+static void spill(PostingBuilder* w) {
+    if (w->room < worthwhile_rows(w->geometry)) flush_page(w);
+    if (w->num_staged > w->room) write_segment(w, w->room, true);
+}
+
+static void end_list(PostingBuilder* w) {
+    if (w->num_staged > w->room) spill(w);
+    if (w->num_staged > 0) write_segment(w, w->num_staged, false);
+}
+
+void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
+                           DirectoryEntry* directory, uint32 lists) {
+    memset(w, 0, sizeof(*w));
+    w->index = index;
+    w->fork = fork;
+    w->geometry = geometry;
+    w->lists = lists;
+    w->block = w->following = InvalidBlockNumber;
+    w->directory = directory;
+    w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
+    w->staged =
+        static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
+    w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
+    w->end = RelationGetNumberOfBlocksInFork(index, fork);
+    std::fill_n(directory, lists, kNoEntry);
+    begin_page(w);
+}
+
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
+                                DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
+    posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
+    w->numbers = numbers;
+    begin_page(w);
+}
+
+void posting_builder_add(PostingBuilder* w, uint32 list, const char* row) {
+    if (list != w->list) {
+        end_list(w);
+        w->list = list;
+        if (w->geometry->pages > 1) begin_page(w);  // its pages carry the list
+    }
+    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, kRowCodeAt + w->geometry->code_bytes);
+    if (w->num_staged > w->geometry->capacity) spill(w);
+}
+
+void posting_builder_end(PostingBuilder* w) {
+    end_list(w);
+    if (page_tail(w->images)->used > 0) flush_page(w);
+    pfree(w->staged);
+    pfree(w->images);
+}
+
+}  // namespace vectorq
