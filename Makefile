@@ -1,6 +1,7 @@
 # vectorq: `make help` lists the commands. A machine that has only make and root (or sudo)
 # gets what is missing from Debian's packages first (scripts/bootstrap.sh).
-EXTENSION = vectorq
+# Two extensions of one module; a database has one of them: vectorq_pgvector indexes pgvector's columns.
+EXTENSION = vectorq vectorq_pgvector
 MODULE_big = vectorq
 EXTVERSION = 0.1.0
 PG_CONFIG ?= pg_config
@@ -20,10 +21,12 @@ CORE_SRCS := $(wildcard src/core/*/*.cpp)
 GLUE_SRCS := $(wildcard src/*.cpp) $(filter-out src/core/%,$(wildcard src/*/*.cpp))
 CORE_OBJS := $(CORE_SRCS:.cpp=.o)
 OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
+# Parts 10 to 49 are types, those from 50 on what works on types, whoever made them.
 SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
-DATA_built = sql/vectorq--$(EXTVERSION).sql
+SQL_INDEX_PARTS := $(filter-out $(wildcard sql/install/[1-4]*.sql),$(SQL_PARTS))
+DATA_built = sql/vectorq--$(EXTVERSION).sql sql/vectorq_pgvector--$(EXTVERSION).sql
 # From each released version to the next: vectorq--0.1.0--0.2.0.sql
-DATA = $(wildcard sql/upgrade/vectorq--*--*.sql)
+DATA = $(wildcard sql/upgrade/vectorq*--*--*.sql)
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) src/core/*/*.o src/core/*/*.d src/*/*.o src/*/*.d
 
 # -fno-math-errno lets sqrt be one instruction; no -march, no -ffast-math (STYLE section 4).
@@ -48,8 +51,10 @@ $(CORE_OBJS): override CXXFLAGS += $(CORE_FLAGS)
 -include $(OBJS:.o=.d)
 
 # Joined anew each time, so that a change made in it by hand does not hide that the part lacks it.
-sql/vectorq--$(EXTVERSION).sql: $(SQL_PARTS) FORCE
-	cat $(SQL_PARTS) > $@
+sql/vectorq--$(EXTVERSION).sql: sql/begin/vectorq.sql $(SQL_PARTS) FORCE
+	cat $(filter %.sql,$^) > $@
+sql/vectorq_pgvector--$(EXTVERSION).sql: sql/begin/vectorq_pgvector.sql $(SQL_INDEX_PARTS) FORCE
+	cat $(filter %.sql,$^) > $@
 .PHONY: FORCE
 
 include test/test.mk

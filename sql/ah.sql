@@ -1,6 +1,5 @@
 -- Access method ah: score-aware 4-bit codes in lists, reordered; a second list for each row (SOAR).
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.75);
 CREATE TABLE a (id int, v vector(32), h halfvec(32)) WITH (autovacuum_enabled = off);
 -- clustered rows of different lengths: for inner products the long ones win

@@ -1,6 +1,5 @@
 -- replicas = closure: rows near a border lie in further lists, too, and come out once. Each code, metric and kind of copies.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.4);
 CREATE TABLE k (id int, v vector(8), h halfvec(8)) WITH (autovacuum_enabled = off);
 INSERT INTO k SELECT i, x::vector, x::halfvec FROM (

@@ -1,7 +1,6 @@
 -- Where rows lie: short lists share pages, long codes have pages of their own. Small as FAISS's lists, and no
 -- row lost by inserts, vacuum and reuse of the room.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.25);
 CREATE FUNCTION rv(dims int, salt int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + salt * 0)::vector FROM generate_series(1, dims)';
 -- rows that the index does not return exactly once, when it searches all lists

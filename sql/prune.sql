@@ -1,7 +1,6 @@
 -- vectorq.prune_epsilon: lists much farther than the nearest are left out of the first window, for each metric; the rows in them
 -- still come when a scan goes on.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.6);
 CREATE TABLE p (id int, v vector(4)) WITH (autovacuum_enabled = off);
 INSERT INTO p SELECT i, ARRAY[random() - 0.4, random() - 0.4, random() - 0.4, random() - 0.4]::vector FROM generate_series(1, 3000) i;

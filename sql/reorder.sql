@@ -1,6 +1,5 @@
 -- reorder = f32, f16, sq8: copies of the vectors in the index instead of visits to the table.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.35);
 CREATE TABLE r (id int, v vector(24), h halfvec(24)) WITH (autovacuum_enabled = off);
 INSERT INTO r SELECT i, x::vector, x::halfvec FROM (

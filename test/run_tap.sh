@@ -1,5 +1,6 @@
 #!/bin/bash
 # TAP tests (PostgreSQL::Test) as a user who may run a server. Usage: run_tap.sh [t/FILE.pl...]; default: all.
+# VQ_TYPES=pgvector: the tests' CREATE EXTENSION is of vectorq_pgvector, on pgvector's types.
 set -u
 cd "$(dirname "$0")/.."
 build=$(realpath "${BUILD:-build}")
@@ -21,6 +22,7 @@ if [ "$(id -un)" = root ] && mkdir "$work/small" && mount -t tmpfs -o size=3m,mo
 fi
 trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
+[ "${VQ_TYPES:-own}" = own ] || sed -i 's/CREATE EXTENSION vectorq;/CREATE EXTENSION vectorq_pgvector CASCADE;/' "$work"/t/*.pl
 cp -r test/data/format "$work/format"
 cp -r test/data/released "$work/released"
 [ -z "${VQ_MAKE_FORMAT:-}" ] || { mkdir "$work/made"; made=$(realpath "$VQ_MAKE_FORMAT"); export VQ_MAKE_FORMAT=$work/made; }
