@@ -67,7 +67,7 @@ BEGIN
     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL vectorq.nprobe = 10000;
     FOR r IN SELECT id, v FROM wide LOOP
         SELECT id INTO nearest FROM wide ORDER BY v <-> r.v LIMIT 1;
-        IF nearest <> r.id THEN other := other + 1; END IF;
+        IF nearest IS DISTINCT FROM r.id THEN other := other + 1; END IF;
     END LOOP;
     RETURN other;
 END $$;

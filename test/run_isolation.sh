@@ -13,7 +13,7 @@ trap 'scripts/cluster.sh stop regress' EXIT
 eval "$(scripts/cluster.sh env regress)"
 "$(dirname "$($pg_config --pgxs)")/../test/isolation/pg_isolation_regress" --inputdir=test/isolation --outputdir="$out" \
     --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres --dbname=vectorq_isolation --load-extension=vectorq $specs \
-    2>&1 | tee "$out/run.log" | grep -E '^(test|ok|not ok) |tests? (passed|failed)|^ERROR'
+    2>&1 | tee "$out/run.log" | grep --line-buffered -E '^(test|ok|not ok) |tests? (passed|failed)|^ERROR'
 status=${PIPESTATUS[0]}
 [ "$status" = 0 ] || head -200 "$out/regression.diffs" 2>/dev/null
 exit "$status"

@@ -22,7 +22,7 @@ PG_ABS_BUILDDIR=$(realpath "$out")  # pg_regress of PostgreSQL 14 does not set i
 export PG_ABS_BUILDDIR
 regress=$(dirname "$($pg_config --pgxs)")/../test/regress/pg_regress
 "$regress" --inputdir=. --outputdir="$out" --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres \
-    --dbname=vectorq_regress $extensions $tests 2>&1 | tee "$out/run.log" | grep -E '^(test|ok|not ok) |tests? (passed|failed)|^(NOTICE|ERROR)'
+    --dbname=vectorq_regress $extensions $tests 2>&1 | tee "$out/run.log" | grep --line-buffered -E '^(test|ok|not ok) |tests? (passed|failed)|^(NOTICE|ERROR)'
 status=${PIPESTATUS[0]}
 [ "$status" = 0 ] || head -200 "$out/regression.diffs" 2>/dev/null
 exit "$status"

@@ -3,6 +3,7 @@
 # VQ_TYPES=pgvector: the tests' CREATE EXTENSION is of vectorq_pgvector, on pgvector's types.
 set -u
 cd "$(dirname "$0")/.."
+here=$PWD
 build=$(realpath "${BUILD:-build}")
 log=$(realpath -m "${VQ_TAP_LOG:-$build/tap.log}")
 pg_config=${PG_CONFIG:-pg_config}
@@ -32,9 +33,8 @@ tests=${*:-$(echo t/*.pl)}
 run() { if [ "$(id -un)" = "$owner" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi; }
 TZ=UTC LC_ALL=C.UTF-8 PATH="$build/pgroot$($pg_config --bindir):$PATH" PERL5LIB="$pgxs/src/test/perl" \
     PG_REGRESS="$pgxs/src/test/regress/pg_regress" top_builddir="$work" TESTDIR="$work" TESTDATADIR="$work/tmp_check" TESTLOGDIR="$work/tmp_check/log" HOME="$work" \
-    run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests > "$log" 2>&1
-status=$?
-grep -E '^(t/|not ok|# |All tests|Result|Files)|\.\.\. *$' "$log" | grep -vE '^# (Running|Checking|Postmaster|Data|Name|Backup|Archive|Connection|Log|Taking|Stopping|No postmaster|Initializing|Enabling|Waiting|done|issuing|Could not|pid file)|^###' || true
+    run env -u PGUSER -u PGHOST -u PGPORT -u PGDATABASE -u PGDATA prove --timer -v $tests 2>&1 | tee "$log" | perl "$here/test/tap_progress.pl"
+status=${PIPESTATUS[0]}
 [ -z "${VQ_MAKE_FORMAT:-}" ] || cp -r --no-preserve=all "$work"/made/* "$made/"
 [ "$status" = 0 ] || cp -r "$work/tmp_check/log" "$build/tap_log" 2>/dev/null || true
 exit "$status"
