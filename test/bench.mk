@@ -85,6 +85,11 @@ bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
 .PHONY: bench-churn
+
+# Rows a second of several sessions that insert at once. make bench-inserts BENCH_ARGS='--trees /path/of/another/tree'
+bench-inserts: server-tree
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_inserts.py $(BENCH_ARGS)
+.PHONY: bench-inserts
 # make bench-cold BENCH_ARGS='--rows 200000'     run_cold.py --help tells the arguments
 # make bench-prune: pages of easy and hard queries with vectorq.prune_epsilon
 bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json

@@ -324,7 +324,6 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
-    BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
     if (CopiesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
@@ -332,17 +331,16 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay();
-        vacuum_page(&v, block, strategy, dead);
+        vacuum_page(&v, block, info->strategy, dead);
     }
     // When no posting entry points to them any more.
     if (HasRecords(v.meta) && callback != NULL)
-        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
+        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, info->strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
-    FreeAccessStrategy(strategy);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
     pfree(v.rows);

@@ -5,7 +5,19 @@
 
 namespace vectorq {
 
+// Mostly there is none, and a share lock is enough to see that: inserts hold up nobody who reads the meta page, nor one
+// another. What is said may be over at once.
+static bool has_free_page(Relation index) {
+    Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_SHARE);
+    const MetaPage* meta = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(meta_buffer)));
+    const bool found = meta->free_head != kInvalidBlock;
+    UnlockReleaseBuffer(meta_buffer);
+    return found;
+}
+
 Buffer take_free_page(Relation index, const PostingGeometry* g) {
+    VQ_FAULT("free.look");
+    if (!has_free_page(index)) return InvalidBuffer;
     VQ_FAULT("free.meta");
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const MetaPage* meta = reinterpret_cast<const MetaPage*>(page_payload(BufferGetPage(meta_buffer)));
