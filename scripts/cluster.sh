@@ -27,7 +27,7 @@ as_owner() {
 place_build() {
     id "$owner" >/dev/null
     mkdir -p "$build"
-    as_owner test -x "$build/." && return
+    as_owner test -x "$(realpath "$build")/." && return
     place=$(mktemp -d /var/tmp/vectorq-XXXXXX)
     chmod 755 "$place"
     echo "cluster.sh: the server's user $owner may not enter $build; it is a link to $place now" >&2

@@ -59,6 +59,7 @@ header_of() { (cd "$tree" && find "src/$1" -maxdepth 1 -name '*.h' | sort | head
 
 lint && good=yes || good=no
 verdict $good 'the copy itself is clean'
+[ $good = yes ] || { echo "$passed passed, $failed failed"; exit 1; }
 
 core=$(header_of core/simd) glue=$(header_of store) mark=TO
 mark=${mark}DO
