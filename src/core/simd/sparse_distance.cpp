@@ -7,9 +7,10 @@
 namespace vectorq {
 namespace {
 
-// From this ratio of lengths on, a search of the longer list is faster than a walk along it: a search takes some
-// 2 log2(ratio) steps that the processor cannot foresee, a walk takes `ratio` steps that have no branch.
-constexpr size_t kGallopRatio = 32;
+// From this ratio of lengths on, a search of the longer list is faster than a walk along it. Measured with 400 to
+// 16,000 indices: a walk takes half the time of a search at 1, the same at 8, three times as much at 32. A search
+// has steps that the processor cannot foresee, but few of them.
+constexpr size_t kGallopRatio = 8;
 
 // Adds term(x, y) for each index that is in a or in b; a list that lacks the index has zero there. The steps along
 // the lists are computed, not branched on: which list is behind cannot be foreseen.
@@ -76,7 +77,7 @@ float SparseL1(SparseView a, SparseView b) noexcept {
 
 float SparseDot(SparseView a, SparseView b) noexcept {
     if (a.count > b.count) std::swap(a, b);
-    const bool gallop = b.count / kGallopRatio > a.count;
+    const bool gallop = b.count >= kGallopRatio * a.count;
     return static_cast<float>(gallop ? DotByGalloping(a, b) : DotByWalking(a, b));
 }
 
