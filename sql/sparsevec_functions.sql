@@ -103,3 +103,20 @@ SET enable_seqscan = off;
 EXPLAIN (COSTS OFF) SELECT n FROM sp ORDER BY sparse::vector(40) <#> '{1:2,3:1}/40'::sparsevec::vector LIMIT 3;
 SELECT count(*) AS rows FROM (SELECT n FROM sp ORDER BY sparse::vector(40) <#> '{1:2,3:1}/40'::sparsevec::vector LIMIT 3) s;
 DROP TABLE sp;
+-- Damaged values: a cast that nobody should make lets any bytes through. Heads that are too short, with nonsense in
+-- them, or that promise more or fewer bytes than there are; then one element with its index (9, low byte first) beyond the end.
+CREATE CAST (bytea AS sparsevec) WITHOUT FUNCTION;
+SELECT ''::bytea::sparsevec::text;
+SELECT '\x0500000001'::bytea::sparsevec::text;
+SELECT '\xffffffffffffffffffffffff'::bytea::sparsevec::text;
+SELECT '\x050505050000000000000000'::bytea::sparsevec <-> '{}/84215045';
+SELECT '\x050505050101010100000000'::bytea::sparsevec <-> '{}/84215045';
+SELECT '\x050505050000000000000000ff'::bytea::sparsevec = '{}/84215045';
+SELECT '\x050000000100000000000000090000000000803f'::bytea::sparsevec::vector;
+SELECT '\x050000000100000000000000ffffffff0000803f'::bytea::sparsevec::halfvec;
+SELECT '\x050000000100000000000000ffffff7f0000803f'::bytea::sparsevec::text;
+\set VERBOSITY sqlstate
+SELECT ''::bytea::sparsevec::text;
+SELECT '\x050000000100000000000000090000000000803f'::bytea::sparsevec::vector;
+\set VERBOSITY default
+DROP CAST (bytea AS sparsevec);
