@@ -76,6 +76,9 @@ breach "the test is in no test/regress*.txt" < <(
         case $name in vectorq--*|\*) continue ;; esac
         cat test/regress*.txt 2>/dev/null | sed 's/#.*//' | tr -s ' \t' '\n' | grep -qx -- "$name" || echo "$file:1:"
     done)
+mapfile -t pages < <(tree_files '*.md' | while read -r f; do [ -f "$f" ] && echo "$f"; done)
+dead_links=$(test/docs/links.pl "${pages[@]}") || { echo "$dead_links"; found=1; }
+breach "README.md is for someone who has two minutes: 13,000 bytes at most" < <([ "$(wc -c <README.md)" -le 13000 ] || echo README.md:1:)
 # Other versions of clang-format have other opinions.
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     breach "not as make format has it" < <(
