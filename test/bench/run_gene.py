@@ -7,7 +7,7 @@
 For each configuration: time to index, size, peak memory; then species found by the nearest neighbour for fragments of held-out and of
 known genes, recall@10, time of a query alone and of all at once, and how well the nearest neighbour's distance tells genes of
 the reference from others (AUROC). At last gene/novel.sql flags the novel ones. Results: build/bench/gene.{md,json}, pictures.
-gene/README.md says what the sets are and what was found.
+gene/README.md says what the sets are, docs/measurements/gene.md what was found.
 """
 import argparse
 import os
