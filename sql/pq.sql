@@ -101,7 +101,7 @@ BEGIN
         DROP INDEX p_i;
     END LOOP;
 END $$;
--- the recipes: every FAISS factory string of the README is one CREATE INDEX
+-- the recipes: every FAISS factory string of docs/recipes.md is one CREATE INDEX
 \set VERBOSITY default
 SELECT f AS factory, r.* FROM unnest(ARRAY['IVF64,Flat', 'PCA16,Flat', 'PCAW16,Flat', 'PCAR16,IVF16,Flat', 'PCAWR16,IVF16,Flat', 'PQ8', 'OPQ8,PQ8', 'OPQ8_16,IVF16,PQ8',
     'IVF16,PQ8', 'IVF16,PQ8x4fs', 'IVF16,PQ12x4fs,RFlat', 'IVF16,PQ8x5', 'IVF16,SQ8', 'IVF16,SQfp16', 'SQ8', 'RR,IVF16,SQ8,Refine(Flat)', 'IVF16,PQ8x4fs,RSQ8', 'PQ8,Refine(SQ8)', 'OPQ8,IVF16,PQ8,Refine(SQfp16)']) WITH ORDINALITY AS u (f, n), vectorq_from_factory(f) AS r ORDER BY n;

@@ -1,4 +1,4 @@
--- The README's table of ScaNN's builder calls: each row is built and finds its rows.
+-- The table of ScaNN's builder calls in docs/recipes.md: each row is built and finds its rows.
 SET client_min_messages = warning;
 SELECT setseed(0.31);
 CREATE TABLE r (id int, v vector(32));

@@ -25,6 +25,9 @@ trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
 [ "${VQ_TYPES:-own}" = own ] || sed -i 's/CREATE EXTENSION vectorq;/CREATE EXTENSION vectorq_pgvector CASCADE;/' "$work"/t/*.pl
 cp -r test/data/format "$work/format"
+# The documents, the Makefile and what they name, for t/020_docs.pl.
+mkdir "$work/tree" && tar -c --exclude='./build*' --exclude=./.git --exclude='*.[od]' --exclude='*.so' . | tar -x -C "$work/tree"
+export VQ_TREE=$work/tree
 cp -r test/data/released "$work/released"
 [ -z "${VQ_MAKE_FORMAT:-}" ] || { mkdir "$work/made"; made=$(realpath "$VQ_MAKE_FORMAT"); export VQ_MAKE_FORMAT=$work/made; }
 chown -R "$owner" "$work" 2>/dev/null || true

@@ -90,7 +90,7 @@ static void check_options(const Build* b) {
 }
 
 // Automatic transform of `ah`: the leading directions that carry so much of the variance, where these are at most half
-// of at least so many dimensions. README.md (Options by themselves) has the figures.
+// of at least so many dimensions. docs/measurements/options.md has the figures.
 static constexpr double kKeptVariance = 0.9;
 static constexpr Size kLeastTransformed = 512, kLeastKept = 256, kKeptStep = 32;
 // Rows of the sample for each dimension, or what they tell of the directions is chance.

@@ -14,8 +14,8 @@ namespace vectorq {
 // answer by themselves, and the better the centroids, the smaller the residuals: IVF2048,PQ8 on a million SIFT rows has
 // recall@10 0.381 at nprobe 48 from 32 rows a list, 0.393 from 128 and from 256, as FAISS takes.
 static constexpr double kRowsPerList = kFirstRowsPerList;
-// Of a large table more, which tell the lists' sizes better for the same time of training (core/README.md, Balance): as
-// many as this share of the rows are, up to kMostRowsPerList a list.
+// Of a large table more, which tell the lists' sizes better for the same time of training (core/cluster/README.md,
+// Balance): as many as this share of the rows are, up to kMostRowsPerList a list.
 static constexpr double kMostRowsPerList = 96, kShareOfRows = 0.4;
 static constexpr double kRowsPerListOfCodes = 128;
 static constexpr double kMinSample = 10000;
@@ -92,8 +92,8 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
 
 // The number of lists for so many rows. 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
 // the sweep in test/bench, both at a million rows. Codes of `ah` are so quickly scored that a list costs as much as
-// some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time (README.md,
-// Options by themselves).
+// some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time
+// (docs/measurements/options.md).
 static uint32 lists_for(AmKind am, double rows) {
     if (rows < 2000) return 1;
     double lists = 4.0 * std::sqrt(rows);

@@ -20,8 +20,8 @@ static constexpr int kPqIterations = 16;
 static constexpr int kAnisotropicRounds = 3;
 // Rows that tell how long centroids are for inner products.
 static constexpr size_t kLengthRows = 4096;
-// Codewords learn from 65,536 rows (core/quantize/pq.h, src/core/README.md), fewer where these were more bytes than
-// this, but always from some for each codeword.
+// Codewords learn from 65,536 rows (core/quantize/pq.h, docs/measurements/score-aware.md), fewer where these were more
+// bytes than this, but always from some for each codeword.
 static constexpr size_t kPqSampleBytes = 32 * 1024 * 1024;
 static constexpr size_t kLeastRowsPerCodeword = 256;
 // A single list of so many bytes lies in extents that waste least, up to 128 kB each, of which the last is half empty.

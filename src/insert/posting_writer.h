@@ -6,7 +6,7 @@
 namespace vectorq {
 
 // Puts a row into the list: into a free slot from the insert hint on, else into a new segment at the
-// end of the chain. WAL-logged. Locks: see README.md, concurrency. record: where the
+// end of the chain. WAL-logged. Locks: see store/README.md, Concurrency. record: where the
 // row's record lies, NULL without records.
 // False if the list takes no rows any more: another must be chosen.
 bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,

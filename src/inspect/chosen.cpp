@@ -1,5 +1,5 @@
 // See chosen.h. The rules themselves are where they are applied: build/build.cpp, build/sample.cpp; why they are so:
-// am/README.md.
+// docs/measurements/options.md.
 #include "inspect/chosen.h"
 
 #include "am/options.h"

@@ -1,4 +1,4 @@
-// See list_table.h. README.md, Rebalancing, has the protocol.
+// See list_table.h. maintain/README.md, Rebalancing, has the protocol.
 #include "maintain/list_table.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See rebalance.h. Which lists are replaced, and the steps; README.md, Rebalancing, says why they are safe.
+// See rebalance.h. Which lists are replaced, and the steps; maintain/README.md, Rebalancing, says why they are safe.
 #include "maintain/rebalance.h"
 
 #include <algorithm>

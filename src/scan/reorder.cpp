@@ -42,7 +42,7 @@ static constexpr size_t kStep = 16;
 // Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many
 // rows as the calibration took, and beyond. Until these were bounds on all rows left together, reordering stopped where
 // the next row's code lay 2.5 deviations of the errors off: recall@1 of 0.77 at a target of 0.99 in clusters so narrow
-// that codes hardly tell rows apart, now 0.99. README.md has the figures.
+// that codes hardly tell rows apart, now 0.99. docs/measurements/reordering.md has the figures.
 static constexpr double kMissedPart = 0.2;
 static constexpr double kMissedPartBeyond = 8;
 

@@ -469,7 +469,7 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("index \"%s\" cannot be scanned without an ORDER BY distance",
                                RelationGetRelationName(scan->indexRelation))));
-    // The snapshot is what makes stale tids harmless (README, concurrency).
+    // The snapshot is what makes stale tids harmless (store/README.md, Concurrency).
     if (!IsMVCCSnapshot(scan->xs_snapshot))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
     if (!state->started) {

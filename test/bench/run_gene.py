@@ -7,7 +7,7 @@
 For each configuration: time to index, size, peak memory; then species found by the nearest neighbour for fragments of held-out and of
 known genes, recall@10, time of a query alone and of all at once, and how well the nearest neighbour's distance tells genes of
 the reference from others (AUROC). At last gene/novel.sql flags the novel ones. Results: build/bench/gene.{md,json}, pictures.
-gene/README.md says what the sets are and what was found.
+gene/README.md says what the sets are, docs/measurements/gene.md what was found.
 """
 import argparse
 import os
@@ -178,9 +178,9 @@ def measure_all(options, server, data, stem, header):
         try:
             found, distances = measure(index, judge, options)
             results += found
-            if index.name in ("Flat", "ah copies"):
+            if index.name in ("Flat", "ah records"):
                 nearest[f"{index.where}: {index.label}"] = distances
-            if index.name == "ah copies":
+            if index.name == "ah records":
                 novel = run_novel_sql(index)
         except (Unavailable, SystemExit) as reason:
             missing.append((f"{index.where}: {index.label}", str(reason).strip().splitlines()[-1]))
@@ -205,7 +205,7 @@ def measure_all(options, server, data, stem, header):
 
 def plots(results, nearest, stem):
     aurocs = {f"{one['where']}: {one['label']}": one["auroc"] for one in results}
-    wanted = [label for label in nearest if label in ("vectorq: ah, copies", "library: FAISS Flat")]
+    wanted = [label for label in nearest if label in ("vectorq: ah, records", "library: FAISS Flat")]
     if nearest:
         np.savez(stem + "-nearest.npz", **{f"{label}/{name}": far for label, found in nearest.items() for name, far in found.items()})
     if wanted:

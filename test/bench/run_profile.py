@@ -4,7 +4,7 @@
     make bench-profile [BENCH_ARGS='--rows 100000 --only ah']
 
 Shares are of samples in functions themselves (not in what they call), put in groups by perf_table.py. Needs perf (Debian package
-linux-perf) and the right to use it (root). Results: build/bench/profile.{md,json}; docs/profile.md has a run and what follows from it.
+linux-perf) and the right to use it (root). Results: build/bench/profile.{md,json}; docs/measurements/profile.md has a run and what follows from it.
 """
 import argparse
 import os

@@ -7,7 +7,7 @@
 namespace vectorq {
 
 // Of the fitted logarithm: recall is a mean, so a query that is hard for its last neighbours should not get all that it
-// would need. 0.65 to 0.8 was best on held-out queries of all sets (am/README.md).
+// would need. 0.65 to 0.8 was best on held-out queries of all sets (docs/measurements/effort.md).
 static constexpr double kPower = 0.75;
 // Ridge, as a part of a feature's variance: the two distances go together, and queries are few.
 static constexpr double kRidge = 0.02;

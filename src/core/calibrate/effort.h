@@ -3,7 +3,7 @@
 // Where the nearest centroid is hardly nearer than the fiftieth, a query's neighbours lie scattered over many lists.
 // The logarithm of the lists needed is fitted as a linear function of the logarithms of two distances, on the queries
 // of a calibration. Learned early termination (Li et al. 2020) also looks at results during the search; that added
-// little here (am/README.md), and would make reading ahead wait for the first lists.
+// little here (docs/measurements/effort.md), and would make reading ahead wait for the first lists.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Balance of k-means: lists far above the mean are split, at the cost of the smallest (core/README.md).
+// Balance of k-means: lists far above the mean are split, at the cost of the smallest (README.md).
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,7 +11,8 @@ namespace vectorq {
 
 // Only lists of at most this part of the mean are given up for the pieces of large ones.
 static constexpr double kGivenUpShare = 0.8;
-// The limit is never below the mean and so many standard deviations of chance. README.md (Balance) has the figures.
+// The limit is never below the mean and so many standard deviations of chance. docs/measurements/balance.md has the
+// figures.
 static constexpr double kChance = 1.7;
 
 // Largest first.

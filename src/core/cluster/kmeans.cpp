@@ -34,7 +34,7 @@ constexpr int kRefinementPasses = 2;
 // A sample of more than twice kFirstRowsPerList is trained on by a part of it first, with
 // fewer rounds of balance, because the sizes that a part tells are rough. All of it then takes one Lloyd step, or
 // kWholePasses if it is four times the part or more (most of what the other rows can tell, at a fifth of the time of
-// all iterations), and kWholeBalanceRounds. README.md (Balance) has the figures.
+// all iterations), and kWholeBalanceRounds. docs/measurements/balance.md has the figures.
 constexpr int kPartBalanceRounds = 4, kWholePasses = 3, kWholeBalanceRounds = 2;
 // In all dimensions, of centroids trained in some.
 constexpr int kProjectedBalanceRounds = 3;
@@ -151,7 +151,7 @@ std::vector<uint32_t> Trainer::DrawByError(const AlignedArray<float>& error, siz
 }
 
 // `lists` seeds, all distinct; there are more distinct rows than lists.
-// Sum of squared errors after training, see core/README.md: as good as k-means++ drawn one
+// Sum of squared errors after training: as good as k-means++ drawn one
 // at a time, which would need lists sequential passes.
 Matrix Trainer::Seed(size_t lists, const std::vector<uint32_t>& distinct) {
     Matrix seeds(lists, dims_);

@@ -28,7 +28,7 @@ struct KMeansOptions {
     // Above this many lists rows look for theirs in panels (panel_assign.h).
     size_t exact_up_to = 600;
     // Lists with more than so many times the mean of the sample's rows are split afterwards, at the
-    // cost of the smallest lists (core/README.md, Balance). 0 = plain k-means. Less than what chance
+    // cost of the smallest lists (README.md, Balance). 0 = plain k-means. Less than what chance
     // alone gives many lists is not asked for: the limit is at least the mean and 1.7 standard deviations.
     double balance = 0;
 };

@@ -1,6 +1,6 @@
 // The second list of a row. A row near the border of its list is missed by queries that look just across; a copy
 // in another list catches it. Two ways to choose the lists of the copies, both from a table of each list's nearest
-// other lists. Build path; the functions of one row are for inserts. README.md ("Replicas") has the figures.
+// other lists. Build path; the functions of one row are for inserts. docs/measurements/replicas.md has the figures.
 //
 // SOAR: Sun, Simcha, Dopson, Guo, Kumar, "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS
 // 2023. With r = x - c_first, r^ = r / |r| and r' = x - c', the second list minimises
@@ -30,7 +30,7 @@ namespace vectorq {
 // average (SIFT, 128 dimensions, lambda 1.5). What a query scans for 99 % recall is 2 % more than with all lists;
 // with 128 it is 6 %, with 64 13 %. A row costs 1.4 to 2.5 us, less than its first assignment.
 inline constexpr size_t kReplicaNeighbours = 256;
-// 1 to 2 are hardly different; README.md has the table.
+// 1 to 2 are hardly different; docs/measurements/replicas.md has the table.
 inline constexpr float kSoarLambda = 1.5f;
 inline constexpr size_t kMaxClosureLists = kMaxCopies;
 

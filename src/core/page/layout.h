@@ -54,7 +54,7 @@ constexpr uint64_t RegionPages(uint64_t bytes, uint32_t page_bytes) noexcept {
     return (bytes + PayloadBytes(page_bytes) - 1) / PayloadBytes(page_bytes);
 }
 
-// What has become of a list since the build: README of src/am, Rebalancing.
+// What has become of a list since the build: maintain/README.md, Rebalancing.
 enum class ListState : uint8_t {
     kLive = 0,
     kSealed = 1,   // takes no rows any more: about to be replaced, or replaced and still known to older scans

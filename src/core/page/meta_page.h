@@ -80,7 +80,7 @@ struct MetaPage {
     uint32_t calibration_id;      // crc of the calibration when it was last changed: what backends keep of it is out of
                                   // date then
     Region calibration;           // one page, changed in place; always there
-    // — changed by rebalancing (README of src/am) —
+    // — changed by rebalancing (maintain/README.md) —
     uint32_t generation;         // how often lists were replaced
     uint32_t oldest_generation;  // lists retired before it are dropped: a scan that knows only older ones must end
     uint32_t next_list;          // numbers of lists from here on were never given out

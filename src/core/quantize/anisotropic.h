@@ -1,6 +1,6 @@
 // Score-aware (anisotropic) product codes: R. Guo et al., "Accelerating Large-Scale Inference with
 // Anisotropic Vector Quantization", ICML 2020. Same codes, codebook layout and scan as pq.h; only
-// the choice of codewords and the codebook differ. Derivation: src/core/README.md.
+// the choice of codewords and the codebook differ. Derivation: score_aware.md.
 //
 // Loss of a row: |e|^2 + (eta - 1) <e, u>^2, where e is the residual less its decoded code and u the
 // unit vector along `direction`: the original row, not its residual (for L2 the row less the mean).
@@ -49,7 +49,7 @@ double AnisotropicPqLoss(const PqShape& shape, const float* codebook, float eta,
                          const float* directions, size_t count, const uint8_t* codes) noexcept;
 
 // Codebook for the loss, from kPqTrainRows of the sample at most: TrainPq, then `rounds` times codes for all rows and
-// new codewords for all subspaces (paper, section 4; README.md). sample: residuals (n >= 1, dims); directions (n,
+// new codewords for all subspaces (paper, section 4; score_aware.md). sample: residuals (n >= 1, dims); directions (n,
 // dims). A codeword without rows keeps its place. losses, if given, gets the mean loss before the first update and
 // after each; it never rises (but for rounding). Same input, same codebook, whatever the number of threads. Throws
 // Error(kInvalidArgument, kCancelled), std::bad_alloc.

@@ -39,7 +39,7 @@ struct Codec {
     // pq: weight of the error along the direction row - eta_origin when codes are made (anisotropic.h); tables
     // and scan do not change. <= 1 (so 0 as well) is plain. Applied to whatever metric it is given with.
     // Inner product and cosine: eta_origin null, the direction is the row itself. L2: the mean of the rows, or
-    // of the centroids, (dims); measured better than the row itself (src/core/README.md).
+    // of the centroids, (dims); measured better than the row itself (docs/measurements/score-aware.md).
     float eta;
     const float* eta_origin;
     bool lengths;  // pq4: codes are of residuals of length 1, and the row's scalar has their length (row_scale.h)

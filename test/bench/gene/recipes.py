@@ -46,5 +46,5 @@ def server_recipes(lists, leaves):
         ServerRecipe(f"tree {leaves}, AH, reorder 100", "scann tree",
                      f"USING ah (embedding) WITH (lists = {leaves}, replicas = none, reorder = f32)", reordered(leaf_probes(leaves))),
         ServerRecipe("ah, no options", "ah", "USING ah (embedding)"),
-        ServerRecipe("ah, copies", "ah copies", "USING ah (embedding) WITH (reorder = f16)"),
+        ServerRecipe("ah, records", "ah records", "USING ah (embedding) WITH (reorder = f16)"),
     ]
