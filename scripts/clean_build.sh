@@ -13,8 +13,10 @@ while read -r file; do
     # The process is that server if it stands in its folder.
     [ "$(readlink "/proc/$pid/cwd")" = "$(dirname "$file")" ] || continue
     echo "stopping the server in $(dirname "$file")"
+    socket_folder=$(sed -n 5p "$file")
     kill -INT "$pid"
     for _ in $(seq 100); do [ -e "/proc/$pid" ] || break; sleep 0.1; done
+    case $socket_folder in /tmp/vectorq-*) rm -rf "$socket_folder" ;; esac
 done < <(find "$place" -maxdepth 3 -name postmaster.pid)
 echo "removing $build: $(du -sh --total "$place"/* 2>/dev/null | sed -E "s|$place/||" | awk '{ printf "%s%s %s", NR == 1 ? "" : ", ", $2, $1 } END { print "" }')"
 [ ! -d "$place/data" ] || echo "data had the benchmarks' data sets: VQ_DATA=/elsewhere keeps them outside"

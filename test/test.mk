@@ -60,7 +60,7 @@ damage-long: fault-tree
 # Core tests, regression tests and 100,000 fuzzed values (SEED=n: these) under the address and undefined-behaviour sanitizers.
 asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-	@test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
+	@$(APART) test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
 
 # Stores index files of the format that this build writes, for t/012_format.pl; once for each kFormatVersion.
 format-sample: fault-tree
