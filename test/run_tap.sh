@@ -13,7 +13,12 @@ owner=$(id -un)
 # Where the module with fault points is installed (make fault-tree).
 export VQ_FAULT_INSTALL="$build/faults/pgroot$(dirname "$($pg_config --bindir)")"
 [ -d "$VQ_FAULT_INSTALL" ] || unset VQ_FAULT_INSTALL
-export VQ_FAULT_NAMES="$(grep -ohP 'VQ_FAULT\("\K[a-z_.]+(?="\);)' src/*/*.cpp | sort -u | paste -sd" ")"
+# Their names: as written, and those that begin_change() and lock_block() make of theirs (src/pg/page_change.h).
+export VQ_FAULT_NAMES="$({
+    grep -ohP 'VQ_FAULT\("\K[a-z_.]+(?="\);)' src/*/*.cpp
+    grep -ohP 'begin_change\([^"]*"\K[a-z_.]+(?=")' src/*/*.cpp | sed 'h; s/$/.start/p; g; s/$/.register/p; g; s/$/.finish/p; g; s/$/.release/'
+    grep -ohP 'lock_block\([^"]*"\K[a-z_.]+(?=")' src/*/*.cpp | sed 'h; s/$/.read/p; g; s/$/.lock/'
+} | sort -u | paste -sd" ")"
 # The tests' clusters and sockets need short paths and a folder of the server's user.
 work=$(mktemp -d /tmp/vectorq-tap-XXXXXX)
 # A disk that is soon full, where root may mount one.
