@@ -6,12 +6,14 @@
 A table of `--rows` vectors of 128 dimensions, random ones around 256 centers, is indexed; then pgbench inserts for
 `--seconds` from `--connections` sessions, `--batch` rows a transaction. Each run begins with a table and an index made
 anew. Runs of all trees are interleaved, so that a busy machine slows all of them; the best and the median of
-`--repeats` runs are printed, and their ratio to those of the first tree. Other trees must have been built (`make
-server-tree`). The server runs without fsync: what is measured is locks and computing, not the disk.
+`--repeats` runs are printed, and their ratio to those of the first tree; and which part of the time, by samples, a
+session waits for the lock of a page. Other trees must have been built (`make server-tree`). The server runs without
+fsync: what is measured is locks and computing, not the disk.
 """
 import argparse
 import os
 import statistics
+import threading
 import time
 
 from common import BUILD, ROOT, Cluster, run, write_result
@@ -38,6 +40,21 @@ INSERT INTO inserted (v) SELECT v FROM source;
 {index};
 CHECKPOINT
 """
+# Of sessions that insert, the part that waits for a page.
+WAITS = """
+CREATE OR REPLACE FUNCTION waits(seconds float8) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE waiting bigint := 0; working bigint := 0; w bigint; n bigint; until timestamptz := clock_timestamp() + seconds * interval '1 second';
+BEGIN
+    WHILE clock_timestamp() < until LOOP
+        PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+        SELECT count(*) FILTER (WHERE wait_event = 'BufferContent'), count(*) INTO w, n
+            FROM pg_stat_activity WHERE application_name = 'pgbench' AND state = 'active';
+        waiting := waiting + w;
+        working := working + n;
+    END LOOP;
+    RETURN waiting::float8 / greatest(working, 1);
+END $$
+"""
 SCRIPT = """\\set first random(1, {rows} - {batch})
 INSERT INTO inserted (v) SELECT v FROM source WHERE id >= :first ORDER BY id LIMIT {batch};
 """
@@ -47,28 +64,35 @@ def start(number, tree, arguments):
     build = BUILD if tree == ROOT else os.path.join(tree, "build")
     cluster = Cluster(f"bench_inserts_{number}", root=tree, build=build, VQ_AUTOVACUUM="off", VQ_SHARED_BUFFERS="1GB")
     cluster.sql("CREATE EXTENSION IF NOT EXISTS vectorq")
+    cluster.sql(WAITS)
     for statement in SOURCE.format(rows=arguments.rows).split(";"):
         if not statement.strip().startswith("SET"):
             cluster.sql(("SET seed = 0.5; " if "random()" in statement else "") + statement)
     return cluster
 
 
-def rows_per_s(cluster, index, script, arguments):
+def measure(cluster, index, script, arguments):
     for statement in FRESH.format(index=index).split(";"):
         cluster.sql(statement)
     before = int(cluster.value("SELECT count(*) FROM inserted"))
+    waits = []
+    sampler = threading.Thread(target=lambda: waits.append(float(cluster.value(f"SELECT waits({arguments.seconds})"))))
     begin = time.time()
+    sampler.start()
     run("pgbench", "-n", "-c", str(arguments.connections), "-j", "2", "-T", str(arguments.seconds), "-f", script, "postgres", env=cluster.env)
     took = time.time() - begin
-    return (int(cluster.value("SELECT count(*) FROM inserted")) - before) / took
+    sampler.join()
+    return (int(cluster.value("SELECT count(*) FROM inserted")) - before) / took, waits[0]
 
 
 def report(trees, found):
-    lines = ["| index | tree | best, rows/s | of the first | median, rows/s | of the first |", "|---|---|---:|---:|---:|---:|"]
+    lines = ["| index | tree | best, rows/s | of the first | median, rows/s | of the first | waits for a page |", "|---|---|---:|---:|---:|---:|---:|"]
     for name, runs in found.items():
+        rates = [[rate for rate, _ in of_tree] for of_tree in runs]
         for number, tree in enumerate(trees):
-            best, median = (f(runs[number]) / f(runs[0]) for f in (max, statistics.median))
-            lines.append(f"| {name} | {tree} | {max(runs[number]):.0f} | {best:.3f} | {statistics.median(runs[number]):.0f} | {median:.3f} |")
+            best, median = (f(rates[number]) / f(rates[0]) for f in (max, statistics.median))
+            waits = statistics.mean(wait for _, wait in runs[number])
+            lines.append(f"| {name} | {tree} | {max(rates[number]):.0f} | {best:.3f} | {statistics.median(rates[number]):.0f} | {median:.3f} | {100 * waits:.1f} % |")
     return "\n".join(lines) + "\n"
 
 
@@ -94,12 +118,13 @@ def main():
         for repeat in range(arguments.repeats):
             for name in arguments.indexes:
                 for number, cluster in enumerate(clusters):
-                    found[name][number].append(rows_per_s(cluster, INDEXES[name], script, arguments))
-                    print(f"{repeat + 1}: {name}: {trees[number]}: {found[name][number][-1]:.0f} rows/s", flush=True)
+                    found[name][number].append(measure(cluster, INDEXES[name], script, arguments))
+                    rate, waits = found[name][number][-1]
+                    print(f"{repeat + 1}: {name}: {trees[number]}: {rate:.0f} rows/s, waits {100 * waits:.1f} %", flush=True)
     finally:
         for cluster in clusters:
             cluster.drop()
-    print(write_result(os.path.join(BUILD, "bench", "inserts"), report(trees, found), dict(arguments=vars(arguments), trees=trees, rows_per_s=found)))
+    print(write_result(os.path.join(BUILD, "bench", "inserts"), report(trees, found), dict(arguments=vars(arguments), trees=trees, rows_per_s_and_waits=found)))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $seed = $ENV{VQ_SEED} || time;
+my $seed = $ENV{VQ_SEED} || int time;
 srand($seed);
 note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('cancel');

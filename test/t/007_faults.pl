@@ -14,7 +14,7 @@ use Time::HiRes qw(time sleep);
 plan skip_all => 'needs the module with fault points: make fault-tree' unless $ENV{VQ_FAULT_INSTALL};
 my $all = $ENV{VQ_FAULT_ALL};
 my $every = $all ? 1 : 10;
-my $seed = $ENV{VQ_SEED} || time;
+my $seed = $ENV{VQ_SEED} || int time;
 srand($seed);
 note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('faults', install_path => $ENV{VQ_FAULT_INSTALL});

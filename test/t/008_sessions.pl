@@ -9,7 +9,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $queries = $ENV{VQ_QUERIES} || 5000;
-my $seed = $ENV{VQ_SEED} || time;
+my $seed = $ENV{VQ_SEED} || int time;
 srand($seed);
 note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('sessions');
