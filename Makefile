@@ -20,7 +20,8 @@ CORE_SRCS := $(wildcard src/core/*/*.cpp)
 GLUE_SRCS := $(wildcard src/*.cpp) $(filter-out src/core/%,$(wildcard src/*/*.cpp))
 CORE_OBJS := $(CORE_SRCS:.cpp=.o)
 OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
-SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
+# In the order of their names; a .sh prints its part.
+SQL_PARTS := $(sort $(wildcard sql/install/*.sql sql/install/*.sh))
 DATA_built = sql/vectorq--$(EXTVERSION).sql
 # From each released version to the next: vectorq--0.1.0--0.2.0.sql
 DATA = $(wildcard sql/upgrade/vectorq--*--*.sql)
@@ -49,7 +50,7 @@ $(CORE_OBJS): override CXXFLAGS += $(CORE_FLAGS)
 
 # Joined anew each time, so that a change made in it by hand does not hide that the part lacks it.
 sql/vectorq--$(EXTVERSION).sql: $(SQL_PARTS) FORCE
-	cat $(SQL_PARTS) > $@
+	for part in $(SQL_PARTS); do case $$part in *.sh) sh $$part;; *) cat $$part;; esac || exit 1; done > $@
 .PHONY: FORCE
 
 include test/test.mk

@@ -7,6 +7,7 @@
 #include "am/options.h"
 #include "core/quantize/compact_centroids.h"
 #include "core/simd/lut16_scan.h"
+#include "types/element.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -100,9 +101,7 @@ static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) 
 }
 
 static uint64 quantizer_bytes(const MetaPage* meta) {
-    if (meta->code == static_cast<uint8>(CodeKind::kSq8)) return 8ull * meta->code_dims;
-    if (IsProductCode(static_cast<CodeKind>(meta->code))) return sizeof(float) * PqCodebookFloats(meta_codec(meta).pq);
-    return 0;
+    return sizeof(float) * static_cast<uint64>(QuantizerFloats(meta_codec(meta)));
 }
 
 // Records as built: whole extents between the regions and the postings.
@@ -138,8 +137,8 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
-    if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims ||
-        meta->metric >= kNumMetrics || meta->element > 1 || meta->code >= kNumCodeKinds ||
+    if (meta->dims < 1 || meta->dims > kMaxDims || meta->code_dims < 1 || meta->code_dims > meta->dims ||
+        meta->metric >= kNumMetrics || meta->element >= kNumElements || meta->code >= kNumCodeKinds ||
         meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
         meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
         !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
@@ -201,15 +200,14 @@ Codec meta_codec(const MetaPage* meta) {
 }
 
 static PostingRow posting_row(const Codec* codec, Reorder reorder) {
-    return {static_cast<uint32>(CodeBytes(*codec)),
-            codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0,
-            CodeHasScalar(*codec), IsCopy(reorder)};
+    return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)), CodeHasScalar(*codec),
+            IsCopy(reorder)};
 }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
 static uint32 most_extent_pages(const Codec* codec) {
     if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return 0;
-    return codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
+    return TraitsOf(codec->kind).stored == Stored::kCodewords ? 1 : kMaxExtentPages;
 }
 
 PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
@@ -230,8 +228,8 @@ PostingGeometry meta_geometry(const MetaPage* meta) {
 Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
     Codec codec;
     memset(&codec, 0, sizeof(codec));
-    codec.metric = metric == Metric::kCosine && reorder != Reorder::kF32 ? Metric::kL2 : metric;
-    codec.kind = reorder == Reorder::kSq8 ? CodeKind::kSq8 : reorder == Reorder::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    codec.metric = TraitsOf(metric).normalised && reorder != Reorder::kF32 ? Metric::kL2 : metric;
+    codec.kind = TraitsOf(reorder).code;
     codec.dims = dims;
     return codec;
 }
