@@ -22,6 +22,10 @@ fi
 trap '[ -z "${VQ_SMALL_DISK:-}" ] || umount "$work/small"; rm -rf "$work"' EXIT
 cp -r test/t "$work/t"
 cp -r test/data/format "$work/format"
+# Documents whose tables a test reads.
+mkdir "$work/docs"
+cp README.md "$work/"
+cp docs/*.md "$work/docs/"
 cp -r test/data/released "$work/released"
 [ -z "${VQ_MAKE_FORMAT:-}" ] || { mkdir "$work/made"; made=$(realpath "$VQ_MAKE_FORMAT"); export VQ_MAKE_FORMAT=$work/made; }
 chown -R "$owner" "$work" 2>/dev/null || true

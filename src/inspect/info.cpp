@@ -158,7 +158,6 @@ struct Fact {
     const char* name;                            // a column of vectorq_index_info, if it is declared so
     const char* meaning;                         // NULL: no line of vectorq_index_details
     const char* (*value)(const Report* report);  // NULL: does not apply
-    const char* (*rule)(const Report* report);   // instead of the meaning, of what a scan would choose; else NULL
 };
 }  // namespace
 
@@ -192,7 +191,6 @@ static const Fact kFacts[] = {
     {"calibrated_with", "whose neighbours measured the recall: rows of the table, or queries", calibrated_with_text},
     {"calibrated_rows", "rows that were there then",
      VQ_FACT(is_calibrated(r) ? integer_text(static_cast<int64>(r->calibration.rows)) : NULL)},
-    {"nprobe", "", nprobe_text, rule_of_nprobe},
 };
 #undef VQ_FACT
 
@@ -243,15 +241,12 @@ VQ_FUNCTION(vectorq_index_details) {
     const ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     Report report = make_report(PG_GETARG_OID(0));
     for (const Fact& fact : kFacts)
-        if (fact.meaning != NULL)
-            put_detail(result, fact.name, fact.value(&report),
-                       fact.rule == NULL     ? NULL
-                       : settings.nprobe > 0 ? "setting"
-                                             : "chosen",
-                       fact.rule == NULL ? fact.meaning : fact.rule(&report));
+        if (fact.meaning != NULL) put_detail(result, fact.name, fact.value(&report), NULL, fact.meaning);
     int options;
     const OptionRow* rows = option_rows(&options);
     for (int i = 0; i < options; i++) put_option(result, &report, &rows[i]);
+    put_detail(result, "nprobe", nprobe_text(&report), settings.nprobe > 0 ? "setting" : "chosen",
+               rule_of_nprobe(&report));
     close_index(&report.opened, AccessShareLock);
     return static_cast<Datum>(0);
 }

@@ -15,7 +15,8 @@ static Datum names_of_ams(uint8 ams) {
 static Datum names_of_choices(const OptionRow* row) {
     Datum names[16];
     int count = 0;
-    for (const config_enum_entry* choice = row->choices; choice->name != NULL && count < lengthof(names); choice++)
+    for (const config_enum_entry* choice = row->choices;
+         choice->name != NULL && count < static_cast<int>(lengthof(names)); choice++)
         names[count++] = CStringGetTextDatum(choice->name);
     return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }

@@ -47,6 +47,9 @@ static const char* names_of_indexes(Oid table_oid) {
     if (relkind == RELKIND_PARTITIONED_INDEX)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
                         errhint("Name the index of one partition.")));
+    if (relkind == RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("partitioned table \"%s\" is not an index", name),
+                        errhint("Name the index of one partition.")));
     if (relkind != RELKIND_RELATION && relkind != RELKIND_MATVIEW)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index", name)));
     const char* indexes = names_of_indexes(oid);

@@ -176,7 +176,7 @@ my $before;
 under_load($ENV{VQ_SECONDS} || 8, 0);
 all_is_well('after the load');
 # Rows have moved to where lists were few: these were split, and others dissolved.
-sub imbalances { map { $node->safe_psql('postgres', "SELECT imbalance FROM vectorq_index_info('$_')") } @_ }
+sub imbalances { map { $node->safe_psql('postgres', "SELECT value FROM vectorq_index_details('$_') WHERE name = 'imbalance'") } @_ }
 my ($with, $without) = imbalances(qw(t_flat t_off));
 cmp_ok($with, '<', $without, "lists were replaced: imbalance $with with rebalancing, $without without");
 catch_up();
