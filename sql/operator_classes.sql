@@ -13,9 +13,9 @@ BEGIN
         JOIN pg_amop a ON a.amopfamily = k.opcfamily JOIN pg_operator o ON o.oid = a.amopopr
         WHERE am.amname IN ('ah', 'ivf', 'pq') AND k.opcintype::regtype IN ('vector', 'halfvec') LOOP
         EXECUTE format('CREATE INDEX oc_i ON oc USING %s (%s %s)', c.amname, CASE c.type::text WHEN 'vector' THEN 'v' ELSE 'h' END, c.opcname);
-        SELECT distance INTO said FROM vectorq_index_info('oc_i');
-        IF (c.oprname, said) NOT IN (('<->', 'l2'), ('<#>', 'inner_product'), ('<=>', 'cosine'), ('<+>', 'l1')) THEN RAISE WARNING '%: %', c, said; END IF;
-        IF (SELECT value FROM vectorq_index_details('oc_i') WHERE name = 'type') <> c.type::text THEN RAISE WARNING '%: another type', c; END IF;
+        SELECT string_agg(value, ' ' ORDER BY name) INTO said FROM vectorq_index_details('oc_i') WHERE name IN ('access_method', 'distance', 'operator', 'operator_class', 'type');
+        IF said <> concat_ws(' ', c.amname, CASE c.oprname WHEN '<->' THEN 'l2' WHEN '<#>' THEN 'inner_product' WHEN '<=>' THEN 'cosine' ELSE 'l1' END, c.oprname, c.opcname, c.type) THEN
+            RAISE WARNING '%: %', c, said; END IF;
         DROP INDEX oc_i;
     END LOOP;
 END $$;

@@ -149,6 +149,11 @@ static const char* rule_of_nprobe(const Report* r) {
                     effort.farther);
 }
 
+static const char* operator_class_text(const Report* r) {
+    return psprintf("%s_%s_ops", TraitsOf(static_cast<ElementType>(r->meta.element)).type_name,
+                    TraitsOf(static_cast<Metric>(r->meta.metric)).class_name);
+}
+
 static const char* calibrated_with_text(const Report* r) {
     return !is_calibrated(r) ? NULL : r->calibration.source == kCalibratedByRows ? "rows" : "queries";
 }
@@ -165,6 +170,8 @@ struct Fact {
 static const Fact kFacts[] = {
     {"access_method", "access method", VQ_FACT(kAmNames[r->meta.access_method])},
     {"distance", "distance that it orders by", VQ_FACT(TraitsOf(static_cast<Metric>(r->meta.metric)).name)},
+    {"operator", "operator that it serves", VQ_FACT(TraitsOf(static_cast<Metric>(r->meta.metric)).sql_operator)},
+    {"operator_class", "its operator class", operator_class_text},
     {"type", "type of the column", VQ_FACT(TraitsOf(static_cast<ElementType>(r->meta.element)).type_name)},
     {"dims", "dimensions of the column", VQ_FACT(integer_text(r->meta.dims))},
     {"code", "how lists keep a vector", VQ_FACT(TraitsOf(static_cast<CodeKind>(r->meta.code)).name)},

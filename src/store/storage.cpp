@@ -140,6 +140,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->dims < 1 || meta->dims > kMaxDims || meta->code_dims < 1 || meta->code_dims > meta->dims ||
         meta->metric >= kNumMetrics || meta->element >= kNumElements || meta->code >= kNumCodeKinds ||
         meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
+        !(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)) ||
         meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
         !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
