@@ -34,9 +34,10 @@ CORE_SRCS := $(wildcard src/core/*/*.cpp)
 GLUE_SRCS := $(wildcard src/*.cpp) $(filter-out src/core/%,$(wildcard src/*/*.cpp))
 CORE_OBJS := $(CORE_SRCS:.cpp=.o)
 OBJS := $(CORE_OBJS) $(GLUE_SRCS:.cpp=.o)
-# Parts 10 to 49 are types, those from 50 on what works on types, whoever made them.
-SQL_PARTS := $(sort $(wildcard sql/install/*.sql))
-SQL_INDEX_PARTS := $(filter-out $(wildcard sql/install/[1-4]*.sql),$(SQL_PARTS))
+# Parts 10 to 49 are types, those from 50 on what works on types, whoever made them. In the order of their names; a .sh
+# prints its part.
+SQL_PARTS := $(sort $(wildcard sql/install/*.sql sql/install/*.sh))
+SQL_INDEX_PARTS := $(filter-out sql/install/1% sql/install/2% sql/install/3% sql/install/4%,$(SQL_PARTS))
 DATA_built = sql/vectorq--$(EXTVERSION).sql sql/vectorq_pgvector--$(EXTVERSION).sql
 # From each released version to the next: vectorq--0.1.0--0.2.0.sql
 DATA = $(wildcard sql/upgrade/vectorq*--*--*.sql)
@@ -72,10 +73,11 @@ $(LINKED): FORCE
 	@[ -e $@ ] || { rm -rf $(@D) && mkdir -p $(@D) && touch $@; }
 
 # Joined anew each time, so that a change made in it by hand does not hide that the part lacks it.
+JOIN_PARTS = for part in $(filter sql/%,$^); do case $$part in *.sh) sh $$part;; *) cat $$part;; esac || exit 1; done > $@
 sql/vectorq--$(EXTVERSION).sql: sql/begin/vectorq.sql $(SQL_PARTS) FORCE
-	cat $(filter %.sql,$^) > $@
+	$(JOIN_PARTS)
 sql/vectorq_pgvector--$(EXTVERSION).sql: sql/begin/vectorq_pgvector.sql $(SQL_INDEX_PARTS) FORCE
-	cat $(filter %.sql,$^) > $@
+	$(JOIN_PARTS)
 .PHONY: FORCE
 
 include test/test.mk

@@ -10,10 +10,11 @@ CREATE TABLE q AS SELECT v, h FROM a WHERE id % 300 = 7;
 \set ECHO none
 \i sql/include/answers.sql
 \i sql/include/pages.sql
+\i sql/include/details.sql
 \set ECHO all
 -- everything automatic
 CREATE INDEX a_v ON a USING ah (v);
-SELECT access_method, metric, code, subvectors, bits, anisotropic_threshold, lengths, replicas, reorder, trained, rows FROM vectorq_index_info('a_v');
+SELECT access_method, distance, code, subvectors, anisotropic_threshold, lengths, replicas, reorder, trained, rows FROM details('a_v');
 SELECT recall('a', '<->', 'v') > 0.9 AS l2;
 SELECT lost_or_twice('a', '<->', 'v');
 DROP INDEX a_v;
@@ -47,7 +48,7 @@ SELECT recall('a', '<->', 'v') AS plain, pg_relation_size('a_v') AS plain_bytes 
 DROP INDEX a_v;
 CREATE INDEX a_v ON a USING ah (v) WITH (lists = 60, replicas = soar);
 SELECT recall('a', '<->', 'v') > :plain AS better, pg_relation_size('a_v') > :plain_bytes AS larger;
-SELECT rows, replicas, list_rows_max * lists > rows AS uneven FROM vectorq_index_info('a_v');
+SELECT rows, replicas, list_entries_max * lists > rows AS uneven FROM details('a_v');
 RESET vectorq.nprobe;
 SELECT * FROM vectorq_check('a_v');
 -- strict order, and a filter that few rows pass
@@ -64,7 +65,7 @@ DELETE FROM a WHERE id % 4 = 1;
 SELECT lost_or_twice('a', '<->', 'v');
 VACUUM a;
 SELECT * FROM vectorq_check('a_v');
-SELECT rows = (SELECT count(*) FROM a) AS rows FROM vectorq_index_info('a_v');
+SELECT rows = (SELECT count(*) FROM a) AS rows FROM details('a_v');
 INSERT INTO a SELECT id + 20000, v, h FROM a WHERE id % 3 = 0;
 SELECT lost_or_twice('a', '<->', 'v');
 SELECT recall('a', '<->', 'v') > 0.9 AS l2;
@@ -98,10 +99,10 @@ RESET client_min_messages;
 CREATE TABLE few (id int, v vector(32));
 CREATE INDEX few_v ON few USING ah (v) WITH (replicas = soar);
 INSERT INTO few SELECT id, v FROM a;
-SELECT trained, replicas, rows FROM vectorq_index_info('few_v');
+SELECT trained, replicas, rows FROM details('few_v');
 SELECT * FROM vectorq_check('few_v');
 REINDEX INDEX few_v;
-SELECT trained, replicas FROM vectorq_index_info('few_v');
+SELECT trained, replicas FROM details('few_v');
 SELECT * FROM vectorq_check('few_v');
 -- rows that moved within their page (HOT), rows in TOAST, and an expression over them: reordering reads the same
 CREATE TABLE moved (id int, note text, v vector(32)) WITH (fillfactor = 40, autovacuum_enabled = off);
@@ -131,8 +132,8 @@ DROP TABLE moved, wide, by_index, wide_by_index, half_by_index;
 CREATE TABLE turned (id int, v vector(512));
 INSERT INTO turned SELECT i, (SELECT array_agg(sin(i * (1 + d % 8) * 0.37 + d) + 0.02 * random()) FROM generate_series(1, 512) d)::vector FROM generate_series(1, 2600) i;
 CREATE INDEX turned_v ON turned USING ah (v) WITH (lists = 8);
-SELECT transform, subvectors, bytes_lists / rows < 300 AS small, chosen LIKE 'transform = pcar256: nine tenths of the rows'' variance, in these of 512 directions%subvectors = 128: half of the 256 dimensions%' AS said
-    FROM vectorq_index_info('turned_v');
+SELECT transform, subvectors, bytes_lists / rows < 300 AS small, chosen('turned_v') LIKE '%subvectors = 128: half of the 256 dimensions%transform = pcar256: nine tenths of the rows'' variance, in these of 512 directions%' AS said
+    FROM details('turned_v');
 INSERT INTO turned SELECT id + 10000, v FROM turned WHERE id % 7 = 1;
 CREATE TABLE asked AS SELECT * FROM turned WHERE id % 300 = 5;
 CREATE FUNCTION found_of_exact() RETURNS bigint LANGUAGE plpgsql AS $$
@@ -150,11 +151,11 @@ SELECT found_of_exact() >= 0.9 * 10 * count(*) AS good FROM asked;
 SELECT lost_or_twice('turned', '<->', 'v'), problems('turned_v');
 ALTER INDEX turned_v SET (transform = 'none');
 REINDEX INDEX turned_v;
-SELECT transform, subvectors, chosen LIKE '%transform%' AS said FROM vectorq_index_info('turned_v');
+SELECT transform, subvectors, chosen('turned_v') LIKE '%transform%' AS said FROM details('turned_v');
 ALTER INDEX turned_v RESET (transform);
 ALTER INDEX turned_v SET (subvectors = 64);
 REINDEX INDEX turned_v;
-SELECT transform, subvectors FROM vectorq_index_info('turned_v');
+SELECT transform, subvectors FROM details('turned_v');
 DROP TABLE turned, asked;
 DROP FUNCTION found_of_exact;
 -- rows of very different lengths: codes keep the lengths, so that the first rows by their codes are the nearest

@@ -8,6 +8,7 @@ CREATE TABLE q AS SELECT v, h FROM k WHERE id % 150 = 7;
 \set ECHO none
 \i sql/include/answers.sql
 \i sql/include/pages.sql
+\i sql/include/details.sql
 \set ECHO all
 DO $$
 DECLARE am text; col text; metric text; op text; info record; r numeric; n bigint;
@@ -20,7 +21,7 @@ BEGIN
                 op := CASE metric WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' ELSE '<=>' END;
                 EXECUTE format('CREATE INDEX k_i ON k USING ' || am || ' lists = 20, replicas = closure, closure_epsilon = 1)',
                                format('%s %s_%s_ops', col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END, metric));
-                SELECT * INTO info FROM vectorq_index_info('k_i');
+                SELECT * INTO info FROM details('k_i');
                 IF info.rows <> 3000 OR info.entries_per_row NOT BETWEEN 1.05 AND 8 THEN
                     RAISE WARNING '% % %: % rows, % entries a row', am, col, metric, info.rows, info.entries_per_row; END IF;
                 r := recall('k', op, col);
@@ -46,26 +47,26 @@ SET vectorq.nprobe = 2;
 SELECT recall('k', '<->', 'v') AS plain \gset
 DROP INDEX k_i;
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = closure, closure_epsilon = 0);
-SELECT replicas, closure_epsilon, entries_per_row < 1.01 AS none FROM vectorq_index_info('k_i');
+SELECT replicas, closure_epsilon, entries_per_row < 1.01 AS none FROM details('k_i');
 DROP INDEX k_i;
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = closure, closure_epsilon = 0.1);
-SELECT entries_per_row AS narrow FROM vectorq_index_info('k_i') \gset
+SELECT entries_per_row AS narrow FROM details('k_i') \gset
 DROP INDEX k_i;
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = closure, closure_epsilon = 2);
-SELECT closure_epsilon, entries_per_row > :narrow AS more, rows FROM vectorq_index_info('k_i');
+SELECT closure_epsilon, entries_per_row > :narrow AS more, rows FROM details('k_i');
 SELECT recall('k', '<->', 'v') > :plain + 0.02 AS more_found;
 RESET vectorq.nprobe;
 -- inserts, updates, deletes, vacuum: entries a row as a build gives them, and rows counted once
-SELECT entries_per_row AS built FROM vectorq_index_info('k_i') \gset
+SELECT entries_per_row AS built FROM details('k_i') \gset
 CREATE INDEX k_2 ON k USING ah (h halfvec_cosine_ops) WITH (lists = 20, subvectors = 8, replicas = closure, closure_epsilon = 1, reorder = f16);
 INSERT INTO k SELECT id + 10000, v, h FROM k;
-SELECT rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM vectorq_index_info('k_i');
+SELECT rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM details('k_i');
 UPDATE k SET v = v WHERE id % 10 = 0;
 DELETE FROM k WHERE id % 4 = 1;
 SELECT lost_or_twice('k', '<->', 'v'), lost_or_twice('k', '<=>', 'h'), problems('k_i'), problems('k_2');
 VACUUM k;
 SELECT problems('k_i'), problems('k_2');
-SELECT rows = (SELECT count(*) FROM k) AS rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM vectorq_index_info('k_i');
+SELECT rows = (SELECT count(*) FROM k) AS rows, abs(entries_per_row / :built - 1) < 0.02 AS as_built FROM details('k_i');
 SELECT (SELECT reltuples FROM pg_class WHERE relname = 'k_i') = (SELECT count(*) FROM k) AS reltuples;
 INSERT INTO k SELECT id + 20000, v, h FROM k WHERE id % 3 = 0;
 SELECT lost_or_twice('k', '<->', 'v'), lost_or_twice('k', '<=>', 'h'), problems('k_i'), problems('k_2');
@@ -84,13 +85,13 @@ CHECKPOINT;
 SELECT pages_that_differ('k_1', 'k_2');
 -- one list, or too few rows, has no copies
 CREATE INDEX k_one ON k USING ivf (v) WITH (lists = 1, replicas = closure);
-SELECT replicas, rows = (SELECT count(*) FROM k) AS rows FROM vectorq_index_info('k_one');
+SELECT replicas, rows = (SELECT count(*) FROM k) AS rows FROM details('k_one');
 CREATE TABLE few (id int, v vector(8));
 CREATE INDEX few_v ON few USING ivf (v) WITH (replicas = closure);
 INSERT INTO few SELECT id, v FROM k;
-SELECT trained, replicas, rows FROM vectorq_index_info('few_v');
+SELECT trained, replicas, rows FROM details('few_v');
 REINDEX INDEX few_v;
-SELECT trained, replicas, rows, problems('few_v') FROM vectorq_index_info('few_v');
+SELECT trained, replicas, rows, problems('few_v') FROM details('few_v');
 -- refused
 CREATE INDEX ON k USING ivf (v) WITH (replicas = closure, closure_epsilon = -1);
 CREATE INDEX ON k USING pq (v) WITH (replicas = closure);

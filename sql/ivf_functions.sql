@@ -1,13 +1,37 @@
 -- vectorq_index_info, vectorq_recall, vectorq_check, vectorq_stats: results, and who may call them.
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 SELECT setseed(0.7);
 CREATE TABLE f (id int, v vector(4));
 INSERT INTO f SELECT i, ARRAY[random(), random(), random(), random()]::vector(4) FROM generate_series(1, 5000) i;
 CREATE INDEX f_v ON f USING ivf (v) WITH (lists = 40);
 CREATE INDEX f_id ON f (id);
-SELECT access_method, metric, code, trained, dims, rows, lists, lists_option, nprobe, training_rows, seed,
-    list_rows_min <= list_rows_median AND list_rows_median <= list_rows_max AS ordered, imbalance >= 1 AS imbalance,
+SELECT access_method, distance, code, trained, dims, rows, lists, (SELECT source FROM vectorq_index_details('f_v') WHERE name = 'lists') AS lists_from, nprobe, training_rows, seed,
+    list_entries_min <= list_entries_median AND list_entries_median <= list_entries_max AS ordered, imbalance >= 1 AS imbalance,
     bytes_total = bytes_lists + bytes_centroids + bytes_other AS adds_up, round(bytes_per_row) BETWEEN 20 AND 100 AS bytes_per_row
-    FROM vectorq_index_info('f_v');
+    FROM details('f_v');
+-- one line fits a terminal; the rest, a line each: facts, then options and where they are from
+SELECT * FROM vectorq_index_info('f_v');
+SELECT name, CASE WHEN name ~ 'bytes_|list_|imbalance' THEN 'x' ELSE value END AS value, source, meaning FROM vectorq_index_details('f_v');
+-- options that do not apply are left out, and choices are named with their rule
+CREATE TABLE g AS SELECT id, v FROM f LIMIT 600;
+CREATE INDEX g_v ON g USING ah (v vector_cosine_ops) WITH (lists = 4, replicas = closure, seed = 42, rebalance = off, balance = 2.5);
+SELECT name, value, source FROM vectorq_index_details('g_v') WHERE source IS NOT NULL;
+SELECT * FROM vectorq_index_info('g_v');
+DROP TABLE g;
+CREATE TABLE g (v halfvec(3));
+CREATE INDEX g_v ON g USING pq (v halfvec_ip_ops);
+SELECT name, value, source, meaning FROM vectorq_index_details('g_v') WHERE name !~ 'bytes';
+DROP TABLE g;
+-- options and settings as a table
+SELECT name, scope, access_methods, type, default_value, min, max, choices FROM vectorq_options();
+-- each setting of the server is in it with the server's own default and limits, and nothing else
+SELECT count(*) AS settings, count(*) FILTER (WHERE s.boot_val::text = o.default_value AND s.short_desc = o.description
+    AND (s.min_val::float8, s.max_val::float8, s.enumvals) IS NOT DISTINCT FROM (o.min, o.max, o.choices)) AS alike
+    FROM pg_settings s FULL JOIN (SELECT * FROM vectorq_options() WHERE scope = 'session') o USING (name) WHERE name LIKE 'vectorq.%' OR o.scope IS NOT NULL;
+-- a name has one row for an access method
+SELECT name, method FROM vectorq_options(), unnest(access_methods) method GROUP BY 1, 2 HAVING count(*) > 1;
 SELECT array_agg(v) AS queries FROM (SELECT v FROM f ORDER BY id LIMIT 50) s \gset
 SET vectorq.nprobe = 40;
 SELECT recall, low, high, queries_measured FROM vectorq_recall('f_v', :'queries'::vector[], 10);
@@ -27,8 +51,22 @@ SELECT vectorq_recall('f_v', ARRAY[NULL]::vector[], 10);
 SELECT vectorq_recall('f_v', ARRAY['[1,2]']::vector[], 10);
 SELECT vectorq_recall('f_v', ARRAY['[1,2,3,4]']::halfvec[], 10);
 SELECT vectorq_recall('f_v', ARRAY['[1,2,3,4]']::vector[], 0);
+\set VERBOSITY default
 SELECT vectorq_index_info('f_id');
 SELECT vectorq_index_info('f');
+SELECT vectorq_index_details('f');
+CREATE TABLE g (id int);
+CREATE VIEW g_seen AS TABLE g;
+SELECT vectorq_index_info('g');
+SELECT vectorq_index_info('g_seen');
+SELECT vectorq_index_info(0);
+DROP TABLE g CASCADE;
+CREATE TABLE g (id int, v vector(2)) PARTITION BY RANGE (id);
+CREATE INDEX g_v ON g USING ah (v);
+SELECT vectorq_index_info('g_v');
+SELECT vectorq_index_info('g');
+DROP TABLE g;
+\set VERBOSITY sqlstate
 SELECT vectorq_check('f_id');
 SELECT vectorq_recall('f_id', ARRAY['[1,2]']::vector[], 10);
 SELECT vectorq_check(0);

@@ -10,7 +10,7 @@ EXPLAIN (COSTS OFF) SELECT id FROM h ORDER BY v <-> '[1,2,3,4,5,6]' LIMIT 5;
 CREATE TABLE answers (op text, exact int[], found int[]);
 INSERT INTO answers SELECT '<->', (SELECT array_agg(id ORDER BY d, id) FROM (SELECT id, v <-> '[1,2,3,4,5,6]' d FROM h ORDER BY d, id LIMIT 5) e),
     (SELECT array_agg(id ORDER BY n) FROM (SELECT id, row_number() OVER () n FROM (SELECT id FROM h ORDER BY v <-> '[1,2,3,4,5,6]' LIMIT 5) i) f);
-SELECT metric, code FROM vectorq_index_info('h_l2');
+SELECT distance, code FROM vectorq_index_info('h_l2');
 DROP INDEX h_l2;
 CREATE INDEX h_ip ON h USING ivf (v halfvec_ip_ops) WITH (lists = 8);
 INSERT INTO answers SELECT '<#>', (SELECT array_agg(id ORDER BY d, id) FROM (SELECT id, v <#> '[1,2,3,4,5,6]' d FROM h ORDER BY d, id LIMIT 5) e),

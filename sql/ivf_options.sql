@@ -1,4 +1,7 @@
 -- Options, settings, and everything that is refused, with its SQLSTATE and hint.
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 \set VERBOSITY verbose
 \set SHOW_CONTEXT never
 CREATE TABLE o (id int, v vector(3), u vector, h halfvec(3));
@@ -30,7 +33,7 @@ CREATE INDEX ON o USING ivf (u);
 CREATE INDEX ON o USING ivf (v vector_l1_ops) WITH (quantizer = sq8);
 -- more lists than rows: as many as there are
 CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 10000, seed = 7);
-SELECT lists <= 500 AS fits, lists_option, seed FROM vectorq_index_info('o_v');
+SELECT lists <= 500 AS fits, (SELECT source FROM vectorq_index_details('o_v') WHERE name = 'lists') AS lists_from, seed FROM details('o_v');
 SELECT name, setting, min_val, max_val, enumvals, context, short_desc FROM pg_settings WHERE name LIKE 'vectorq.%' ORDER BY name;
 -- other dimensions
 SET enable_seqscan = off;
@@ -61,8 +64,8 @@ CREATE TABLE clump AS SELECT i AS id, CASE WHEN i % 3 = 0
 CREATE INDEX c_plain ON clump USING ivf (v) WITH (lists = 30, balance = 0);
 CREATE INDEX c_even ON clump USING ivf (v) WITH (lists = 30);
 CREATE INDEX c_ah ON clump USING ah (v) WITH (lists = 30, balance = 1.5, replicas = none);
-SELECT i, lists, list_rows_max > 5 * rows / lists AS uneven, list_rows_max <= 2 * rows / lists AS even
-FROM unnest(ARRAY['c_plain', 'c_even', 'c_ah']) i, vectorq_index_info(i::regclass);
+SELECT i, lists, list_entries_max > 5 * rows / lists AS uneven, list_entries_max <= 2 * rows / lists AS even
+FROM unnest(ARRAY['c_plain', 'c_even', 'c_ah']) i, details(i::regclass);
 DROP TABLE o, big, clump;
 DROP FUNCTION pages_that_differ;
 -- the operator classes are sound

@@ -1,5 +1,8 @@
 -- The ivf access method on vector: every metric and code answers as a sequential scan does, when all
 -- lists are searched; inserts, updates and deletes are seen.
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 SET enable_seqscan = off;
 SELECT setseed(0.25);
 CREATE TABLE t (id int PRIMARY KEY, v vector(8));
@@ -42,8 +45,8 @@ SELECT count(*) AS out_of_order FROM (SELECT d, lag(d) OVER (ORDER BY n) AS befo
     FROM (SELECT v FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 3000) a) b) c WHERE d < before - 1e-5;
 RESET vectorq.iterative_scan;
 RESET vectorq.nprobe;
-SELECT access_method, metric, code, trained, dims, rows, lists, lists_option, list_rows_min > 0 AS no_empty_list, bytes_total = pg_relation_size('t_l2') AS bytes
-    FROM vectorq_index_info('t_l2');
+SELECT access_method, distance, code, trained, dims, rows, lists, (SELECT source FROM vectorq_index_details('t_l2') WHERE name = 'lists') AS lists_from, list_entries_min > 0 AS no_empty_list, bytes_total = pg_relation_size('t_l2') AS bytes
+    FROM details('t_l2');
 SELECT * FROM vectorq_check('t_l2');
 
 -- inserts, updates and deletes

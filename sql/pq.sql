@@ -1,4 +1,7 @@
 -- Product codes: access method pq, ivf with quantizer = pq, transforms, reordering, FAISS factory strings.
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 SET enable_seqscan = off;
 SELECT setseed(0.4);
 CREATE TABLE p (id int PRIMARY KEY, v vector(24));
@@ -9,7 +12,7 @@ SELECT array_agg(v) AS queries FROM (SELECT v FROM p WHERE id <= 40) s \gset
 -- recall@10 in tenths, reordered from the heap and by codes alone, ADC and SDC
 CREATE INDEX p_i ON p USING pq (v);
 EXPLAIN (COSTS OFF) SELECT id FROM p ORDER BY v <-> '[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24]' LIMIT 3;
-SELECT access_method, code, subvectors, bits, reorder, trained, rows FROM vectorq_index_info('p_i');
+SELECT access_method, code, subvectors, bits, reorder, trained, rows FROM details('p_i');
 SELECT recall > 0.95 AS reordered FROM vectorq_recall('p_i', :'queries'::vector[], 10);
 SET vectorq.reorder_rows = 10;
 SELECT recall < 0.95 AS fewer_rows FROM vectorq_recall('p_i', :'queries'::vector[], 10);
@@ -24,7 +27,7 @@ RESET vectorq.distance;
 SELECT (SELECT recall FROM recalls WHERE what = 'adc') > (SELECT recall FROM recalls WHERE what = 'sdc') AS adc_beats_sdc;
 DROP INDEX p_i;
 CREATE INDEX p_i ON p USING pq (v) WITH (subvectors = 12, bits = 4, reorder = off);
-SELECT code, bits, recall > 0.3 AS recall FROM vectorq_index_info('p_i'), vectorq_recall('p_i', :'queries'::vector[], 10);
+SELECT code, bits, recall > 0.3 AS recall FROM details('p_i'), vectorq_recall('p_i', :'queries'::vector[], 10);
 DROP INDEX p_i;
 -- every number of bits, subspaces that do not divide the dimensions, every metric: all rows come back, once
 DO $$
@@ -97,7 +100,7 @@ BEGIN
         SELECT recall INTO r FROM vectorq_recall('p_i', (SELECT array_agg(v) FROM (SELECT v FROM p WHERE id <= 40) s), 10);
         -- whitening makes much of the noise here
         IF n <> 0 OR r IS NULL OR r < (CASE WHEN spec LIKE 'pcaw%' THEN 0.2 ELSE 0.9 END) THEN RAISE WARNING '%: % problems, recall %', spec, n, r; END IF;
-        IF (SELECT transform FROM vectorq_index_info('p_i')) NOT LIKE spec || '%' THEN RAISE WARNING 'shown as %', (SELECT transform FROM vectorq_index_info('p_i')); END IF;
+        IF (SELECT transform FROM details('p_i')) NOT LIKE spec || '%' THEN RAISE WARNING 'shown as %', (SELECT transform FROM details('p_i')); END IF;
         DROP INDEX p_i;
     END LOOP;
 END $$;

@@ -1,10 +1,13 @@
 -- Vacuum splits lists that have outgrown the others, and dissolves those that have shrunk.
 SET client_min_messages = warning;
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 CREATE TABLE rebalanced (id serial PRIMARY KEY, v vector(4));
 CREATE FUNCTION near(n int, place float8) RETURNS vector LANGUAGE sql IMMUTABLE AS
     $$ SELECT ARRAY[place + n % 7, place + n % 11, place + n % 13, place + n % 17 + n / 1000.0]::real[]::vector $$;
 CREATE FUNCTION list_sizes(index regclass) RETURNS TABLE (lists int, largest bigint) LANGUAGE sql AS
-    'SELECT lists, list_rows_max FROM vectorq_index_info(index)';
+    'SELECT lists, list_entries_max FROM details(index)';
 INSERT INTO rebalanced (v) SELECT near(n, 0) FROM generate_series(1, 800) n;
 CREATE INDEX rebalanced_on ON rebalanced USING ivf (v) WITH (lists = 20);
 CREATE INDEX rebalanced_off ON rebalanced USING ivf (v vector_l1_ops) WITH (lists = 20, rebalance = off);

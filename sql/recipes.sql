@@ -1,5 +1,8 @@
 -- The table of ScaNN's builder calls in docs/recipes.md: each row is built and finds its rows.
 SET client_min_messages = warning;
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 SELECT setseed(0.31);
 CREATE TABLE r (id int, v vector(32));
 -- clustered rows of different lengths
@@ -49,7 +52,7 @@ SELECT scann, found(scann, method, 'vector_ip_ops', options, settings::text[], e
     AS t (scann, method, options, settings, enough);
 -- score_ah alone is one list; it has no second one for replicas. Inserts go on as in others.
 CREATE INDEX r_i ON r USING ah (v) WITH (lists = 1, replicas = soar);
-SELECT lists, trained, code, subvectors, replicas FROM vectorq_index_info('r_i');
+SELECT lists, trained, code, subvectors, replicas FROM details('r_i');
 INSERT INTO r SELECT id + 4000, v FROM r;
 SET enable_seqscan = off;
 SET enable_sort = off;

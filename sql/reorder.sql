@@ -18,6 +18,7 @@ BEGIN
 END $$;
 \set ECHO none
 \i sql/include/answers.sql
+\i sql/include/details.sql
 \set ECHO all
 -- every method, type and metric: a copy finds what the heap finds, f32 exactly, the others nearly; all rows once
 DO $$
@@ -50,8 +51,8 @@ BEGIN
 END $$;
 -- what the index says of itself, and that no heap visit is needed for the order
 CREATE INDEX r_i ON r USING ivf (v) WITH (lists = 12, quantizer = pq, subvectors = 8, reorder = sq8);
-SELECT reorder, bytes_reorder > 0 AS bytes, bytes_reorder / rows BETWEEN 24 + 12 AND 60 AS small,
-    bytes_total = bytes_lists + bytes_reorder + bytes_centroids + bytes_other AS adds_up FROM vectorq_index_info('r_i');
+SELECT reorder, bytes_records > 0 AS bytes, bytes_records / rows BETWEEN 24 + 12 AND 60 AS small,
+    bytes_total = bytes_lists + bytes_records + bytes_centroids + bytes_other AS adds_up FROM details('r_i');
 SET enable_seqscan = off;
 SELECT count(*) AS rows FROM (SELECT id FROM r ORDER BY v <-> (SELECT v FROM r WHERE id = 5) LIMIT 10) s;
 SELECT rows_reordered > 10 AS reordered FROM vectorq_stats();
@@ -84,9 +85,9 @@ SELECT problems('r_1'), problems('r_2');
 DELETE FROM r WHERE id % 3 = 0;
 VACUUM r;
 SELECT problems('r_1'), problems('r_2');
-SELECT bytes_reorder AS before FROM vectorq_index_info('r_1') \gset
+SELECT bytes_records AS before FROM details('r_1') \gset
 INSERT INTO r SELECT id + 100000, v, h FROM r WHERE id % 4 = 1;
-SELECT bytes_reorder <= :before AS room_is_used_again FROM vectorq_index_info('r_1');
+SELECT bytes_records <= :before AS room_is_used_again FROM details('r_1');
 SELECT problems('r_1'), problems('r_2');
 DROP INDEX r_2;
 SELECT lost_or_twice('r', '<->', 'v');
@@ -100,9 +101,9 @@ INSERT INTO r SELECT id + 300000, v, h FROM r WHERE id % 4 = 2;
 ROLLBACK;
 SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 VACUUM r;
-SELECT bytes_reorder AS before FROM vectorq_index_info('r_2') \gset
+SELECT bytes_records AS before FROM details('r_2') \gset
 INSERT INTO r SELECT id + 300000, v, h FROM r WHERE id % 4 = 2;
-SELECT bytes_reorder = :before AS room_is_used_again FROM vectorq_index_info('r_2');
+SELECT bytes_records = :before AS room_is_used_again FROM details('r_2');
 SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 DROP TABLE r;
 -- TOASTed rows whose records take several pages
@@ -146,10 +147,10 @@ DELETE FROM wider WHERE id % 2 = 0;
 VACUUM wide;
 VACUUM wider;
 SELECT problems('wide_i'), problems('wider_i');
-SELECT bytes_reorder AS before FROM vectorq_index_info('wide_i') \gset
+SELECT bytes_records AS before FROM details('wide_i') \gset
 INSERT INTO wide SELECT g, rv(1536, g) FROM generate_series(2001, 2100) g;
 INSERT INTO wider SELECT g, rv(3000, g) FROM generate_series(2001, 2100) g;
-SELECT bytes_reorder = :before AS room_is_used_again FROM vectorq_index_info('wide_i');
+SELECT bytes_records = :before AS room_is_used_again FROM details('wide_i');
 SELECT lost_or_twice('wide', '<->', 'v'), not_nearest_to_itself('wide'), problems('wide_i');
 SELECT lost_or_twice('wider', '<->', 'v'), not_nearest_to_itself('wider'), problems('wider_i');
 DROP TABLE wide, wider;
@@ -166,10 +167,10 @@ SELECT problems('big_i'), problems('big_j');
 CREATE TABLE few (id int, v vector(4));
 CREATE INDEX few_i ON few USING ivf (v) WITH (quantizer = sq8, reorder = f32);
 INSERT INTO few SELECT i, ARRAY[i, 0, 0, 0]::vector FROM generate_series(1, 300) i;
-SELECT code, reorder, bytes_reorder FROM vectorq_index_info('few_i');
+SELECT code, reorder, bytes_records FROM details('few_i');
 SELECT id FROM few ORDER BY v <-> '[7,0,0,0]' LIMIT 1;
 REINDEX INDEX few_i;
-SELECT code, reorder, bytes_reorder FROM vectorq_index_info('few_i');
+SELECT code, reorder, bytes_records FROM details('few_i');
 SELECT id FROM few ORDER BY v <-> '[7,0,0,0]' LIMIT 1;
 -- refused
 CREATE INDEX ON few USING ivf (v) WITH (reorder = f32);

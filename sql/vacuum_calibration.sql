@@ -1,5 +1,8 @@
 -- Vacuum measures recall again when a tenth of the rows has changed.
 SET client_min_messages = warning;
+\set ECHO none
+\i sql/include/details.sql
+\set ECHO all
 SELECT setseed(0.6);
 CREATE FUNCTION made(i int, spread float8) RETURNS vector LANGUAGE sql VOLATILE AS
     'SELECT array_agg(sin(i % 61 + d) + spread * (random() - 0.5))::vector FROM generate_series(1, 16) d';
@@ -9,10 +12,10 @@ CREATE INDEX m_v ON m USING ah (v);
 CREATE TABLE kept AS SELECT * FROM vectorq_recall_curve('m_v');
 CREATE FUNCTION measured() RETURNS text LANGUAGE sql AS $$
     SELECT calibrated_with || ' ' || calibrated_rows || CASE WHEN EXISTS
-        (SELECT * FROM vectorq_recall_curve('m_v') EXCEPT SELECT * FROM kept) THEN ', changed' ELSE ', as built' END FROM vectorq_index_info('m_v') $$;
+        (SELECT * FROM vectorq_recall_curve('m_v') EXCEPT SELECT * FROM kept) THEN ', changed' ELSE ', as built' END FROM details('m_v') $$;
 SELECT measured();
 -- what it chose by itself
-SELECT regexp_replace(chosen, '\^ -?[0-9.]+', '^ x', 'g') AS chosen FROM vectorq_index_info('m_v');
+SELECT regexp_replace(regexp_replace(chosen('m_v'), '\^ -?[0-9.]+', '^ x', 'g'), 'nprobe = \d+', 'nprobe') AS chosen;
 -- nothing dead, then a few: the curve stays; a tenth in two parts
 VACUUM m;
 SELECT measured();
@@ -37,7 +40,7 @@ SELECT recall > 0.92 AS met FROM vectorq_recall('m_v', (SELECT array_agg(v) FROM
 SELECT * FROM vectorq_check('m_v');
 -- queries amid scattered rows take more lists than those in a clump, unless lists are by hand
 REINDEX INDEX m_v;
-SELECT chosen ~ 'distance of the nearest list' AS by_effort FROM vectorq_index_info('m_v');
+SELECT chosen('m_v') ~ 'distance of the nearest list' AS by_effort;
 CREATE FUNCTION lists(first int, OUT mean numeric, OUT fewest bigint, OUT most bigint) LANGUAGE plpgsql AS $$
 DECLARE q vector; probed bigint; all_probed bigint[];
 BEGIN
@@ -86,11 +89,11 @@ ALTER TABLE m ENABLE ROW LEVEL SECURITY;
 ALTER TABLE m FORCE ROW LEVEL SECURITY;
 CREATE INDEX m_i ON m USING ivf (v vector_cosine_ops);
 CREATE INDEX m_p ON m USING pq (v vector_ip_ops);
-SELECT i, regexp_replace(chosen, '\^ -?[0-9.]+', '^ x', 'g') AS chosen FROM unnest(ARRAY['m_i', 'm_p']) i, vectorq_index_info(i::regclass);
+SELECT i, regexp_replace(regexp_replace(chosen(i::regclass), '\^ -?[0-9.]+', '^ x', 'g'), 'nprobe = \d+', 'nprobe') AS chosen FROM unnest(ARRAY['m_i', 'm_p']) i;
 DELETE FROM m WHERE id % 7 = 0;
 VACUUM m;
 SELECT count(*) AS rows FROM m \gset
-SELECT i, calibrated_rows = :rows AS again FROM unnest(ARRAY['m_i', 'm_p']) i, vectorq_index_info(i::regclass);
+SELECT i, calibrated_rows = :rows AS again FROM unnest(ARRAY['m_i', 'm_p']) i, details(i::regclass);
 DROP TABLE m, w, kept;
 DROP ROLE vq_owner;
 DROP FUNCTION measured, made, lists;

@@ -1,4 +1,4 @@
--- Access method ivf, its operator classes, and the functions that look into an index.
+-- Access method ivf, and the functions that look into an index.
 
 CREATE FUNCTION ivf_handler(internal) RETURNS index_am_handler
     AS 'MODULE_PATHNAME', 'vectorq_ivf_handler' LANGUAGE C;
@@ -7,81 +7,26 @@ CREATE ACCESS METHOD ivf TYPE INDEX HANDLER ivf_handler;
 
 COMMENT ON ACCESS METHOD ivf IS 'vectorq: inverted lists of vectors, for ORDER BY distance';
 
-CREATE FUNCTION vectorq_vector_l2_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_vector_l2_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS vector_l2_ops
-    DEFAULT FOR TYPE vector USING ivf AS
-    OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_vector_l2_support(internal);
-
-CREATE FUNCTION vectorq_vector_ip_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_vector_ip_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS vector_ip_ops
-    FOR TYPE vector USING ivf AS
-    OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_vector_ip_support(internal);
-
-CREATE FUNCTION vectorq_vector_cosine_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_vector_cosine_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS vector_cosine_ops
-    FOR TYPE vector USING ivf AS
-    OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_vector_cosine_support(internal);
-
-CREATE FUNCTION vectorq_vector_l1_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_vector_l1_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS vector_l1_ops
-    FOR TYPE vector USING ivf AS
-    OPERATOR 1 <+> (vector, vector) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_vector_l1_support(internal);
-
-CREATE FUNCTION vectorq_halfvec_l2_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_halfvec_l2_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS halfvec_l2_ops
-    DEFAULT FOR TYPE halfvec USING ivf AS
-    OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_halfvec_l2_support(internal);
-
-CREATE FUNCTION vectorq_halfvec_ip_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_halfvec_ip_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS halfvec_ip_ops
-    FOR TYPE halfvec USING ivf AS
-    OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_halfvec_ip_support(internal);
-
-CREATE FUNCTION vectorq_halfvec_cosine_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_halfvec_cosine_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS halfvec_cosine_ops
-    FOR TYPE halfvec USING ivf AS
-    OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_halfvec_cosine_support(internal);
-
-CREATE FUNCTION vectorq_halfvec_l1_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_halfvec_l1_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-
-CREATE OPERATOR CLASS halfvec_l1_ops
-    FOR TYPE halfvec USING ivf AS
-    OPERATOR 1 <+> (halfvec, halfvec) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_halfvec_l1_support(internal);
-
 CREATE FUNCTION vectorq_index_info(index regclass,
-    OUT access_method text, OUT metric text, OUT code text, OUT subvectors integer, OUT bits integer,
-    OUT anisotropic_threshold real, OUT lengths boolean, OUT replicas text, OUT closure_epsilon real, OUT entries_per_row double precision, OUT transform text,
-    OUT reorder text, OUT trained boolean, OUT dims integer, OUT rows bigint,
-    OUT lists integer, OUT lists_option integer, OUT nprobe integer, OUT training_rows bigint, OUT seed integer,
-    OUT list_rows_min bigint, OUT list_rows_median bigint, OUT list_rows_max bigint, OUT imbalance double precision,
-    OUT bytes_total bigint, OUT bytes_lists bigint, OUT bytes_reorder bigint, OUT bytes_centroids bigint, OUT bytes_other bigint,
-    OUT bytes_per_row double precision, OUT calibrated_with text, OUT calibrated_rows bigint, OUT chosen text)
+    OUT access_method text, OUT distance text, OUT code text, OUT dims integer, OUT rows bigint, OUT lists integer,
+    OUT size text, OUT trained boolean, OUT calibrated_with text, OUT calibrated_rows bigint)
     AS 'MODULE_PATHNAME', 'vectorq_index_info' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;
 
-COMMENT ON FUNCTION vectorq_index_info(regclass) IS 'options of a vectorq index as built, its lists and its bytes';
+COMMENT ON FUNCTION vectorq_index_info(regclass) IS 'a vectorq index in one line; vectorq_index_details has the rest';
+
+CREATE FUNCTION vectorq_index_details(index regclass, OUT name text, OUT value text, OUT source text, OUT meaning text)
+    RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_index_details' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_index_details(regclass) IS
+    'what a vectorq index is and holds, and its options as built: given, default, or chosen by it and by what rule';
+
+CREATE FUNCTION vectorq_options(
+    OUT name text, OUT scope text, OUT access_methods text[], OUT type text, OUT default_value text,
+    OUT min double precision, OUT max double precision, OUT choices text[], OUT description text) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_options' LANGUAGE C STRICT IMMUTABLE PARALLEL SAFE;
+
+COMMENT ON FUNCTION vectorq_options() IS 'options of CREATE INDEX and settings of the session, with defaults and limits';
 
 CREATE FUNCTION vectorq_check(index regclass, OUT block bigint, OUT problem text) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'vectorq_check' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;

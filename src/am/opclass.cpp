@@ -26,7 +26,7 @@ bool load_vector(const OpclassInfo* opclass, Datum value, int dims, float* out) 
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d", dims, view.dims)));
     vector_view_to_f32(view, opclass->element, out);
-    if (opclass->metric != Metric::kCosine) return true;
+    if (!TraitsOf(opclass->metric).normalised) return true;
     // In double: the squares of f32 values may overflow or vanish.
     double sq_norm = 0;
     for (int d = 0; d < dims; d++) sq_norm += static_cast<double>(out[d]) * out[d];
@@ -45,11 +45,12 @@ bool load_vector(const OpclassInfo* opclass, Datum value, int dims, float* out) 
         PG_RETURN_POINTER(&info);                                                                  \
     }
 
-VQ_OPCLASS(vectorq_vector_l2_support, kL2, kF32)
-VQ_OPCLASS(vectorq_vector_ip_support, kInnerProduct, kF32)
-VQ_OPCLASS(vectorq_vector_cosine_support, kCosine, kF32)
-VQ_OPCLASS(vectorq_vector_l1_support, kL1, kF32)
-VQ_OPCLASS(vectorq_halfvec_l2_support, kL2, kF16)
-VQ_OPCLASS(vectorq_halfvec_ip_support, kInnerProduct, kF16)
-VQ_OPCLASS(vectorq_halfvec_cosine_support, kCosine, kF16)
-VQ_OPCLASS(vectorq_halfvec_l1_support, kL1, kF16)
+// The support functions of a type: one for each distance that it has (sql/install/80_operator_classes.sh).
+#define VQ_OPCLASSES(type, element)                                 \
+    VQ_OPCLASS(vectorq_##type##_l2_support, kL2, element)           \
+    VQ_OPCLASS(vectorq_##type##_ip_support, kInnerProduct, element) \
+    VQ_OPCLASS(vectorq_##type##_cosine_support, kCosine, element)   \
+    VQ_OPCLASS(vectorq_##type##_l1_support, kL1, element)
+
+VQ_OPCLASSES(vector, kF32)
+VQ_OPCLASSES(halfvec, kF16)

@@ -1,55 +1,37 @@
 // See options.h.
 #include "am/options.h"
 
+#include <float.h>
 #include <limits.h>
 
 #include "core/cluster/kmeans.h"
 #include "core/transform/transform_spec.h"
+#include "types/element.h"
 #include "pg/entry.h"
 
 namespace vectorq {
 
 Settings settings;
 
+static constexpr const char* kNoTransform = "none";
+
 namespace {
 
-enum class Scope { kIndex, kSession };
-enum class Kind { kInt, kReal, kEnum, kText };
-enum AmMask {
-    kIvf = 1 << static_cast<int>(AmKind::kIvf),
-    kPq = 1 << static_cast<int>(AmKind::kPq),
-    kAh = 1 << static_cast<int>(AmKind::kAh),
-    kAll = kIvf | kPq | kAh
+// The rows of a table that have a name as values of an option.
+template <class Row, size_t n>
+struct Choices {
+    config_enum_entry entries[n + 3];
+    constexpr Choices(const Row (&rows)[n], const char* Row::*name, const char* first = nullptr, int first_value = 0)
+        : entries{} {
+        size_t count = 0;
+        if (first != nullptr) entries[count++] = {first, first_value, false};
+        for (const Row& row : rows)
+            if (row.*name != nullptr) entries[count++] = {row.*name, static_cast<int>(row.number), false};
+    }
 };
-
-struct OptionRow {
-    Scope scope;
-    int ams;  // AmMask: who accepts it
-    Kind kind;
-    const char* name;
-    double def, lo, hi;
-    const struct config_enum_entry* choices;  // kEnum
-    size_t offset;                            // in IndexOptions
-    void* setting;                            // in settings: int or double
-    const char* help;
-};
-
-const struct config_enum_entry kQuantizers[] = {{"flat", kQuantizerFlat, false},
-                                                {"f16", static_cast<int>(CodeKind::kF16), false},
-                                                {"sq8", static_cast<int>(CodeKind::kSq8), false},
-                                                {"pq", kQuantizerPq, false},
-                                                {NULL, 0, false}};
-const struct config_enum_entry kReorders[] = {{"auto", kReorderAuto, false},
-                                              {"off", static_cast<int>(Reorder::kOff), false},
-                                              {"heap", static_cast<int>(Reorder::kHeap), false},
-                                              {"f32", static_cast<int>(Reorder::kF32), false},
-                                              {"f16", static_cast<int>(Reorder::kF16), false},
-                                              {"sq8", static_cast<int>(Reorder::kSq8), false},
-                                              {NULL, 0, false}};
-const struct config_enum_entry kReplicas[] = {{"none", static_cast<int>(Replicas::kNone), false},
-                                              {"soar", static_cast<int>(Replicas::kSoar), false},
-                                              {"closure", static_cast<int>(Replicas::kClosure), false},
-                                              {NULL, 0, false}};
+constexpr Choices kQuantizerChoices(kCodes, &CodeTraits::quantizer);
+constexpr Choices kReorderChoices(kReorders, &ReorderTraits::name, "auto", kReorderAuto);
+constexpr Choices kReplicasChoices(kReplicas, &ReplicasTraits::name);
 const struct config_enum_entry kSwitch[] = {
     {"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
@@ -60,63 +42,126 @@ const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance
                                                {"sdc", static_cast<int>(Distance::kSdc), false},
                                                {NULL, 0, false}};
 
+// ---- what an index was built with, and by what rule
+
+bool is_trained(const MetaPage* meta) { return (meta->flags & kMetaTrained) != 0; }
+const char* number_text(uint64 number) { return psprintf(UINT64_FORMAT, number); }
+
+const char* built_lists(const MetaPage* meta) { return number_text(meta->live_lists); }
+const char* rule_of_lists(const MetaPage* meta) {
+    if (!is_trained(meta)) return "too few rows to train when it was built";
+    if (meta->lists == 1) return "fewer than 2,000 rows when it was built";
+    return meta->access_method == static_cast<uint8>(AmKind::kAh)
+               ? "rows to the power of 3/4, by 8, at most four times their root"
+               : "four times the root of the rows";
+}
+const char* built_quantizer(const MetaPage* meta) {
+    if (meta->code == static_cast<uint8>(CodeKind::kPq4)) return TraitsOf(CodeKind::kPq).quantizer;
+    const ElementTraits& element = TraitsOf(static_cast<ElementType>(meta->element));
+    if (meta->code == static_cast<uint8>(element.code)) return TraitsOf(CodeKind::kF32).quantizer;
+    return TraitsOf(static_cast<CodeKind>(meta->code)).quantizer;
+}
+const char* built_subvectors(const MetaPage* meta) {
+    return meta->subvectors == 0 ? NULL : number_text(meta->subvectors);
+}
+const char* rule_of_subvectors(const MetaPage* meta) {
+    return meta->bits == 4 ? psprintf("half of the %u dimensions, since parts have 4 bits", meta->code_dims)
+                           : psprintf("a quarter of the %u dimensions, 256 at most", meta->code_dims);
+}
+const char* built_bits(const MetaPage* meta) { return meta->bits == 0 ? NULL : number_text(meta->bits); }
+const char* built_threshold(const MetaPage* meta) {
+    return is_trained(meta) ? psprintf("%g", static_cast<double>(meta->anisotropic_threshold)) : NULL;
+}
+const char* built_lengths(const MetaPage* meta) {
+    return !is_trained(meta) ? NULL : (meta->flags & kMetaLengths) != 0 ? "on" : "off";
+}
+const char* built_replicas(const MetaPage* meta) { return TraitsOf(static_cast<Replicas>(meta->replicas)).name; }
+const char* built_epsilon(const MetaPage* meta) {
+    return CopiesVary(*meta) ? psprintf("%g", static_cast<double>(meta->closure_epsilon)) : NULL;
+}
+const char* built_transform(const MetaPage* meta) {
+    const TransformSpec spec = {static_cast<TransformKind>(meta->transform), meta->code_dims, meta->opq_m};
+    char text[32];
+    core_call([&] { snprintf(text, sizeof(text), "%s", FormatTransform(spec).c_str()); });
+    return pstrdup(text);
+}
+const char* rule_of_transform(const MetaPage* meta) {
+    if (meta->transform == 0) return NULL;
+    return psprintf("nine tenths of the rows' variance, in these of %u directions", meta->dims);
+}
+const char* built_reorder(const MetaPage* meta) { return TraitsOf(static_cast<Reorder>(meta->reorder)).name; }
+const char* rule_of_reorder(const MetaPage* meta) {
+    return static_cast<Reorder>(meta->reorder) == Reorder::kOff ? "codes are the rows" : "codes are not exact";
+}
+const char* built_training_rows(const MetaPage* meta) { return number_text(meta->training_rows); }
+const char* rule_of_training_rows(const MetaPage* meta) {
+    return is_trained(meta) ? "by lists and code, within maintenance_work_mem" : rule_of_lists(meta);
+}
+const char* built_seed(const MetaPage* meta) { return number_text(meta->seed); }
+
+// ---- the table
+
 #define VQ_INDEX(field) offsetof(IndexOptions, field), NULL
 #define VQ_SESSION(field) 0, &settings.field
 
 const OptionRow kOptions[] = {
-    {Scope::kIndex, kIvf | kAh, Kind::kInt, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
-     "Number of inverted lists; 0 chooses by the number of rows"},
-    {Scope::kIndex, kIvf | kAh, Kind::kReal, "balance", kUsualBalance, 0, 100, NULL, VQ_INDEX(balance),
+    {Scope::kIndex, kIvf | kAh, OptionType::kInteger, "lists", 0, 0, 1000000, NULL, VQ_INDEX(lists),
+     "Number of inverted lists; 0 chooses by the number of rows", built_lists, rule_of_lists},
+    {Scope::kIndex, kIvf | kAh, OptionType::kReal, "balance", kUsualBalance, 0, 100, NULL, VQ_INDEX(balance),
      "Training splits lists with more than so many times the mean of rows; 0 = plain k-means"},
-    {Scope::kIndex, kIvf, Kind::kEnum, "quantizer", kQuantizerFlat, 0, 0, kQuantizers, VQ_INDEX(quantizer),
-     "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)"},
-    {Scope::kIndex, kAll, Kind::kInt, "subvectors", 0, 0, 2048, NULL, VQ_INDEX(subvectors),
-     "Parts that a product code cuts a vector into; 0 chooses by the dimensions"},
-    {Scope::kIndex, kIvf | kPq, Kind::kInt, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
-     "Bits of each part of a product code; 4 bits are scored in registers"},
-    {Scope::kIndex, kAh, Kind::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL, VQ_INDEX(anisotropic_threshold),
-     "Codes keep inner products above this part of a row's length exact rather than distances; 0 = plain product "
-     "codes"},
-    {Scope::kIndex, kAh, Kind::kEnum, "lengths", 1, 0, 0, kSwitch, VQ_INDEX(lengths),
-     "Whether a code keeps how long the row's residual is beside its direction, for 4 bytes more: on or off"},
-    {Scope::kIndex, kIvf, Kind::kEnum, "replicas", static_cast<int>(Replicas::kNone), 0, 0, kReplicas,
-     VQ_INDEX(replicas),
-     "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
+    {Scope::kIndex, kIvf, OptionType::kChoice, "quantizer", kQuantizerFlat, 0, 0, kQuantizerChoices.entries,
+     VQ_INDEX(quantizer), "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)",
+     built_quantizer},
+    {Scope::kIndex, kAllAms, OptionType::kInteger, "subvectors", 0, 0, 2048, NULL, VQ_INDEX(subvectors),
+     "Parts that a product code cuts a vector into; 0 chooses by the dimensions", built_subvectors, rule_of_subvectors},
+    {Scope::kIndex, kIvf | kPq, OptionType::kInteger, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
+     "Bits of each part of a product code; 4 bits are scored in registers", built_bits},
+    {Scope::kIndex, kAh, OptionType::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL,
+     VQ_INDEX(anisotropic_threshold),
+     "Codes spare inner products above this part of a row's length; 0 = plain product codes", built_threshold},
+    {Scope::kIndex, kAh, OptionType::kChoice, "lengths", 1, 0, 0, kSwitch, VQ_INDEX(lengths),
+     "Whether a row keeps the length of its residual beside its code, 4 bytes: on or off", built_lengths},
+    {Scope::kIndex, kIvf, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kNone), 0, 0,
+     kReplicasChoices.entries, VQ_INDEX(replicas),
+     "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
+     built_replicas},
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
-    {Scope::kIndex, kAh, Kind::kEnum, "replicas", static_cast<int>(Replicas::kSoar), 0, 0, kReplicas,
-     VQ_INDEX(replicas),
-     "Whether rows lie in further lists, too: none, soar (each in a second one) or closure (those near a border)"},
-    {Scope::kIndex, kIvf | kAh, Kind::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
-     "replicas = closure: a row goes to lists whose centroid is at most so much farther than the nearest, as a part of "
-     "that distance"},
-    {Scope::kIndex, kIvf | kAh, Kind::kEnum, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
-     "Whether vacuum splits lists that have outgrown the others and dissolves those that have shrunk: on or off"},
-    {Scope::kIndex, kAll, Kind::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
-     "What is done to vectors before they are coded: none, center, pcaN, pcawN, pcarN, pcawrN, rr, opqM, opqM_N, "
-     "balanceM, corrM"},
-    {Scope::kIndex, kAll, Kind::kEnum, "reorder", kReorderAuto, 0, 0, kReorders, VQ_INDEX(reorder),
-     "What puts the rows that the codes chose in order: off, heap (the table), a copy in the index (f32, f16, sq8), or "
-     "auto"},
-    {Scope::kIndex, kAll, Kind::kInt, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),
-     "Rows to sample for training; 0 chooses by the number of lists"},
-    {Scope::kIndex, kAll, Kind::kInt, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
-     "Seed of sampling and training: the same rows, options and seed give the same index"},
-    {Scope::kSession, 0, Kind::kInt, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
+    {Scope::kIndex, kAh, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kSoar), 0, 0,
+     kReplicasChoices.entries, VQ_INDEX(replicas),
+     "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
+     built_replicas},
+    {Scope::kIndex, kIvf | kAh, OptionType::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
+     "With replicas = closure: how much farther than the nearest a further list may be, as a part of that distance",
+     built_epsilon},
+    {Scope::kIndex, kIvf | kAh, OptionType::kChoice, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
+     "Whether vacuum splits lists that are too large and dissolves those that are too small: on or off"},
+    {Scope::kIndex, kAllAms, OptionType::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
+     "Applied before coding: none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM, opqM_N, balanceM, corrM",
+     built_transform, rule_of_transform},
+    {Scope::kIndex, kAllAms, OptionType::kChoice, "reorder", kReorderAuto, 0, 0, kReorderChoices.entries,
+     VQ_INDEX(reorder),
+     "What puts the best rows in order: off, heap (the table), records in the index (f32, f16, sq8), or auto",
+     built_reorder, rule_of_reorder},
+    {Scope::kIndex, kAllAms, OptionType::kInteger, "training_rows", 0, 0, INT_MAX, NULL, VQ_INDEX(training_rows),
+     "Rows to sample for training; 0 chooses by the number of lists", built_training_rows, rule_of_training_rows},
+    {Scope::kIndex, kAllAms, OptionType::kInteger, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
+     "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
+    {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
-    {Scope::kSession, 0, Kind::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
+    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
      "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
-    {Scope::kSession, 0, Kind::kEnum, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
+    {Scope::kSession, 0, OptionType::kChoice, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
      "than earlier ones) or strict (exact order, some rows skipped)"},
-    {Scope::kSession, 0, Kind::kInt, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
+    {Scope::kSession, 0, OptionType::kInteger, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
      "Rows after which an iterative scan stops going on to further lists; 0 = no limit"},
-    {Scope::kSession, 0, Kind::kInt, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
+    {Scope::kSession, 0, OptionType::kInteger, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
      "Rows to put in order by exact distance at a time; 0 chooses by target_recall and the rows asked for so far"},
-    {Scope::kSession, 0, Kind::kEnum, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
+    {Scope::kSession, 0, OptionType::kChoice, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
-    {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
+    {Scope::kSession, 0, OptionType::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
      "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
      "nearest; 0 = none"},
 };
@@ -149,28 +194,28 @@ void register_enum_option(relopt_kind kind, const OptionRow& row) {
 }
 
 void register_index_option(relopt_kind kind, const OptionRow& row) {
-    switch (row.kind) {
-        case Kind::kInt:
+    switch (row.type) {
+        case OptionType::kInteger:
             add_int_reloption(kind, row.name, row.help, static_cast<int>(row.def), static_cast<int>(row.lo),
                               static_cast<int>(row.hi), AccessExclusiveLock);
             return;
-        case Kind::kReal:
+        case OptionType::kReal:
             add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
             return;
-        case Kind::kText:
+        case OptionType::kText:
             add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
             return;
-        case Kind::kEnum: register_enum_option(kind, row); return;
+        case OptionType::kChoice: register_enum_option(kind, row); return;
     }
 }
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
     int* number = static_cast<int*>(row.setting);
-    if (row.kind == Kind::kInt)
+    if (row.type == OptionType::kInteger)
         DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
                                 static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
-    else if (row.kind == Kind::kReal)
+    else if (row.type == OptionType::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
                                  PGC_USERSET, 0, NULL, NULL, NULL);
     else {
@@ -187,10 +232,10 @@ bytea* parse_options(AmKind am, Datum reloptions, bool validate) {
     for (const OptionRow& row : kOptions) {
         if (row.scope != Scope::kIndex || !(row.ams & (1 << static_cast<int>(am)))) continue;
         elements[count].optname = row.name;
-        elements[count].opttype = row.kind == Kind::kInt    ? RELOPT_TYPE_INT
-                                  : row.kind == Kind::kReal ? RELOPT_TYPE_REAL
-                                  : row.kind == Kind::kEnum ? RELOPT_TYPE_ENUM
-                                                            : RELOPT_TYPE_STRING;
+        elements[count].opttype = row.type == OptionType::kInteger  ? RELOPT_TYPE_INT
+                                  : row.type == OptionType::kReal   ? RELOPT_TYPE_REAL
+                                  : row.type == OptionType::kChoice ? RELOPT_TYPE_ENUM
+                                                                    : RELOPT_TYPE_STRING;
         elements[count].offset = static_cast<int>(row.offset);
         count++;
     }
@@ -220,13 +265,11 @@ AmKind am_of_index(Relation index) {
     return parse == parse_pq_options ? AmKind::kPq : parse == parse_ah_options ? AmKind::kAh : AmKind::kIvf;
 }
 
-const char* am_name(AmKind am) { return am == AmKind::kPq ? "pq" : am == AmKind::kAh ? "ah" : "ivf"; }
-
 // One option of `options` from what was given, else its default.
 static void take_option(const OptionRow& row, const IndexOptions* given, IndexOptions* options) {
     char* to = reinterpret_cast<char*>(options) + row.offset;
     const char* from = reinterpret_cast<const char*>(given) + row.offset;
-    if (row.kind == Kind::kReal)
+    if (row.type == OptionType::kReal)
         *reinterpret_cast<double*>(to) = given != NULL ? *reinterpret_cast<const double*>(from) : row.def;
     else *reinterpret_cast<int*>(to) = given != NULL ? *reinterpret_cast<const int*>(from) : static_cast<int>(row.def);
 }
@@ -242,7 +285,8 @@ IndexOptions index_options(Relation index) {
         if (row.scope == Scope::kIndex && (row.ams & (1 << static_cast<int>(am)))) take_option(row, given, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
     options.transform_given = given != NULL && given->transform != 0;
-    options.transform_text = options.transform_given ? reinterpret_cast<const char*>(given) + given->transform : "none";
+    options.transform_text =
+        options.transform_given ? reinterpret_cast<const char*>(given) + given->transform : kNoTransform;
     if (am == AmKind::kPq) {
         options.quantizer = kQuantizerPq;
         options.lists = 1;
@@ -252,6 +296,46 @@ IndexOptions index_options(Relation index) {
         options.bits = 4;
     }
     return options;
+}
+
+// ---- the table in words
+
+const OptionRow* option_rows(int* count) {
+    *count = lengthof(kOptions);
+    return kOptions;
+}
+
+static const char* choice_name(const OptionRow* row, int value) {
+    for (const config_enum_entry* choice = row->choices; choice->name != NULL; choice++)
+        if (choice->val == value) return choice->name;
+    return "unknown";
+}
+
+static const char* number_in_words(const OptionRow* row, double value) {
+    return row->type == OptionType::kChoice ? choice_name(row, static_cast<int>(value))
+                                            : psprintf("%.*g", FLT_DIG + 4, value);
+}
+
+const char* option_default(const OptionRow* row) {
+    return row->type == OptionType::kText ? kNoTransform : number_in_words(row, row->def);
+}
+
+static double option_number(const OptionRow* row, const IndexOptions* options) {
+    const char* field = reinterpret_cast<const char*>(options) + row->offset;
+    return row->type == OptionType::kReal ? *reinterpret_cast<const double*>(field)
+                                          : *reinterpret_cast<const int*>(field);
+}
+
+bool option_is_default(const OptionRow* row, Relation index) {
+    const IndexOptions options = index_options(index);
+    return row->type == OptionType::kText ? !options.transform_given : option_number(row, &options) == row->def;
+}
+
+const char* option_value(const OptionRow* row, Relation index, const MetaPage* meta) {
+    if (!(row->ams & (1 << meta->access_method))) return NULL;
+    if (row->built != NULL) return row->built(meta);
+    const IndexOptions options = index_options(index);
+    return number_in_words(row, option_number(row, &options));
 }
 
 }  // namespace vectorq

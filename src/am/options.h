@@ -1,14 +1,11 @@
-// The one table of options (WITH (...) of an index) and settings (SET vectorq.x), with their
-// ranges, defaults and help. Nothing else parses or registers any.
+// The one table of options (WITH (...) of an index) and settings (SET vectorq.x): ranges, defaults, help, what an index
+// shows of them. Nothing else parses, registers or describes any.
 #pragma once
 #include "core/base/kinds.h"
+#include "core/page/meta_page.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
-
-enum class AmKind : uint8_t { kIvf = 0, kPq = 1, kAh = 2 };
-inline constexpr int kNumAms = 3;
-const char* am_name(AmKind am);
 
 enum class Distance : int { kAdc = 0, kSdc = 1 };
 enum class IterativeScan : int { kOff = 0, kRelaxed = 1, kStrict = 2 };
@@ -17,7 +14,7 @@ enum class IterativeScan : int { kOff = 0, kRelaxed = 1, kStrict = 2 };
 struct IndexOptions {
     int32 vl_len_;
     int lists;          // 0 = automatic
-    int quantizer;      // kQuantizerFlat or CodeKind; pq: always product codes
+    int quantizer;      // CodeKind, kF32 for flat; pq, ah: always product codes
     int subvectors;     // m of product codes; 0 = automatic
     int bits;           // of a product code
     int reorder;        // Reorder, or kReorderAuto
@@ -34,11 +31,11 @@ struct IndexOptions {
     const char* transform_text;  // lives as long as the relcache entry
     bool transform_given;
 };
-inline constexpr int kQuantizerFlat = 0;  // the column's own element type
+inline constexpr int kQuantizerFlat = static_cast<int>(CodeKind::kF32);  // the column's own element type
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);
 inline constexpr int kReorderAuto = -1;
 
-// Settings of the session; read once at the start of a scan, never by the core.
+// Settings of the session. The core never reads them.
 struct Settings {
     int nprobe;            // 0 = automatic
     int iterative_scan;    // IterativeScan
@@ -49,6 +46,36 @@ struct Settings {
     double prune_epsilon;  // 0 = off
 };
 extern Settings settings;
+
+// ---- the table
+
+enum class Scope : uint8_t { kIndex, kSession };
+enum class OptionType : uint8_t { kInteger, kReal, kChoice, kText };
+
+struct OptionRow {
+    Scope scope;
+    uint8 ams;  // AmMask: who accepts it; one name may have several rows, with other defaults
+    OptionType type;
+    const char* name;  // a setting's without "vectorq."
+    double def, lo, hi;
+    const struct config_enum_entry* choices;  // kChoice
+    size_t offset;                            // in IndexOptions
+    void* setting;                            // in settings: int or double
+    const char* help;
+    // What the index was built with, as text. NULL: what the option says is in force, since the index does not keep it.
+    // Returns NULL if the option does not apply to this index.
+    const char* (*built)(const MetaPage* meta);
+    // By what rule a value was chosen that was left to the index (by default); NULL: the default is a value.
+    const char* (*rule)(const MetaPage* meta);
+};
+const OptionRow* option_rows(int* count);
+
+// A row's default as text.
+const char* option_default(const OptionRow* row);
+// The value of an index option in words, as far as the index has this option and it applies; else NULL.
+const char* option_value(const OptionRow* row, Relation index, const MetaPage* meta);
+// True if the option was left at its default.
+bool option_is_default(const OptionRow* row, Relation index);
 
 void register_options_and_settings();  // from _PG_init
 // amoptions of each access method.

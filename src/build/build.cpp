@@ -34,18 +34,21 @@ static void refuse(const char* message, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message), errhint("%s", hint)));
 }
 
+// The code that the options ask for. What a transform makes are floats, whatever the column has.
+static CodeKind wanted_code(const Build* b, const TransformSpec& spec) {
+    const IndexOptions* o = &b->options;
+    if (o->quantizer == kQuantizerFlat && spec.kind == TransformKind::kNone) return TraitsOf(b->opclass->element).code;
+    return o->quantizer == kQuantizerPq && o->bits == 4 ? CodeKind::kPq4 : static_cast<CodeKind>(o->quantizer);
+}
+
 // What a code of the given options would be after the transform, which is resolved; leaves training to build_train.
 static void choose_codec(Build* b, const TransformSpec& spec) {
     const IndexOptions* o = &b->options;
     b->transform_spec = spec;
     b->codec.metric = b->opclass->metric;
     b->codec.dims = spec.kind == TransformKind::kNone ? static_cast<uint32>(b->dims) : spec.out_dims;
-    b->codec.kind = static_cast<CodeKind>(o->quantizer);
-    if (o->quantizer == kQuantizerFlat)
-        b->codec.kind = b->opclass->element == ElementType::kF16 && spec.kind == TransformKind::kNone ? CodeKind::kF16
-                                                                                                      : CodeKind::kF32;
-    if (o->quantizer == kQuantizerPq) {
-        if (o->bits == 4) b->codec.kind = CodeKind::kPq4;
+    b->codec.kind = wanted_code(b, spec);
+    if (IsProductCode(b->codec.kind)) {
         // Four dimensions a byte, as in FAISS's everyday PQ16 for 64 and PQ32 for 128; two a nibble, as ScaNN.
         const uint32 automatic =
             std::max<uint32>(1, o->bits == 4 ? b->codec.dims / 2 : std::min<uint32>(b->codec.dims / 4, 256));
@@ -56,31 +59,28 @@ static void choose_codec(Build* b, const TransformSpec& spec) {
         b->codec.eta = AnisotropicEta(static_cast<float>(o->anisotropic_threshold), b->codec.dims);
     b->codec.lengths = b->codec.kind == CodeKind::kPq4 && o->lengths != 0;
     // Distances of codes are not those of rows, unless the codes are the rows.
-    const bool exact =
-        (b->codec.kind == CodeKind::kF32 || b->codec.kind == CodeKind::kF16) && spec.kind == TransformKind::kNone;
+    const bool exact = TraitsOf(b->codec.kind).exact && spec.kind == TransformKind::kNone;
     b->reorder = o->reorder != kReorderAuto ? static_cast<Reorder>(o->reorder) : exact ? Reorder::kOff : Reorder::kHeap;
 }
 
 // True if no copy could be more exact than the codes.
 static bool lists_keep_rows(const Build* b) {
     return b->transform_spec.kind == TransformKind::kNone &&
-           (b->codec.kind == CodeKind::kF32 ||
-            (b->codec.kind == CodeKind::kF16 && b->opclass->element == ElementType::kF16));
+           (b->codec.kind == CodeKind::kF32 || b->codec.kind == TraitsOf(b->opclass->element).code);
 }
 
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
-    const bool dot = IsDotMetric(b->opclass->metric);
-    if (b->opclass->metric == Metric::kL1 &&
-        (o->quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone))
-        refuse("L1 distance needs quantizer = flat and no transform",
+    const MetricTraits& metric = TraitsOf(b->opclass->metric);
+    if (!metric.from_products && (o->quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone))
+        refuse(psprintf("distance %s needs quantizer = flat and no transform", metric.name),
                "Leave the option away, or use an operator class for L2, inner product or cosine.");
     if (o->subvectors > 0 && o->quantizer != kQuantizerPq)
         refuse("option subvectors needs quantizer = pq", "Add quantizer = pq, or leave subvectors away.");
     if (o->quantizer == kQuantizerPq && !PqShapeIsValid(b->codec.pq))
         refuse(psprintf("subvectors = %u is more than the %u dimensions", b->codec.pq.m, b->codec.dims),
                "Choose at most one part for each dimension.");
-    if (dot && b->transform_spec.kind == TransformKind::kCenter)
+    if (metric.dot && b->transform_spec.kind == TransformKind::kCenter)
         refuse("transform = center changes inner products", "Use it with L2 distance, or leave it away.");
     if (IsCopy(b->reorder) && lists_keep_rows(b))
         refuse("copies for reordering beside lists that keep the rows as they are",
@@ -133,7 +133,7 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
     choose_codec(b, spec);
     b->replicas = static_cast<Replicas>(b->options.replicas);
-    b->copies = b->replicas == Replicas::kClosure ? kMaxCopies : b->replicas == Replicas::kSoar ? 2 : 1;
+    b->copies = TraitsOf(b->replicas).lists;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);

@@ -35,8 +35,8 @@ static constexpr double kMostCopies = 0.2;
 static Size held_out_rows(const Build* b) {
     const Size sample = b->objects->sample.rows();
     double queries = std::clamp(b->lists / kListsPerQuery, kLeastQueries * 2, kMostQueries);
-    // No matrix kernel for L1.
-    if (b->opclass->metric == Metric::kL1) queries = kLeastQueries;
+    // No matrix kernel: each distance by itself.
+    if (!TraitsOf(b->opclass->metric).from_products) queries = kLeastQueries;
     queries = std::min(queries, static_cast<double>(sample / kSampleRowsPerQuery));
     while (queries >= kLeastQueries &&
            NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours, kDeepQueries, kDeepNeighbours,

@@ -155,7 +155,7 @@ static void train(Build* b) {
     if (b->copies > 1 && o->centroids.rows() > 1)
         o->replicas =
             new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
-    if (b->codec.kind == CodeKind::kSq8 || IsProductCode(b->codec.kind)) train_quantizer(b);
+    if (TraitsOf(b->codec.kind).trained) train_quantizer(b);
     o->sample = Matrix();
 }
 
@@ -167,7 +167,7 @@ static void leave_untrained(Build* b) {
     });
     b->lists = 1;
     b->training_rows = 0;
-    b->codec.kind = b->opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    b->codec.kind = TraitsOf(b->opclass->element).code;
     b->codec.dims = static_cast<uint32_t>(b->dims);
     b->codec.pq = {0, 0, 0};
     b->transform_spec = {};
@@ -201,7 +201,7 @@ void build_train(Build* b) {
         b->replicas = Replicas::kNone;
         b->copies = 1;
     }
-    if (b->objects->quantizer.size() > 0) attach_quantizer(&b->codec, b->objects->quantizer.data());
+    if (b->objects->quantizer.size() > 0) AttachQuantizer(&b->codec, b->objects->quantizer.data());
     const bool long_list = b->lists == 1 && b->expected_rows * CodeBytes(b->codec) >= kLongListBytes;
     b->geometry = codec_geometry(&b->codec, b->reorder, long_list);
     if (IsCopy(b->reorder)) {

@@ -157,7 +157,7 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     b.context = CurrentMemoryContext;
     b.lists = 1;
     b.codec.metric = opclass->metric;
-    b.codec.kind = opclass->element == ElementType::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    b.codec.kind = TraitsOf(opclass->element).code;
     b.codec.dims = static_cast<uint32_t>(dims);
     b.geometry = codec_geometry(&b.codec, b.reorder, false);
     b.objects = make_owned<BuildObjects>(b.context);

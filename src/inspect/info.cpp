@@ -1,21 +1,41 @@
-// vectorq_index_info(regclass): what an index is, as built and as it stands. vectorq_stats(): counters of
-// the session's last scan.
+// vectorq_index_info(regclass): what an index is, in one line; vectorq_index_details(regclass): all there is to know of
+// it, a line each. Both are tables of columns here; options come from the table of options.
+#include <float.h>
+
 #include <algorithm>
 #include <cmath>
 
+#include "am/options.h"
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
 #include "maintain/list_table.h"
-#include "scan/scan_state.h"
 #include "scan/settings_choice.h"
 #include "core/search/row_counter.h"
-#include "core/transform/transform_spec.h"
-#include "inspect/chosen.h"
 #include "inspect/open.h"
+#include "store/tid.h"
+#include "types/element.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
 
 namespace vectorq {
+
+namespace {
+// What the functions here tell of.
+struct Report {
+    OpenedIndex opened;
+    MetaPage meta;
+    Calibration calibration;
+    // — counted —
+    uint32 lists;  // that are searched
+    double rows, entries_per_row;
+    uint64 entries;
+    uint32 least_entries, median_entries, most_entries;  // of a list
+    double imbalance;
+    int64 list_bytes, record_bytes, centroid_bytes, other_bytes;
+};
+}  // namespace
+
+// ---- counting
 
 // Rows of each list, counted on the pages: the directory knows them only as of the last vacuum.
 // counter: NULL unless rows have different numbers of entries.
@@ -52,6 +72,163 @@ static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLis
     return record_pages;
 }
 
+static void count_bytes(Report* r, int64 record_pages) {
+    const MetaPage& meta = r->meta;
+    const int64 pages = RelationGetNumberOfBlocks(r->opened.index);
+    const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
+    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
+                              meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
+                              (meta.generation == 0 ? meta.list_uses.blocks : 0);
+    r->record_bytes = record_pages * BLCKSZ;
+    r->centroid_bytes = centroid_pages * BLCKSZ;
+    r->other_bytes = other_pages * BLCKSZ;
+    r->list_bytes = (pages - centroid_pages - other_pages - record_pages) * BLCKSZ;
+}
+
+// entries: (lists of the meta page), in any order afterwards.
+static void count_lists(Report* r, const AllLists* table, uint32* entries) {
+    // Lists that were replaced do not count.
+    for (uint32 list = 0; list < r->meta.lists; list++)
+        if (table->searched[list]) entries[r->lists++] = entries[list];
+    std::sort(entries, entries + r->lists);
+    double squares = 0;
+    for (uint32 list = 0; list < r->lists; list++) {
+        r->entries += entries[list];
+        squares += static_cast<double>(entries[list]) * entries[list];
+    }
+    const double total = static_cast<double>(r->entries);
+    r->imbalance = r->entries == 0 ? 1.0 : squares * r->lists / (total * total);
+    r->least_entries = entries[0];
+    r->median_entries = entries[r->lists / 2];
+    r->most_entries = entries[r->lists - 1];
+}
+
+static Report make_report(Oid index_oid) {
+    Report r;
+    memset(static_cast<void*>(&r), 0, sizeof(r));
+    r.opened = open_index(index_oid, AccessShareLock, false);
+    read_meta(r.opened.index, &r.meta);
+    read_calibration(r.opened.index, &r.meta, &r.calibration);
+    uint32* entries =
+        static_cast<uint32*>(palloc_extended(sizeof(uint32) * r.meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    const AllLists table = read_list_table(r.opened.index, &r.meta);
+    RowCounter* counter = CopiesVary(r.meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
+    const BlockNumber record_pages = count_rows(r.opened.index, &r.meta, &table, entries, counter);
+    count_bytes(&r, static_cast<int64>(r.meta.records_blocks) + record_pages);
+    count_lists(&r, &table, entries);
+    r.entries_per_row = counter != NULL ? counter->EntriesPerRow() : CopiesOfRow(r.meta);
+    r.rows = std::rint(static_cast<double>(r.entries) / r.entries_per_row);
+    pfree(entries);
+    return r;
+}
+
+// ---- what is told
+
+static const char* integer_text(int64 value) { return psprintf(INT64_FORMAT, value); }
+static const char* real_text(double value) { return psprintf("%.*g", DBL_DIG, value); }
+static bool is_calibrated(const Report* r) { return r->calibration.source != kNotCalibrated; }
+static int64 total_bytes(const Report* r) {
+    return r->list_bytes + r->record_bytes + r->centroid_bytes + r->other_bytes;
+}
+
+static const char* size_text(const Report* r) {
+    return text_to_cstring(DatumGetTextPP(DirectFunctionCall1(pg_size_pretty, Int64GetDatum(total_bytes(r)))));
+}
+
+static const char* nprobe_text(const Report* r) {
+    return integer_text(choose_settings(&r->meta, &r->calibration, kUsualRows).nprobe);
+}
+static const char* rule_of_nprobe(const Report* r) {
+    const EffortRule& effort = r->calibration.effort;
+    if (settings.nprobe > 0) return "lists that a scan probes: vectorq.nprobe, one list at least";
+    if (r->meta.lists == 1) return "lists that a scan probes: there is one";
+    if (!is_calibrated(r)) return "a rule of thumb, since too few rows were there to measure recall";
+    if (effort.nearest == 0 && effort.farther == 0)
+        return "by target_recall, the same for every query, since distances of lists told too little";
+    return psprintf("by target_recall, times distance of the nearest list ^ %.2f * of the 51st ^ %.2f", effort.nearest,
+                    effort.farther);
+}
+
+static const char* operator_class_text(const Report* r) {
+    return psprintf("%s_%s_ops", TraitsOf(static_cast<ElementType>(r->meta.element)).type_name,
+                    TraitsOf(static_cast<Metric>(r->meta.metric)).class_name);
+}
+
+static const char* calibrated_with_text(const Report* r) {
+    return !is_calibrated(r) ? NULL : r->calibration.source == kCalibratedByRows ? "rows" : "queries";
+}
+
+namespace {
+struct Fact {
+    const char* name;                            // a column of vectorq_index_info, if it is declared so
+    const char* meaning;                         // NULL: no line of vectorq_index_details
+    const char* (*value)(const Report* report);  // NULL: does not apply
+};
+}  // namespace
+
+#define VQ_FACT(text) [](const Report* r) -> const char* { return text; }
+static const Fact kFacts[] = {
+    {"access_method", "access method", VQ_FACT(kAmNames[r->meta.access_method])},
+    {"distance", "distance that it orders by", VQ_FACT(TraitsOf(static_cast<Metric>(r->meta.metric)).name)},
+    {"operator", "operator that it serves", VQ_FACT(TraitsOf(static_cast<Metric>(r->meta.metric)).sql_operator)},
+    {"operator_class", "its operator class", operator_class_text},
+    {"type", "type of the column", VQ_FACT(TraitsOf(static_cast<ElementType>(r->meta.element)).type_name)},
+    {"dims", "dimensions of the column", VQ_FACT(integer_text(r->meta.dims))},
+    {"code", "how lists keep a vector", VQ_FACT(TraitsOf(static_cast<CodeKind>(r->meta.code)).name)},
+    {"code_bytes", "bytes of an entry's code", VQ_FACT(integer_text(meta_geometry(&r->meta).code_bytes))},
+    {"trained", "whether it had rows to train from when it was built",
+     VQ_FACT(r->meta.flags& kMetaTrained ? "true" : "false")},
+    {"rows", "rows of the table that are in it", VQ_FACT(integer_text(static_cast<int64>(r->rows)))},
+    {"entries_per_row", "lists that a row lies in, in the mean", VQ_FACT(real_text(r->entries_per_row))},
+    {"lists", NULL, VQ_FACT(integer_text(r->lists))},
+    {"list_entries_min", "entries of the smallest list", VQ_FACT(integer_text(r->least_entries))},
+    {"list_entries_median", "entries of the list in the middle", VQ_FACT(integer_text(r->median_entries))},
+    {"list_entries_max", "entries of the largest list", VQ_FACT(integer_text(r->most_entries))},
+    // FAISS's imbalance factor.
+    {"imbalance", "1 = all lists alike; the work of a query grows with it", VQ_FACT(real_text(r->imbalance))},
+    {"generation", "how often vacuum has replaced lists", VQ_FACT(integer_text(r->meta.generation))},
+    {"size", NULL, size_text},
+    {"bytes_total", "bytes of the index", VQ_FACT(integer_text(total_bytes(r)))},
+    {"bytes_lists", "of them, lists", VQ_FACT(integer_text(r->list_bytes))},
+    {"bytes_records", "of them, records for reordering", VQ_FACT(integer_text(r->record_bytes))},
+    {"bytes_centroids", "of them, centroids", VQ_FACT(integer_text(r->centroid_bytes))},
+    {"bytes_other", "of them, the rest", VQ_FACT(integer_text(r->other_bytes))},
+    {"bytes_per_row", "bytes of the index by its rows",
+     VQ_FACT(r->entries == 0 ? NULL : real_text(static_cast<double>(total_bytes(r)) / r->rows))},
+    {"calibrated_with", "whose neighbours measured the recall: rows of the table, or queries", calibrated_with_text},
+    {"calibrated_rows", "rows that were there then",
+     VQ_FACT(is_calibrated(r) ? integer_text(static_cast<int64>(r->calibration.rows)) : NULL)},
+};
+#undef VQ_FACT
+
+static char* fact_of_name(const Report* r, const char* name) {
+    for (const Fact& fact : kFacts)
+        if (strcmp(fact.name, name) == 0) return const_cast<char*>(fact.value(r));
+    elog(ERROR, "vectorq_index_info: no column is named \"%s\"", name);
+}
+
+static void put_detail(const ReturnSetInfo* result, const char* name, const char* value, const char* source,
+                       const char* meaning) {
+    if (value == NULL) return;
+    Datum values[4] = {CStringGetTextDatum(name), CStringGetTextDatum(value),
+                       source == NULL ? static_cast<Datum>(0) : CStringGetTextDatum(source),
+                       CStringGetTextDatum(meaning)};
+    bool nulls[4] = {false, false, source == NULL, false};
+    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void put_option(const ReturnSetInfo* result, const Report* r, const OptionRow* row) {
+    if (row->scope != Scope::kIndex) return;
+    const bool by_default = option_is_default(row, r->opened.index);
+    const char* value = option_value(row, r->opened.index, &r->meta);
+    const char* rule = by_default && row->rule != NULL && value != NULL ? row->rule(&r->meta) : NULL;
+    put_detail(result, row->name, value,
+               rule != NULL ? "chosen"
+               : by_default ? "default"
+                            : "option",
+               rule != NULL ? rule : row->help);
+}
+
 }  // namespace vectorq
 
 using namespace vectorq;
@@ -59,109 +236,24 @@ using namespace vectorq;
 VQ_FUNCTION(vectorq_index_info) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
-    OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
-    MetaPage meta;
-    read_meta(opened.index, &meta);
-    Calibration calibration;
-    read_calibration(opened.index, &meta, &calibration);
-    uint32* rows =
-        static_cast<uint32*>(palloc_extended(sizeof(uint32) * meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    const AllLists table = read_list_table(opened.index, &meta);
-    RowCounter* counter = CopiesVary(meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
-    const int64 record_pages =
-        static_cast<int64>(meta.records_blocks) + count_rows(opened.index, &meta, &table, rows, counter);
-    // Lists that were replaced do not count.
-    uint32 lists = 0;
-    for (uint32 list = 0; list < meta.lists; list++)
-        if (table.searched[list]) rows[lists++] = rows[list];
-    std::sort(rows, rows + lists);
-    uint64 total = 0;
-    double squares = 0;
-    for (uint32 list = 0; list < lists; list++) {
-        total += rows[list];
-        squares += static_cast<double>(rows[list]) * rows[list];
-    }
-    const int64 pages = RelationGetNumberOfBlocks(opened.index);
-    const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
-    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                              meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
-                              (meta.generation == 0 ? meta.list_uses.blocks : 0);
-    const int64 list_pages = pages - centroid_pages - other_pages - record_pages;
-
-    Datum values[33];
-    bool nulls[33] = {};
-    int n = 0;
-    values[n++] = CStringGetTextDatum(am_name(static_cast<AmKind>(meta.access_method)));
-    values[n++] = CStringGetTextDatum(metric_name(meta.metric));
-    values[n++] = CStringGetTextDatum(code_name(meta.code));
-    nulls[n] = meta.subvectors == 0;
-    values[n++] = Int32GetDatum(meta.subvectors);
-    nulls[n] = meta.bits == 0;
-    values[n++] = Int32GetDatum(meta.bits);
-    TransformSpec spec = {static_cast<TransformKind>(meta.transform), meta.code_dims, meta.opq_m};
-    nulls[n] = !(meta.flags & kMetaTrained) || meta.access_method != static_cast<uint8>(AmKind::kAh);
-    values[n++] = Float4GetDatum(meta.anisotropic_threshold);
-    nulls[n] = nulls[n - 1];
-    values[n++] = BoolGetDatum((meta.flags & kMetaLengths) != 0);
-    values[n++] = CStringGetTextDatum(replicas_name(meta.replicas));
-    nulls[n] = meta.replicas != static_cast<uint8>(Replicas::kClosure);
-    values[n++] = Float4GetDatum(meta.closure_epsilon);
-    const double entries_per_row = counter != NULL ? counter->EntriesPerRow() : CopiesOfRow(meta);
-    values[n++] = Float8GetDatum(entries_per_row);
-    char transform[32];
-    core_call([&] { snprintf(transform, sizeof(transform), "%s", FormatTransform(spec).c_str()); });
-    values[n++] = CStringGetTextDatum(transform);
-    values[n++] = CStringGetTextDatum(reorder_name(meta.reorder));
-    values[n++] = BoolGetDatum((meta.flags & kMetaTrained) != 0);
-    values[n++] = Int32GetDatum(static_cast<int32>(meta.dims));
-    const double table_rows = std::rint(static_cast<double>(total) / entries_per_row);
-    values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
-    values[n++] = Int32GetDatum(static_cast<int32>(lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
-    values[n++] = Int64GetDatum(meta.training_rows);
-    values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
-    values[n++] = Int64GetDatum(rows[0]);
-    values[n++] = Int64GetDatum(rows[lists / 2]);
-    values[n++] = Int64GetDatum(rows[lists - 1]);
-    // FAISS's imbalance factor: 1 = all lists alike; the work of a query grows with it.
-    values[n++] = Float8GetDatum(total == 0 ? 1.0 : squares * lists / (static_cast<double>(total) * total));
-    values[n++] = Int64GetDatum(pages * BLCKSZ);
-    values[n++] = Int64GetDatum(list_pages * BLCKSZ);
-    values[n++] = Int64GetDatum(record_pages * BLCKSZ);
-    values[n++] = Int64GetDatum(centroid_pages * BLCKSZ);
-    values[n++] = Int64GetDatum(other_pages * BLCKSZ);
-    if (total == 0) nulls[n] = true;
-    values[n++] = Float8GetDatum(total == 0 ? 0 : static_cast<double>(pages) * BLCKSZ / table_rows);
-    static const char* const sources[] = {NULL, "rows", "queries"};
-    nulls[n] = nulls[n + 1] = calibration.source == kNotCalibrated;
-    values[n++] =
-        calibration.source == kNotCalibrated ? static_cast<Datum>(0) : CStringGetTextDatum(sources[calibration.source]);
-    values[n++] = Int64GetDatum(static_cast<int64>(calibration.rows));
-    values[n++] = CStringGetTextDatum(describe_chosen(opened.index, &meta, &calibration));
-    if (n != desc->natts) elog(ERROR, "vectorq_index_info: %d columns declared, %d made", desc->natts, n);
-    close_index(&opened, AccessShareLock);
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+    Report report = make_report(PG_GETARG_OID(0));
+    char** values = static_cast<char**>(palloc(sizeof(char*) * static_cast<Size>(desc->natts)));
+    for (int i = 0; i < desc->natts; i++) values[i] = fact_of_name(&report, NameStr(TupleDescAttr(desc, i)->attname));
+    close_index(&report.opened, AccessShareLock);
+    PG_RETURN_DATUM(HeapTupleGetDatum(BuildTupleFromCStrings(TupleDescGetAttInMetadata(desc), values)));
 }
 
-VQ_FUNCTION(vectorq_stats) {
-    TupleDesc desc;
-    if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
-    const ScanStats* s = &last_scan_stats;
-    Datum values[9];
-    bool nulls[9] = {};
-    int n = 0;
-    nulls[n] = !OidIsValid(s->index);
-    values[n++] = ObjectIdGetDatum(s->index);
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rounds));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->lists_probed));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->pages_read));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_scored));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
-    nulls[n] = s->target == 0;
-    values[n++] = Float4GetDatum(s->target);
-    if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+VQ_FUNCTION(vectorq_index_details) {
+    begin_rows(fcinfo);
+    const ReturnSetInfo* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    Report report = make_report(PG_GETARG_OID(0));
+    for (const Fact& fact : kFacts)
+        if (fact.meaning != NULL) put_detail(result, fact.name, fact.value(&report), NULL, fact.meaning);
+    int options;
+    const OptionRow* rows = option_rows(&options);
+    for (int i = 0; i < options; i++) put_option(result, &report, &rows[i]);
+    put_detail(result, "nprobe", nprobe_text(&report), settings.nprobe > 0 ? "setting" : "chosen",
+               rule_of_nprobe(&report));
+    close_index(&report.opened, AccessShareLock);
+    return static_cast<Datum>(0);
 }

@@ -16,9 +16,4 @@ struct OpenedIndex {
 OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows);
 void close_index(OpenedIndex* opened, LOCKMODE lock);
 
-const char* metric_name(uint8 metric);
-const char* code_name(uint8 code);
-const char* reorder_name(uint8 reorder);
-const char* replicas_name(uint8 replicas);
-
 }  // namespace vectorq

@@ -3,6 +3,8 @@
 //
 // A row counts as found if it is not farther than the exact k-th neighbour, so ties do not matter.
 #include <algorithm>
+
+#include "core/simd/metric_distance.h"
 #include <cmath>
 
 #include "am/column.h"
@@ -32,7 +34,7 @@ struct Recall {
 }  // namespace
 
 static float distance(const Recall* r, const float* query, const float* row) {
-    return metric_distance(r->opclass->metric, query, row, static_cast<uint32>(r->dims));
+    return MetricDistance(r->opclass->metric, query, row, static_cast<size_t>(r->dims));
 }
 
 // The indexed value of a heap row, as f32. False if the index does not keep it.

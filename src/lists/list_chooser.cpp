@@ -6,6 +6,7 @@
 
 #include "core/cluster/replicas.h"
 #include "core/simd/distance.h"
+#include "core/simd/metric_distance.h"
 #include "core/simd/topk_filter.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -243,8 +244,8 @@ static void order_lists(Relation index, IndexCache* cache, ListChooser* c, uint3
         check_list(index, cache, c->scores[i].list);
         if (refines)
             c->scores[i].score =
-                metric_distance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
-                                cache->meta.code_dims);
+                MetricDistance(c->metric, c->query, cached_centroid(index, cache, c->scores[i].list, c->centroid),
+                               cache->meta.code_dims);
     }
     std::sort(c->scores + from, c->scores + refined, NearerList());
 }
@@ -288,22 +289,14 @@ float centroid_distance_norm(Relation index, IndexCache* cache, const ListChoose
     return std::sqrt(DotF32(c->query, c->query, dims) * DotF32(centroid, centroid, dims));
 }
 
-float centroid_distance(Metric metric, float score, float norm) {
-    switch (metric) {
-        case Metric::kL2: return std::sqrt(std::max(score, 0.0f));
-        case Metric::kL1: return score;
-        default: return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
-    }
-}
-
 // By the scores of compact centroids, which are near enough.
 static EffortFeatures effort_features(Relation index, IndexCache* cache, ListChooser* c) {
     const uint32 rank = std::min(kEffortRank, c->known) - 1;
     std::nth_element(c->scores, c->scores + rank, c->scores + c->known, NearerList());
     const ListScore nearest = *std::min_element(c->scores, c->scores + rank + 1, NearerList());
     const float norm = centroid_distance_norm(index, cache, c, nearest.list);
-    return FeaturesOf(centroid_distance(c->metric, nearest.score, norm),
-                      centroid_distance(c->metric, c->scores[rank].score, norm));
+    return FeaturesOf(MetricLength(c->metric, nearest.score, norm),
+                      MetricLength(c->metric, c->scores[rank].score, norm));
 }
 
 uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* c, const float* query, uint32 mean,

@@ -43,16 +43,15 @@ struct ListChooser {
 };
 
 // How rows are compared with centroids: under L1, too, a row belongs to the list that is nearest by L2, as at build.
-inline Metric row_list_metric(Metric metric) { return metric == Metric::kL1 ? Metric::kL2 : metric; }
+inline Metric row_list_metric(Metric metric) { return TraitsOf(metric).from_products ? metric : Metric::kL2; }
 
 // Begins anew: scores[0 .. count) are the lists to probe, nearest first. count <= live lists.
 void choose_lists(Relation index, IndexCache* cache, ListChooser* chooser, const float* query, uint32 count);
 // Likewise for a query whose mean like takes `mean` lists: returns how many this one takes, by the rule.
 uint32 choose_lists_with_effort(Relation index, IndexCache* cache, ListChooser* chooser, const float* query,
                                 uint32 mean, const EffortRule* rule);
-// How far the query is from a list's centroid, by its score. For inner product and cosine the distance is that between
-// the directions of the two; `norm` is the product of their lengths, the same for all lists: that of `list`.
-float centroid_distance(Metric metric, float score, float norm);
+// What MetricLength needs beside a list's score: the product of the lengths of the query and of a centroid, for inner
+// product and cosine the same for all lists: that of `list`.
 float centroid_distance_norm(Relation index, IndexCache* cache, const ListChooser* chooser, uint32 list);
 // Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);

@@ -23,9 +23,7 @@ extern "C" {
 
 namespace vectorq {
 
-static bool codes_are_rows(const Rebalance* r) {
-    return r->cache->codec.kind == CodeKind::kF32 || r->cache->codec.kind == CodeKind::kF16;
-}
+static bool codes_are_rows(const Rebalance* r) { return TraitsOf(r->cache->codec.kind).exact; }
 
 // ---- reading
 

@@ -32,10 +32,8 @@ static constexpr double kReadsOfCode = 64;
 static constexpr double kLeastBytesPerRow = 4096;
 
 // Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its
-// lookup table), a byte of code scored, a row of the table or of a copy looked at. Only the ratios matter.
+// lookup table), a row of the table or of a copy looked at. Only the ratios matter; a byte of code is in kCodes.
 static constexpr double kListCost = 700;
-static constexpr double kCodeByteCost = 0.03;
-static constexpr double kLookupCost = 0.6;  // of a byte of a product code of more than 4 bits
 static constexpr double kHeapRowCost = 700;
 static constexpr double kCopyCost = 350;
 
@@ -105,15 +103,14 @@ double calibration_budget(const MetaPage* meta, double rows) {
 
 static ScanOrder scan_order(const IndexCache* cache) {
     if (cache->meta.reorder != static_cast<uint8>(Reorder::kOff)) return ScanOrder::kReordered;
-    const bool exact =
-        (cache->codec.kind == CodeKind::kF32 || cache->codec.kind == CodeKind::kF16) && cache->transform == NULL;
+    const bool exact = TraitsOf(cache->codec.kind).exact && cache->transform == NULL;
     return exact ? ScanOrder::kExactCodes : ScanOrder::kCodes;
 }
 
 static ScanCosts scan_costs(const IndexCache* cache) {
     ScanCosts costs;
     costs.list = kListCost;
-    costs.entry = (cache->codec.kind == CodeKind::kPq ? kLookupCost : kCodeByteCost) * cache->geometry.code_bytes;
+    costs.entry = TraitsOf(cache->codec.kind).byte_cost * cache->geometry.code_bytes;
     costs.row = IsCopy(static_cast<Reorder>(cache->meta.reorder)) ? kCopyCost : kHeapRowCost;
     return costs;
 }

@@ -143,7 +143,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
     Relation heap = scan->heapRelation;
     IndexCache* cache = state->cache;
     const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
-    const uint32 row_bytes = 128 + cache->meta.dims * (state->opclass->element == ElementType::kF32 ? 4 : 2);
+    const uint32 row_bytes = 128 + cache->meta.dims * static_cast<uint32>(TraitsOf(state->opclass->element).bytes);
     MemoryContext before = MemoryContextSwitchTo(reader->row_context);
     for (size_t i = 0; i < std::min(reader->n, kHeaderAhead); i++) prefetch_header(reader, cache, reader->tids[i]);
     for (size_t i = 0; i < std::min(reader->n, kRowAhead); i++) prefetch_row(reader, cache, reader->tids[i], row_bytes);

@@ -7,6 +7,7 @@
 #include "scan/heap_reader.h"
 #include "scan/reorder_records.h"
 #include "core/simd/distance.h"
+#include "core/simd/metric_distance.h"
 #include "core/transform/transform_spec.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -50,16 +51,12 @@ static constexpr double kMissedPartBeyond = 8;
 static float exact_distance(const ScanState* state, const VectorView* view, float* row) {
     const size_t dims = state->cache->meta.dims;
     const float* x = static_cast<const float*>(view->data);
-    if (state->opclass->element != ElementType::kF32) {
+    const MetricTraits& metric = TraitsOf(state->opclass->metric);
+    if (TraitsOf(state->opclass->element).code != CodeKind::kF32) {
         vector_view_to_f32(*view, state->opclass->element, row);
         x = row;
     }
-    switch (state->opclass->metric) {
-        case Metric::kL2: return L2SquaredF32(state->query, x, dims);
-        case Metric::kL1: return L1F32(state->query, x, dims);
-        case Metric::kInnerProduct: return -DotF32(state->query, x, dims);
-        case Metric::kCosine: break;
-    }
+    if (!metric.normalised) return MetricDistance(metric.number, state->query, x, dims);
     float dot, query_norm, sq_norm;
     CosinePartsF32(state->query, x, dims, &dot, &query_norm, &sq_norm);
     return -dot / std::sqrt(sq_norm);

@@ -56,14 +56,6 @@ static void check_place(RecordReader* r, const Candidate* candidate) {
     report_corruption(r->index, 0, "a row's record lies outside the index");
 }
 
-// Rows lie apart: one at a time.
-static RowFn record_kernel(const Codec* codec) {
-    const bool l2 = codec->metric == Metric::kL2;
-    if (codec->kind == CodeKind::kSq8) return GetRowKernel(BlockKernel::kDotU8);
-    if (codec->kind == CodeKind::kF16) return GetRowKernel(l2 ? BlockKernel::kL2F16 : BlockKernel::kDotF16);
-    return GetRowKernel(l2 ? BlockKernel::kL2F32 : BlockKernel::kDotF32);
-}
-
 // False if the record is another row's by now.
 static bool read_distance(RecordReader* r, const Candidate* candidate, float* distance) {
     const ReorderGeometry* g = &r->copies->geometry;
@@ -121,7 +113,7 @@ static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
         state->copy_table = static_cast<float*>(
             MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->copies->codec)));
     r->table = PrepareListTable(r->copies->codec, state->query, r->copies->centroid, state->copy_table, true);
-    r->kernel = record_kernel(&r->copies->codec);
+    r->kernel = GetRowKernel(CodecKernel(r->copies->codec));  // rows lie apart: one at a time
     r->buffer = InvalidBuffer;
 }
 

@@ -22,6 +22,7 @@
 #include "scan/scan_state.h"
 #include "core/simd/distance.h"
 #include "core/simd/lut16_scan.h"
+#include "core/simd/metric_distance.h"
 #include "pg/memory.h"
 
 namespace vectorq {
@@ -112,7 +113,7 @@ void prepare_scan(Relation index, ScanState* state) {
             state->sums = alloc_aligned<uint16>(state->context, capacity);
         else state->wide_sums = alloc_aligned<uint32>(state->context, capacity);
     } else if (cache->codec.kind != CodeKind::kPq) {
-        state->kernel = CodecKernel(cache->codec);
+        state->kernel = GetBlockKernel(CodecKernel(cache->codec));
     }
     state->reorder = static_cast<Reorder>(cache->meta.reorder);
     state->collector = make_owned<TopK>(state->context);
@@ -152,10 +153,10 @@ static bool reorders(const ScanState* state) { return state->reorder != Reorder:
 // easy queries read few. They come first in the next window if the executor asks for more rows.
 static void prune_window(IndexScanDesc scan, ScanState* state) {
     const float norm = centroid_distance_norm(scan->indexRelation, state->cache, &state->chooser, state->lists[0].list);
-    const float limit = static_cast<float>(1 + settings.prune_epsilon) *
-                        centroid_distance(state->codec.metric, state->lists[0].score, norm);
+    const float limit =
+        static_cast<float>(1 + settings.prune_epsilon) * MetricLength(state->codec.metric, state->lists[0].score, norm);
     while (state->list_end > 1 &&
-           centroid_distance(state->codec.metric, state->lists[state->list_end - 1].score, norm) > limit)
+           MetricLength(state->codec.metric, state->lists[state->list_end - 1].score, norm) > limit)
         state->list_end--;
 }
 

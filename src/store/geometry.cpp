@@ -18,15 +18,14 @@ Codec meta_codec(const MetaPage* meta) {
 }
 
 static PostingRow posting_row(const Codec* codec, Reorder reorder) {
-    return {static_cast<uint32>(CodeBytes(*codec)),
-            codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0,
-            CodeHasScalar(*codec), IsCopy(reorder)};
+    return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)), CodeHasScalar(*codec),
+            IsCopy(reorder)};
 }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
 static uint32 most_extent_pages(const Codec* codec) {
     if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return 0;
-    return codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
+    return TraitsOf(codec->kind).stored == Stored::kCodewords ? 1 : kMaxExtentPages;
 }
 
 PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
@@ -47,8 +46,8 @@ PostingGeometry meta_geometry(const MetaPage* meta) {
 Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
     Codec codec;
     memset(&codec, 0, sizeof(codec));
-    codec.metric = metric == Metric::kCosine && reorder != Reorder::kF32 ? Metric::kL2 : metric;
-    codec.kind = reorder == Reorder::kSq8 ? CodeKind::kSq8 : reorder == Reorder::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    codec.metric = TraitsOf(metric).normalised && reorder != Reorder::kF32 ? Metric::kL2 : metric;
+    codec.kind = TraitsOf(reorder).code;
     codec.dims = dims;
     return codec;
 }

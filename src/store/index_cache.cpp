@@ -127,15 +127,6 @@ static float* load_floats(Relation index, const Region* region, PageKind kind, M
     return floats;
 }
 
-void attach_quantizer(Codec* codec, const float* quantizer) {
-    if (IsProductCode(codec->kind)) {
-        codec->codebook = quantizer;
-    } else if (codec->kind == CodeKind::kSq8) {
-        codec->sq8_offset = quantizer;
-        codec->sq8_scale = quantizer + codec->dims;
-    }
-}
-
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros) {
     copies->centroid = params;
     copies->codec.sq8_offset = zeros;
@@ -218,7 +209,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     load_centroids(index, entry, context);
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)
-        attach_quantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
+        AttachQuantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_copies(index, entry, context);
     read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
@@ -397,14 +388,6 @@ const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8
     }
     read_recent_region(index, cache, &cache->meta.compact, PageKind::kCompactCentroids, offset, bytes, *buffer);
     return *buffer;
-}
-
-float metric_distance(Metric metric, const float* query, const float* centroid, uint32 dims) {
-    switch (metric) {
-        case Metric::kL2: return L2SquaredF32(query, centroid, dims);
-        case Metric::kL1: return L1F32(query, centroid, dims);
-        default: return -DotF32(query, centroid, dims);
-    }
 }
 
 }  // namespace vectorq

@@ -118,14 +118,7 @@ const uint8* kept_compact_part(const IndexCache* cache, uint32 group);
 // Likewise the group's coarse codes: of an index that has such (compact_centroids.h).
 const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group);
 
-// How far two vectors are in the metric's order: squared L2, negative product (cosine: of normalised
-// vectors), or L1.
-float metric_distance(Metric metric, const float* query, const float* vector, uint32 dims);
-
-// Points the codec at its quantizer's numbers, as the quantizer region has them.
-void attach_quantizer(Codec* codec, const float* quantizer);
-
-// The same for sq8 copies: offset (dims) and scale (dims) as trained, and zeros (dims).
+// Points the codec of sq8 copies at its numbers: offset (dims) and scale (dims) as trained, and zeros (dims).
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
 
 }  // namespace vectorq

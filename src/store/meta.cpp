@@ -7,6 +7,7 @@
 #include "core/quantize/codec.h"
 #include "pg/page_change.h"
 #include "store/geometry.h"
+#include "types/element.h"
 
 extern "C" {
 #include "port/pg_crc32c.h"
@@ -35,9 +36,7 @@ static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) 
 }
 
 static uint64 quantizer_bytes(const MetaPage* meta) {
-    if (meta->code == static_cast<uint8>(CodeKind::kSq8)) return Sq8PageBytes(meta->code_dims);
-    if (IsProductCode(static_cast<CodeKind>(meta->code))) return sizeof(float) * PqCodebookFloats(meta_codec(meta).pq);
-    return 0;
+    return sizeof(float) * static_cast<uint64>(QuantizerFloats(meta_codec(meta)));
 }
 
 // Records as built: whole extents between the regions and the postings.
@@ -73,13 +72,15 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
-    if (meta->dims < 1 || meta->dims > 16000 || meta->code_dims < 1 || meta->code_dims > meta->dims ||
-        meta->metric >= kNumMetrics || meta->element > 1 || meta->code >= kNumCodeKinds ||
+    if (meta->dims < 1 || meta->dims > kMaxDims || meta->code_dims < 1 || meta->code_dims > meta->dims ||
+        meta->metric >= kNumMetrics || meta->element >= kNumElements || meta->code >= kNumCodeKinds ||
         meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
         meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
         !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
+    if (!(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)))
+        return "meta page has a code that its access method does not make";
     const PostingGeometry g = meta_geometry(meta);
     if (g.capacity == 0 || g.capacity != meta->extent_capacity) return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;

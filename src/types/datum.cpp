@@ -47,21 +47,13 @@ const void* detoast_vector(Datum value, size_t element_bytes, const char* type_n
 }
 
 VectorView vector_view_from_datum(Datum value, ElementType type) {
-    VectorView view;
-    if (type == ElementType::kF32) {
-        const Vector* vector = get_vector<F32>(value);
-        view = {vector->x, vector->dim};
-    } else {
-        const HalfVector* vector = get_vector<F16>(value);
-        view = {vector->x, vector->dim};
-    }
-    return view;
+    const ElementTraits& traits = TraitsOf(type);
+    const Vector* vector = static_cast<const Vector*>(detoast_vector(value, traits.bytes, traits.type_name));
+    return {reinterpret_cast<const char*>(vector) + kVectorHeaderBytes, vector->dim};
 }
 
 void vector_view_to_f32(VectorView view, ElementType type, float* out) {
-    const size_t dims = static_cast<size_t>(view.dims);
-    if (type == ElementType::kF32) memcpy(out, view.data, dims * sizeof(float));
-    else F16ToF32(static_cast<const half*>(view.data), dims, out);
+    TraitsOf(type).to_f32(view.data, static_cast<size_t>(view.dims), out);
 }
 
 }  // namespace vectorq

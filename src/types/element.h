@@ -5,11 +5,14 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/base/kinds.h"
 #include "core/simd/distance.h"
 
 namespace vectorq {
 
 enum class ElementType : uint8_t { kF32 = 0, kF16 = 1 };
+inline constexpr int kNumElements = 2;
+inline constexpr int kMaxDims = 16000;  // of a column
 
 // Exact, for subnormals too: the bits are read as a float whose exponent is 112 too small.
 inline float half_to_float(half value) noexcept {
@@ -76,5 +79,29 @@ struct F16 {
         CosinePartsF16(a, b, n, dot, aa, bb);
     }
 };
+
+// What the index needs of a type: one row each, in the order of the numbers, which are on disk.
+struct ElementTraits {
+    ElementType number;
+    const char* type_name;  // of SQL
+    size_t bytes;           // of one element
+    int max_dims;
+    CodeKind code;  // that keeps values as they are: quantizer = flat
+    void (*to_f32)(const void* in, size_t n, float* out) noexcept;
+};
+template <class E>
+inline void elements_to_f32(const void* in, size_t n, float* out) noexcept {
+    E::to_floats(static_cast<const typename E::Element*>(in), n, out);
+}
+template <class E>
+inline constexpr ElementTraits element_traits(CodeKind code) noexcept {
+    return {E::kType, E::kTypeName, sizeof(typename E::Element), kMaxDims, code, &elements_to_f32<E>};
+}
+inline constexpr ElementTraits kElements[kNumElements] = {
+    element_traits<F32>(CodeKind::kF32),
+    element_traits<F16>(CodeKind::kF16),
+};
+static_assert(InOrder(kElements));
+inline constexpr const ElementTraits& TraitsOf(ElementType type) noexcept { return kElements[static_cast<int>(type)]; }
 
 }  // namespace vectorq

@@ -18,8 +18,6 @@
 
 namespace vectorq {
 
-constexpr int kMaxDims = 16000;
-
 template <class E>
 struct DenseVector {
     int32 vl_len_;

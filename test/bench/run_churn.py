@@ -99,7 +99,8 @@ def main():
     client = build_client()
     cluster = Cluster("bench", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off", VQ_CONF="jit = off")
     sizes, points, problems = {}, {}, []
-    info = f"SELECT lists, list_rows_min, list_rows_median, list_rows_max, round(imbalance::numeric, 2) FROM vectorq_index_info('{INDEX}')"
+    info = ("SELECT " + ", ".join(f"max(value) FILTER (WHERE name = '{name}')" for name in ("lists", "list_entries_min", "list_entries_median", "list_entries_max")) +
+            f", round(max(value) FILTER (WHERE name = 'imbalance')::numeric, 2) FROM vectorq_index_details('{INDEX}')")
     with running(cluster):
         for name in ("off", "on"):
             database(cluster, NAME, "vectorq")

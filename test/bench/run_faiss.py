@@ -240,8 +240,8 @@ class Vectorq:
                             f"SET max_parallel_maintenance_workers = {self.options.threads - 1}"], index.create())
         if any("ERROR" in line for line in made["notices"]):
             raise SystemExit(f"{index.create()}\n" + "\n".join(made["notices"]))
-        info = dict(zip(("code", "transform", "trained", "training_rows", "bytes_total", "bytes_lists"),
-                        self.sql(f"SELECT code, transform, trained, training_rows, bytes_total, bytes_lists FROM vectorq_index_info('{index.name}')")[0]))
+        shown = ("code", "transform", "trained", "training_rows", "bytes_total", "bytes_lists")
+        info = {name: value for name, value in self.sql(f"SELECT name, value FROM vectorq_index_details('{index.name}')") if name in shown}
         index.figures["vectorq"] = dict(build_s=made["seconds"], bytes=int(info["bytes_total"]), list_bytes=int(info["bytes_lists"]),
                                         info=info, notices=made["notices"])
         self.built.add(index)

@@ -54,10 +54,8 @@ class Options(Bench):
         self.sql(f"DROP INDEX IF EXISTS {table}_index")
         self.options.index = "ah|" + given
         seconds = self.build(data, table)
-        info = dict(zip(("lists", "subvectors", "bytes", "transform"), self.sql(
-            f"SELECT lists, subvectors, bytes_total, transform FROM vectorq_index_info('{table}_index')")[0]))
-        for name in ("lists", "subvectors", "bytes"):
-            info[name] = int(info[name])
+        details = dict(self.sql(f"SELECT name, value FROM vectorq_index_details('{table}_index')"))
+        info = dict(lists=int(details["lists"]), subvectors=int(details["subvectors"]), bytes=int(details["bytes_total"]), transform=details["transform"])
         points = []
         for target in TARGETS:
             sets = ["SET enable_seqscan = off", "SET enable_sort = off", f"SET vectorq.target_recall = {target}"]

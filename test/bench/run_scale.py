@@ -71,7 +71,8 @@ def measure(server, options, rows):
         time_rounds([measured], [10], [1], options.rounds, options.queries, 10.0)
         point = measured.points[10][measured.step_for(10, SIDE_TARGET)]
         ms = [ms_at(curve, SIDE_TARGET) for curve in measured.curves(10, 1)]
-        info = json.loads(peer.sql(f"SELECT row_to_json(i) FROM vectorq_index_info('{peer.index}') i")[0][0])
+        info = dict(peer.sql(f"SELECT name, value FROM vectorq_index_details('{peer.index}')"))
+        info["lists"] = int(info["lists"])
         result = dict(rows=rows, load_s=round(loaded, 1), **{key: measured.built[key] for key in ("build_s", "processor_s", "peak_mb", "size_mb")},
                       ms=None if None in ms else round(statistics.median(ms), 4), step=peer.describe(point["step"]),
                       recall=point["recalls"][10], points=measured.points[10], info=info, **work(peer, point["step"]))

@@ -38,8 +38,8 @@ sub misses
 }
 # One scan in 64 is counted: of 3000 none is with a probability of 1e-20.
 $node->safe_psql('postgres', 'SELECT ask(v, 3000) FROM hot');
-my $lists = 3 * 8192 * $node->safe_psql('postgres', "SELECT ceil(bytes_lists / 8192.0 / lists) + 2 FROM vectorq_index_info('t_v')");
-my $few = $lists + $node->safe_psql('postgres', "SELECT bytes_centroids + bytes_other FROM vectorq_index_info('t_v')");
+my $lists = 3 * 8192 * $node->safe_psql('postgres', "SELECT ceil(value::bigint / 8192.0 / lists) + 2 FROM vectorq_index_info('t_v'), vectorq_index_details('t_v') WHERE name = 'bytes_lists'");
+my $few = $lists + $node->safe_psql('postgres', "SELECT sum(value::bigint) FROM vectorq_index_details('t_v') WHERE name IN ('bytes_centroids', 'bytes_other')");
 cmp_ok($few, '<', $node->safe_psql('postgres', "SELECT pg_relation_size('t_v') / 2"), 'a small part of the index');
 $node->restart;
 cmp_ok(misses($node, 'hot', ''), '>', 0, 'a cold index is read');

@@ -181,7 +181,7 @@ my $before;
 
 # 1. In the midst of writes and reads.
 # Rows have moved to where lists were few: these were split, and others dissolved. A busy machine may not come to that at once.
-sub imbalances { map { $node->safe_psql('postgres', "SELECT imbalance FROM vectorq_index_info('$_')") } @_ }
+sub imbalances { map { $node->safe_psql('postgres', "SELECT value FROM vectorq_index_details('$_') WHERE name = 'imbalance'") } @_ }
 my ($with, $without);
 for (1 .. 5)
 {

@@ -21,14 +21,15 @@ NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metr
     : queries_(std::move(queries)), own_(std::move(own)), metric_(metric), workers_(size_t(threads)) {
     const size_t n = queries_.rows(), dims = queries_.cols();
     mean_.assign(dims, 0.0f);
-    if (metric == Metric::kL2 && n > 0)
+    const bool squares = TraitsOf(metric).sum == Sum::kSquares;
+    if (squares && n > 0)
         for (size_t d = 0; d < dims; d++) {
             double sum = 0;
             for (size_t q = 0; q < n; q++) sum += queries_.row(q)[d];
             mean_[d] = float(sum / double(n));
         }
-    if (metric != Metric::kL1) {
-        const float factor = metric == Metric::kL2 ? -2.0f : -1.0f;
+    if (TraitsOf(metric).from_products) {
+        const float factor = squares ? -2.0f : -1.0f;
         scaled_ = Matrix(n, dims);
         for (size_t q = 0; q < n; q++)
             for (size_t d = 0; d < dims; d++) scaled_.row(q)[d] = factor * (queries_.row(q)[d] - mean_[d]);
@@ -53,13 +54,14 @@ size_t NeighbourFinder::Bytes(size_t queries, size_t dims, size_t k, size_t deep
 // out[q][r] for row r of the tile.
 void NeighbourFinder::Distances(const float* rows, size_t count, Worker& w) const {
     const size_t dims = queries_.cols(), n = queries_.rows();
-    if (metric_ == Metric::kL1) {
-        const BlockFn kernel = GetBlockKernel(BlockKernel::kL1F32);
+    if (!TraitsOf(metric_).from_products) {
+        const BlockFn kernel = GetBlockKernel(KernelOf(TraitsOf(metric_).sum, Stored::kF32));
         w.out.Fill(0);
         for (size_t q = 0; q < n; q++)
             kernel(queries_.row(q), rows, dims * sizeof(float), count, dims, w.out.data() + q * kTileRows);
         return;
     }
+    const bool squares = TraitsOf(metric_).sum == Sum::kSquares;
     for (size_t r = 0; r < kTileRows; r++) {
         const float* row = rows + std::min(r, count - 1) * dims;
         float norm = 0;
@@ -68,7 +70,7 @@ void NeighbourFinder::Distances(const float* rows, size_t count, Worker& w) cons
             w.tile[d * kTileRows + r] = x;
             norm += x * x;
         }
-        w.norm[r] = metric_ == Metric::kL2 ? norm : 0;
+        w.norm[r] = squares ? norm : 0;
     }
     MultiplyTile(scaled_.data(), n, dims, w.tile.data(), w.out.data());
     for (size_t q = 0; q < n; q++)

@@ -111,12 +111,11 @@ inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
 inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
 // Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
 inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
-    if (meta.lists <= 1 || meta.replicas == static_cast<uint8_t>(Replicas::kNone)) return 1;
-    return meta.replicas == static_cast<uint8_t>(Replicas::kSoar) ? 2 : kMaxCopies;
+    return meta.lists <= 1 ? 1 : TraitsOf(static_cast<Replicas>(meta.replicas)).lists;
 }
 // Some rows have more entries than others.
 inline bool CopiesVary(const MetaPage& meta) noexcept {
-    return meta.replicas == static_cast<uint8_t>(Replicas::kClosure) && meta.lists > 1;
+    return meta.lists > 1 && TraitsOf(static_cast<Replicas>(meta.replicas)).vary;
 }
 // On average.
 inline double EntriesPerRow(const MetaPage& meta) noexcept {

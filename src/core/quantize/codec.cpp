@@ -6,25 +6,36 @@
 #include <cstring>
 
 #include "core/quantize/anisotropic.h"
+#include "core/simd/lut16_scan.h"
 #include "core/simd/row_scale.h"
 #include "core/quantize/sq8.h"
 
 namespace vectorq {
-
-size_t CodeElementBytes(CodeKind kind) noexcept {
-    switch (kind) {
-        case CodeKind::kF32: return 4;
-        case CodeKind::kF16: return 2;
-        default: return 1;
-    }
-}
 
 size_t CodeBytes(const Codec& codec) noexcept {
     return IsProductCode(codec.kind) ? PqCodeBytes(codec.pq) : CodeElementBytes(codec.kind) * codec.dims;
 }
 
 bool CodeHasScalar(const Codec& codec) noexcept {
-    return codec.lengths || (codec.kind == CodeKind::kSq8 && codec.metric == Metric::kL2);
+    return codec.lengths || (codec.kind == CodeKind::kSq8 && !IsDotMetric(codec.metric));
+}
+
+size_t CodeBlockBytes(const Codec& codec) noexcept {
+    return codec.kind == CodeKind::kPq4 ? Lut16BlockBytes(codec.pq.m) : 0;
+}
+
+size_t QuantizerFloats(const Codec& codec) noexcept {
+    if (IsProductCode(codec.kind)) return PqCodebookFloats(codec.pq);
+    return TraitsOf(codec.kind).trained ? 2 * size_t(codec.dims) : 0;
+}
+
+void AttachQuantizer(Codec* codec, const float* quantizer) noexcept {
+    if (IsProductCode(codec->kind)) {
+        codec->codebook = quantizer;
+    } else if (TraitsOf(codec->kind).trained) {
+        codec->sq8_offset = quantizer;
+        codec->sq8_scale = quantizer + codec->dims;
+    }
 }
 
 bool HasEtaOrigin(const Codec& codec) noexcept { return IsAnisotropic(codec.eta) && !IsDotMetric(codec.metric); }
@@ -147,7 +158,7 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
                                  float* scratch) noexcept {
     float* table = scratch;
     const size_t dims = codec.dims;
-    if (codec.metric == Metric::kL2) {
+    if (!IsDotMetric(codec.metric)) {
         float* difference = scratch + dims;
         for (size_t d = 0; d < dims; d++) difference[d] = query[d] - centroid[d];
         const float sq_distance = DotF32(difference, difference, dims);
@@ -158,7 +169,7 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
     return {table, -DotF32(query, centroid, dims) - bias, -1.0f, false};
 }
 
-bool TableDependsOnList(const Codec& codec) noexcept { return codec.metric == Metric::kL2; }
+bool TableDependsOnList(const Codec& codec) noexcept { return TraitsOf(codec.metric).list_tables; }
 
 static ListTable PreparePqTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                                 bool first) noexcept {
@@ -192,14 +203,6 @@ ListTable PrepareListTable(const Codec& codec, const float* query, const float* 
     if (codec.kind == CodeKind::kSq8) return PrepareSq8Table(codec, query, centroid, scratch);
     if (IsProductCode(codec.kind)) return PreparePqTable(codec, query, centroid, scratch, first);
     return {query, 0.0f, IsDotMetric(codec.metric) ? -1.0f : 1.0f, false};
-}
-
-BlockFn CodecKernel(const Codec& codec) noexcept {
-    const bool f16 = codec.kind == CodeKind::kF16;
-    if (codec.kind == CodeKind::kSq8) return GetBlockKernel(BlockKernel::kDotU8);
-    if (IsDotMetric(codec.metric)) return GetBlockKernel(f16 ? BlockKernel::kDotF16 : BlockKernel::kDotF32);
-    if (codec.metric == Metric::kL1) return GetBlockKernel(f16 ? BlockKernel::kL1F16 : BlockKernel::kL1F32);
-    return GetBlockKernel(f16 ? BlockKernel::kL2F16 : BlockKernel::kL2F32);
 }
 
 }  // namespace vectorq

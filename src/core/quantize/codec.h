@@ -52,11 +52,17 @@ void MeanOfCentroids(const float* centroids, size_t lists, size_t dims, float* m
 
 // A code that row-major storage keeps in CodeBytes(); pq4 is packed into blocks by the page.
 size_t CodeBytes(const Codec& codec) noexcept;
+// Bytes of 32 codes where they lie in such blocks (lut16_scan.h), else 0.
+size_t CodeBlockBytes(const Codec& codec) noexcept;
 // Bytes of one element of a code: a code may be cut between elements only.
-size_t CodeElementBytes(CodeKind kind) noexcept;
+inline constexpr size_t CodeElementBytes(CodeKind kind) noexcept { return TraitsOf(kind).element_bytes; }
 // True when each row carries one f32 beside its code.
 bool CodeHasScalar(const Codec& codec) noexcept;
-inline bool IsProductCode(CodeKind kind) noexcept { return kind == CodeKind::kPq || kind == CodeKind::kPq4; }
+
+// Parameters that are learned from rows: sq8's offset and scale, a codebook. How many floats; 0 for exact codes.
+size_t QuantizerFloats(const Codec& codec) noexcept;
+// The codec uses them from now on; they stay the caller's.
+void AttachQuantizer(Codec* codec, const float* quantizer) noexcept;
 
 // Where encoded rows go: row i's code to base + i * stride + code_at, its scalar to … + scalar_at.
 struct RowSink {
@@ -92,7 +98,9 @@ bool TableDependsOnList(const Codec& codec) noexcept;
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                            bool first) noexcept;
 
-// The kernel that goes with the codec (not for product codes); resolve once a scan.
-BlockFn CodecKernel(const Codec& codec) noexcept;
+// The kernel that goes with the codec (not for product codes); GetBlockKernel or GetRowKernel resolves it once a scan.
+inline constexpr BlockKernel CodecKernel(const Codec& codec) noexcept {
+    return KernelOf(TraitsOf(codec.metric).sum, TraitsOf(codec.kind).stored);
+}
 
 }  // namespace vectorq

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/base/kinds.h"
+
 namespace vectorq {
 
 using half = uint16_t;  // IEEE 754 binary16 bits
@@ -32,6 +34,17 @@ using BlockFn = void (*)(const float* query, const void* codes, size_t stride_by
 
 enum class BlockKernel { kL2F32, kDotF32, kL1F32, kL2F16, kDotF16, kL1F16, kDotU8 };
 // kDotU8: sum_d query[d] * float(code[d]), codes u8.
+
+// The kernel that adds up `sum` over rows so stored; bytes always have products, with a table made for them in the
+// query's place. Not for codewords.
+inline constexpr BlockKernel KernelOf(Sum sum, Stored stored) noexcept {
+    constexpr BlockKernel kKernels[][kNumSums] = {
+        {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32},
+        {BlockKernel::kL2F16, BlockKernel::kDotF16, BlockKernel::kL1F16},
+        {BlockKernel::kDotU8, BlockKernel::kDotU8, BlockKernel::kDotU8},
+    };
+    return kKernels[static_cast<int>(stored)][static_cast<int>(sum)];
+}
 
 // The kernel for the CPU this runs on. Resolve once a scan, not once a row.
 BlockFn GetBlockKernel(BlockKernel kernel) noexcept;

@@ -1,0 +1,29 @@
+// See metric_distance.h.
+#include "core/simd/metric_distance.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/simd/distance.h"
+
+namespace vectorq {
+
+float MetricDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept {
+    switch (TraitsOf(metric).sum) {
+        case Sum::kSquares: return L2SquaredF32(query, row, dims);
+        case Sum::kAbsolute: return L1F32(query, row, dims);
+        case Sum::kProducts: break;
+    }
+    return -DotF32(query, row, dims);
+}
+
+float MetricLength(Metric metric, float score, float norm) noexcept {
+    switch (TraitsOf(metric).sum) {
+        case Sum::kSquares: return std::sqrt(std::max(score, 0.0f));
+        case Sum::kAbsolute: return score;
+        case Sum::kProducts: break;
+    }
+    return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
+}
+
+}  // namespace vectorq

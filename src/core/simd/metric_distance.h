@@ -1,0 +1,16 @@
+// A metric's distance of one f32 row, as the lists keep it: the order, not the value. Smaller is nearer.
+#pragma once
+#include <cstddef>
+
+#include "core/base/kinds.h"
+
+namespace vectorq {
+
+// Squared L2, negative product (of rows of length 1 for cosine), L1.
+float MetricDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept;
+
+// The same as a length, from a score like MetricDistance's and norm = |query| |row|: L2 and L1 as they are, otherwise
+// how far apart the two would be at length 1.
+float MetricLength(Metric metric, float score, float norm) noexcept;
+
+}  // namespace vectorq
