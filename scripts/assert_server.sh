@@ -34,7 +34,7 @@ if [ ! -e "$prefix/.complete" ]; then
     # -O1: assertions in every function that is called make -O0 too slow for the tests' bounded loads.
     ./configure -q --prefix="$prefix" --enable-cassert --enable-debug --enable-tap-tests --without-icu \
         CFLAGS='-O1 -fno-omit-frame-pointer' CPPFLAGS=-DUSE_VALGRIND >"$base/configure.log" 2>&1 || { tail -5 "$base/configure.log" >&2; exit 1; }
-    make -s -j"${JOBS:-2}" world-bin >"$base/make.log" 2>&1 || { tail -20 "$base/make.log" >&2; exit 1; }
+    make -s -j"${JOBS:-$(nproc)}" world-bin >"$base/make.log" 2>&1 || { tail -20 "$base/make.log" >&2; exit 1; }
     make -s install-world-bin >"$base/install.log" 2>&1 || { tail -20 "$base/install.log" >&2; exit 1; }
     touch "$prefix/.complete"
 fi

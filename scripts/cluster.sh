@@ -1,5 +1,6 @@
 #!/bin/bash
 # A private throw-away PostgreSQL on a Unix socket, below $BUILD (default build).
+#   cluster.sh place          make $BUILD in a place that the server's user may enter, unless it is in one
 #   cluster.sh install        copy the server's own tree to $BUILD/pgroot and install vectorq there
 #   cluster.sh start [NAME]   make (if needed) and start the cluster NAME (default main)
 #   cluster.sh stop  [NAME]   stop it, by its own pid
@@ -9,11 +10,33 @@
 # The server runs from a copy of its installation, because it looks for extensions relative to its
 # own binary: so nothing outside $BUILD is written, and installing vectorq needs no root.
 set -eu
+umask 022
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac
 # After `eval "$(cluster.sh env)"` the first pg_config is the private tree's own, which names paths there.
 PATH=$(printf %s "$PATH" | tr : '\n' | grep -v '/pgroot/' | paste -sd:)
+# PostgreSQL refuses to run as root: use another user then.
+owner=$(id -un)
+[ "$owner" != root ] || owner=${VQ_OWNER:-postgres}
+as_owner() {
+    if [ "$(id -un)" = "$owner" ]; then "$@"; else (cd / && runuser -u "$owner" -- "$@"); fi
+}
+# The server's user must be able to walk down to the build folder. Where it may not, as below /root, the folder moves to a
+# place that it may enter, and a link is left there: no permission of another folder changes.
+place_build() {
+    id "$owner" >/dev/null
+    mkdir -p "$build"
+    as_owner test -x "$(realpath "$build")/." && return
+    place=$(mktemp -d /var/tmp/vectorq-XXXXXX)
+    chmod 755 "$place"
+    echo "cluster.sh: the server's user $owner may not enter $build; it is a link to $place now" >&2
+    find "$build" -mindepth 1 -maxdepth 1 -exec mv -t "$place" {} +
+    rmdir "$build"
+    ln -s "$place" "$build"
+}
+case ${1:-} in place | install | start) place_build ;; esac
+build=$(realpath -m "$build")
 root=$build/pgroot
 pg_config=${PG_CONFIG:-pg_config}
 bindir=$($pg_config --bindir)
@@ -21,22 +44,8 @@ name=${2:-main}
 data=$build/cluster-$name
 # Unix socket paths are limited to 107 bytes, so the directory cannot lie below a deep checkout.
 sock=/tmp/vectorq-$(id -u)-$(echo "$data" | cksum | cut -d' ' -f1)
-
-# PostgreSQL refuses to run as root: use another user then.
-owner=$(id -un)
-[ "$owner" != root ] || owner=${VQ_OWNER:-postgres}
-as_owner() {
-    if [ "$(id -un)" = "$owner" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi
-}
-# The server's user must be able to walk down to the build folder.
-open_path() {
-    d=$build
-    while [ "$d" != / ]; do
-        as_owner test -x "$d" || chmod o+x "$d" 2>/dev/null || true
-        d=$(dirname "$d")
-    done
-}
 case ${1:-} in
+    place) ;;
     install)
         mkdir -p "$root"
         if [ ! -x "$root$bindir/postgres" ] || [ "$bindir/postgres" -nt "$root$bindir/postgres" ]; then
@@ -45,12 +54,10 @@ case ${1:-} in
                 cp -a "$dir" "$root$(dirname "$dir")/"
             done
         fi
-        make -s -C "$here" install DESTDIR="$root" PG_CONFIG="$pg_config" >/dev/null
-        open_path ;;
+        make -s -C "$here" install DESTDIR="$root" PG_CONFIG="$pg_config" >/dev/null ;;
     start)
         mkdir -p "$build" "$sock"
         [ "$(id -un)" = "$owner" ] || chown "$owner" "$sock"
-        open_path
         if [ ! -s "$data/PG_VERSION" ]; then
             rm -rf "$data"; mkdir -p "$data"
             [ "$(id -un)" = "$owner" ] || chown "$owner" "$data"
@@ -74,7 +81,7 @@ case ${1:-} in
     env)
         echo "export PGHOST='$sock' PGPORT=5432 PGUSER=postgres PGDATABASE=postgres PGDATA='$data' PATH='$root$bindir':\"\$PATH\"" ;;
     run)
-        shift; open_path
+        shift
         PATH="$root$bindir:$PATH" as_owner "$@" ;;
-    *) sed -n '2,9p' "$0" | cut -c3-; exit 2 ;;
+    *) sed -n '2,10p' "$0" | cut -c3-; exit 2 ;;
 esac

@@ -30,8 +30,9 @@ for cxx in clang++ g++; do
     command -v $cxx >/dev/null || { echo "== no $cxx here"; continue; }
     # The headers of a server that gcc built know attributes that clang ignores, its flags warnings that clang does not know.
     [ $cxx = g++ ] && cc=gcc flags= || { cc=clang; flags="-Wno-ignored-attributes -Wno-unknown-warning-option"; }
-    make -s clean PG_CONFIG="$pg_config" >/dev/null 2>&1
-    if make -j2 all PG_CONFIG="$pg_config" CXX="$cxx $flags" CC=$cc >build-$cxx.log 2>&1; then
+    find src \( -name "*.[od]" -o -name "*.bc" \) -delete
+    rm -f vectorq.so
+    if make all PG_CONFIG="$pg_config" CXX="$cxx $flags" CC=$cc >build-$cxx.log 2>&1; then
         warnings=$(grep -cE ":[0-9]+: warning:" build-$cxx.log)
         echo "== $($cxx --version | head -1): $warnings warnings"
         [ "$warnings" = 0 ] || { grep -E ":[0-9]+: warning:" build-$cxx.log | sort | uniq -c | sort -rn | head -20; status=1; }

@@ -1,6 +1,5 @@
 -- Access method ah: score-aware 4-bit codes in lists, reordered; a second list for each row (SOAR).
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.75);
 CREATE TABLE a (id int, v vector(32), h halfvec(32)) WITH (autovacuum_enabled = off);
 -- clustered rows of different lengths: for inner products the long ones win
@@ -48,15 +47,15 @@ SELECT recall('a', '<->', 'v') AS plain, pg_relation_size('a_v') AS plain_bytes 
 DROP INDEX a_v;
 CREATE INDEX a_v ON a USING ah (v) WITH (lists = 60, replicas = soar);
 SELECT recall('a', '<->', 'v') > :plain AS better, pg_relation_size('a_v') > :plain_bytes AS larger;
-SELECT rows, replicas, list_rows_max * lists > rows FROM vectorq_index_info('a_v');
+SELECT rows, replicas, list_rows_max * lists > rows AS uneven FROM vectorq_index_info('a_v');
 RESET vectorq.nprobe;
 SELECT * FROM vectorq_check('a_v');
 -- strict order, and a filter that few rows pass
 SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 2; SET vectorq.iterative_scan = strict;
-SELECT count(*), count(DISTINCT id), bool_and(d >= before) AS in_order FROM (
+SELECT count(*) AS rows, count(DISTINCT id) AS different, bool_and(d >= before) AS in_order FROM (
     SELECT id, d, lag(d, 1, d) OVER () AS before FROM (SELECT id, v <-> (SELECT v FROM q LIMIT 1) AS d FROM a ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 50) s) t;
 SET vectorq.iterative_scan = relaxed;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM a WHERE id % 100 = 3 ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 40) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM a WHERE id % 100 = 3 ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 40) s;
 RESET enable_seqscan; RESET enable_sort; RESET vectorq.nprobe; RESET vectorq.iterative_scan;
 -- inserts, updates, deletes, vacuum
 INSERT INTO a SELECT id + 10000, v, h FROM a WHERE id % 3 = 0;
@@ -122,8 +121,8 @@ CREATE TEMP TABLE wide_by_index AS SELECT id, v <-> :'query' AS d FROM wide ORDE
 CREATE TEMP TABLE half_by_index AS SELECT id FROM wide ORDER BY v::halfvec(2000) <-> (:'query')::vector::halfvec(2000) LIMIT 20;
 RESET enable_seqscan; RESET enable_sort; RESET vectorq.nprobe; RESET vectorq.reorder_rows;
 SET enable_indexscan = off;
-SELECT count(*) FROM by_index JOIN (SELECT id, note FROM moved ORDER BY v <-> (SELECT v FROM q LIMIT 1), id LIMIT 20) s USING (id, note);
-SELECT count(*) FROM wide_by_index JOIN (SELECT id FROM wide ORDER BY v <-> :'query' LIMIT 20) s USING (id);
+SELECT count(*) AS of_20_nearest FROM by_index JOIN (SELECT id, note FROM moved ORDER BY v <-> (SELECT v FROM q LIMIT 1), id LIMIT 20) s USING (id, note);
+SELECT count(*) AS of_20_nearest FROM wide_by_index JOIN (SELECT id FROM wide ORDER BY v <-> :'query' LIMIT 20) s USING (id);
 SELECT count(*) > 17 AS as_good FROM half_by_index JOIN wide_by_index USING (id);
 RESET enable_indexscan;
 SELECT * FROM vectorq_check('wide_v');

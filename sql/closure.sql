@@ -1,6 +1,5 @@
 -- replicas = closure: rows near a border lie in further lists, too, and come out once. Each code, metric and kind of copies.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.4);
 CREATE TABLE k (id int, v vector(8), h halfvec(8)) WITH (autovacuum_enabled = off);
 INSERT INTO k SELECT i, x::vector, x::halfvec FROM (
@@ -72,10 +71,10 @@ INSERT INTO k SELECT id + 20000, v, h FROM k WHERE id % 3 = 0;
 SELECT lost_or_twice('k', '<->', 'v'), lost_or_twice('k', '<=>', 'h'), problems('k_i'), problems('k_2');
 -- strict order, and a filter that few rows pass
 SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 2; SET vectorq.iterative_scan = strict;
-SELECT count(*), count(DISTINCT id), bool_and(d >= before) AS in_order FROM (
+SELECT count(*) AS rows, count(DISTINCT id) AS different, bool_and(d >= before) AS in_order FROM (
     SELECT id, d, lag(d, 1, d) OVER () AS before FROM (SELECT id, v <-> (SELECT v FROM q LIMIT 1) AS d FROM k ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 50) s) t;
 SET vectorq.iterative_scan = relaxed;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM k WHERE id % 100 = 3 ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 30) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM k WHERE id % 100 = 3 ORDER BY v <-> (SELECT v FROM q LIMIT 1) LIMIT 30) s;
 RESET enable_seqscan; RESET enable_sort; RESET vectorq.nprobe; RESET vectorq.iterative_scan;
 DROP INDEX k_i, k_2;
 -- the same rows, options and seed: the same index

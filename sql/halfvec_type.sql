@@ -10,9 +10,9 @@ SELECT '[NaN]'::halfvec;
 SELECT '[Infinity]'::halfvec;
 SELECT '[1,-inf]'::halfvec;
 -- all finite halves survive text and binary form
-SELECT count(*), count(DISTINCT v::text), bool_and(v::text::halfvec = v AND halfvec_send(v::text::halfvec) = halfvec_send(v))
+SELECT count(*) AS halves, count(DISTINCT v::text) AS different, bool_and(v::text::halfvec = v AND halfvec_send(v::text::halfvec) = halfvec_send(v)) AS same
 FROM (SELECT ARRAY[s * m * 2.0 ^ e]::real[]::halfvec AS v FROM generate_series(1024, 2047) m, generate_series(-24, 5) e, (VALUES (1), (-1)) s(s)) t;
-SELECT count(*), bool_and(v::text::halfvec = v) FROM (SELECT ARRAY[m * 2.0 ^ -24]::real[]::halfvec AS v FROM generate_series(-1023, 1023) m) t;
+SELECT count(*) AS halves, bool_and(v::text::halfvec = v) AS same FROM (SELECT ARRAY[m * 2.0 ^ -24]::real[]::halfvec AS v FROM generate_series(-1023, 1023) m) t;
 -- syntax
 SELECT ''::halfvec;
 SELECT '[1'::halfvec;

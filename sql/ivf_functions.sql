@@ -59,7 +59,7 @@ CREATE POLICY p ON f USING (id <= 20);
 SET ROLE vq_nobody;
 SELECT vectorq_recall('f_v', ARRAY['[1,2,3,4]']::vector[], 10);
 SET enable_seqscan = off;
-SELECT count(*), max(id) FROM (SELECT id FROM f ORDER BY v <-> '[1,2,3,4]' LIMIT 100) s;
+SELECT count(*) AS rows, max(id) FROM (SELECT id FROM f ORDER BY v <-> '[1,2,3,4]' LIMIT 100) s;
 RESET ROLE;
 RESET enable_seqscan;
 DROP TABLE f;

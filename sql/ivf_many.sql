@@ -12,13 +12,13 @@ SET enable_sort = off;
 -- window after window, from one list on
 SET vectorq.max_scan_rows = 0;
 SET vectorq.nprobe = 1;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
 SELECT rows_scored >= 9000 AS all_rows, lists_probed > 2800 AS all_lists FROM vectorq_stats();
 SET vectorq.nprobe = 100;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[1,99,1,99]' LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <-> '[1,99,1,99]' LIMIT 1000000) s;
 -- all at once
 SET vectorq.nprobe = 3000;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
 RESET vectorq.max_scan_rows;
 -- few lists, found through groups, have nearly all of the nearest rows
 RESET vectorq.nprobe;
@@ -42,7 +42,7 @@ SELECT * FROM vectorq_check('many_v');
 CREATE INDEX many_ah ON many USING ah (v vector_ip_ops) WITH (lists = 2500, replicas = soar);
 DROP INDEX many_v;
 SET vectorq.max_scan_rows = 0;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM many ORDER BY v <#> '[1,2,3,4]' LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <#> '[1,2,3,4]' LIMIT 1000000) s;
 SELECT * FROM vectorq_check('many_ah');
 DROP TABLE many;
 DROP FUNCTION nearest(vector);
@@ -53,9 +53,9 @@ CREATE INDEX very_many_v ON very_many USING ivf (v) WITH (lists = 20000);
 SELECT lists > 18000 AS many_lists FROM vectorq_index_info('very_many_v');
 SELECT * FROM vectorq_check('very_many_v');
 SET vectorq.nprobe = 1;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM very_many ORDER BY v <-> (SELECT v FROM very_many WHERE id = 7) LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM very_many ORDER BY v <-> (SELECT v FROM very_many WHERE id = 7) LIMIT 1000000) s;
 SET vectorq.nprobe = 20000;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM very_many ORDER BY v <-> (SELECT v FROM very_many WHERE id = 8) LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM very_many ORDER BY v <-> (SELECT v FROM very_many WHERE id = 8) LIMIT 1000000) s;
 -- the nearest lists: with 200 of them nearly all of the nearest rows, in few of the rows
 SET vectorq.max_scan_rows = 1;
 SET vectorq.nprobe = 200;
@@ -76,10 +76,10 @@ INSERT INTO very_many SELECT 100000 + i, (SELECT array_agg(sin(d * a + b) + 0.3 
 SET vectorq.nprobe = 3;
 SELECT count(*) >= 297 AS find_themselves FROM very_many m, LATERAL (SELECT id FROM very_many ORDER BY v <-> m.v LIMIT 1) n WHERE m.id > 100000 AND n.id = m.id;
 -- a query that coarse codes cannot tell anything about
-SELECT count(*) FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(3e38, ARRAY[48])::vector LIMIT 5) s;
+SELECT count(*) AS rows FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(3e38, ARRAY[48])::vector LIMIT 5) s;
 -- and one so far off that distances are infinite
 SET vectorq.max_scan_rows = 0;
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(1e19, ARRAY[48])::vector LIMIT 1000000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM very_many ORDER BY v <-> array_fill(1e19, ARRAY[48])::vector LIMIT 1000000) s;
 SET vectorq.max_scan_rows = 1;
 DROP INDEX very_many_v;
 CREATE INDEX very_many_ah ON very_many USING ah (v vector_ip_ops) WITH (lists = 20000);

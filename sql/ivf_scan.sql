@@ -7,15 +7,15 @@ ANALYZE items;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 -- a filter that keeps a hundredth, a thousandth, nothing: k rows whenever there are k
-SELECT count(*) FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
-SELECT count(*) FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 1000) s;
-SELECT count(*) FROM (SELECT id FROM items WHERE id % 1000 = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
-SELECT count(*) FROM (SELECT id FROM items WHERE category = 700 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
+SELECT count(*) AS of_ten FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
+SELECT count(*) AS of_a_hundred FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 1000) s;
+SELECT count(*) AS of_ten FROM (SELECT id FROM items WHERE id % 1000 = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
+SELECT count(*) AS of_none FROM (SELECT id FROM items WHERE category = 700 ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
 SET vectorq.max_scan_rows = 1000;
 SELECT count(*) BETWEEN 1 AND 99 AS bounded FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 1000) s;
 RESET vectorq.max_scan_rows;
-SELECT lists_probed, rows_scored, rows_returned FROM vectorq_stats() WHERE false;
-SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
+SELECT rows_scored BETWEEN 1000 AND 2000 AS scored, lists_probed BETWEEN 2 AND 49 AS lists, rows_returned BETWEEN 1 AND rows_scored AS returned FROM vectorq_stats();
+SELECT count(*) AS rows FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
 SELECT index, rounds, lists_probed, pages_read > 0 AS pages, rows_scored > 0 AS scored, rows_returned FROM vectorq_stats();
 -- exact when all lists are searched
 SET vectorq.nprobe = 50;
@@ -23,14 +23,14 @@ CREATE TEMP TABLE exact AS SELECT 1 AS id LIMIT 0;
 SET enable_indexscan = off;
 INSERT INTO exact SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 25;
 SET enable_indexscan = on;
-SELECT count(*) FROM exact JOIN (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 25) s USING (id);
+SELECT count(*) AS of_25_nearest FROM exact JOIN (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 25) s USING (id);
 -- OFFSET, ties broken by a second column
 SELECT (SELECT array_agg(id) FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' OFFSET 5 LIMIT 3) a)
      = (SELECT (array_agg(id))[6:8] FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 10) b) AS offset_works;
-SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]', id LIMIT 3) s;
+SELECT count(*) AS rows FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]', id LIMIT 3) s;
 -- LATERAL: the scan is started anew for each outer row
 EXPLAIN (COSTS OFF) SELECT a.id, b.id FROM items a, LATERAL (SELECT id FROM items ORDER BY v <-> a.v LIMIT 2) b WHERE a.id <= 5;
-SELECT a.id, count(*), bool_or(a.id = b.id) AS finds_itself FROM items a, LATERAL (SELECT id FROM items ORDER BY v <-> a.v LIMIT 2) b WHERE a.id <= 5 GROUP BY a.id ORDER BY a.id;
+SELECT a.id, count(*) AS rows, bool_or(a.id = b.id) AS finds_itself FROM items a, LATERAL (SELECT id FROM items ORDER BY v <-> a.v LIMIT 2) b WHERE a.id <= 5 GROUP BY a.id ORDER BY a.id;
 -- two scans at once
 SELECT (SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[1,1,1,1]' LIMIT 3) a) + (SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '[99,1,1,1]' LIMIT 4) b) AS seven;
 -- prepared statements, generic plans
@@ -41,7 +41,9 @@ SELECT v AS v1 FROM items WHERE id = 1 \gset
 SELECT v AS v2 FROM items WHERE id = 2 \gset
 EXECUTE nearest(:'v1');
 EXECUTE nearest(:'v2');
-EXECUTE nearest(NULL) \g /dev/null
+-- no order is asked for: any row will do
+CREATE TEMP TABLE unordered AS EXECUTE nearest(NULL);
+SELECT count(*) AS rows, count(DISTINCT id) FILTER (WHERE id BETWEEN 1 AND 10000) AS of_the_table FROM unordered;
 RESET plan_cache_mode;
 -- cursors go forward only
 BEGIN;
@@ -58,11 +60,11 @@ MOVE ABSOLUTE 0 FROM c;
 FETCH 1 FROM c;
 ROLLBACK;
 -- CTE, sub-select, aggregate over the nearest
-WITH near AS MATERIALIZED (SELECT id, category FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 20) SELECT count(*), count(DISTINCT id) FROM near;
-SELECT count(*) FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 20);
+WITH near AS MATERIALIZED (SELECT id, category FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 20) SELECT count(*) AS rows, count(DISTINCT id) AS different FROM near;
+SELECT count(*) AS rows FROM items WHERE id IN (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 20);
 -- parallel workers elsewhere in the plan
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET enable_seqscan = on;
-SELECT count(*) FROM items a WHERE a.category = (SELECT category FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 1);
+SELECT count(*) AS rows_of_category FROM items a WHERE a.category = (SELECT category FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 1);
 RESET enable_seqscan;
 -- without an order the index cannot be used
 SET enable_seqscan = off;

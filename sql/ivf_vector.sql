@@ -28,15 +28,15 @@ END $$;
 CREATE INDEX t_l2 ON t USING ivf (v vector_l2_ops) WITH (lists = 10);
 EXPLAIN (COSTS OFF) SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 5;
 SET vectorq.nprobe = 10;
-SELECT missed('<->', 10), missed('<->', 1000);
+SELECT missed('<->', 10) AS missed_of_10, missed('<->', 1000) AS missed_of_1000;
 -- more than one round of the scan collects
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
 SET vectorq.nprobe = 1;
-SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 20) s;
+SELECT count(*) AS rows FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 20) s;
 -- going on to further lists finds every row, once
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
 SET vectorq.iterative_scan = off;
-SELECT count(*) < 3000 FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
+SELECT count(*) BETWEEN 1 AND 2999 AS rows_of_one_list FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
 SET vectorq.iterative_scan = strict;
 SELECT count(*) AS out_of_order FROM (SELECT d, lag(d) OVER (ORDER BY n) AS before FROM (SELECT v <-> '[1,2,3,4,5,6,7,8]' AS d, row_number() OVER () AS n
     FROM (SELECT v FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 3000) a) b) c WHERE d < before - 1e-5;
@@ -56,7 +56,7 @@ SELECT id FROM t ORDER BY v <-> '[99,99,99,99,99,99,99,99]' LIMIT 1 \gset first_
 SELECT :first_id <> 4000 AS moved_away;
 DELETE FROM t WHERE id % 2 = 0;
 VACUUM t;
-SELECT count(*), count(*) FILTER (WHERE id % 2 = 0) AS deleted FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
+SELECT count(*) AS rows, count(*) FILTER (WHERE id % 2 = 0) AS deleted FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
 SELECT rows FROM vectorq_index_info('t_l2');
 SELECT missed('<->', 10);
 SELECT pg_relation_size('t_l2') AS before \gset
@@ -64,8 +64,8 @@ INSERT INTO t SELECT i * 2, v FROM t, generate_series(1, 1000) i WHERE t.id = 1;
 INSERT INTO t SELECT id + 5000, v FROM t WHERE id % 2 = 1 AND id < 1000;
 SELECT * FROM vectorq_check('t_l2');
 SELECT missed('<->', 10);
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
-SELECT count(*) FROM t WHERE v IS NOT NULL;
+SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM t ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 10000) s;
+SELECT count(*) AS rows_in_table FROM t WHERE v IS NOT NULL;
 DROP INDEX t_l2;
 
 -- the other metrics and codes; beside a third of the rows that are one vector a list may find no rows

@@ -1,7 +1,6 @@
 -- Where rows lie: short lists share pages, long codes have pages of their own. Small as FAISS's lists, and no
 -- row lost by inserts, vacuum and reuse of the room.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.25);
 CREATE FUNCTION rv(dims int, salt int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + salt * 0)::vector FROM generate_series(1, dims)';
 -- rows that the index does not return exactly once, when it searches all lists
@@ -68,7 +67,7 @@ BEGIN
     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL vectorq.nprobe = 10000;
     FOR r IN SELECT id, v FROM wide LOOP
         SELECT id INTO nearest FROM wide ORDER BY v <-> r.v LIMIT 1;
-        IF nearest <> r.id THEN other := other + 1; END IF;
+        IF nearest IS DISTINCT FROM r.id THEN other := other + 1; END IF;
     END LOOP;
     RETURN other;
 END $$;

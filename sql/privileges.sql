@@ -15,13 +15,13 @@ CREATE POLICY own ON priv USING (owner = current_user);
 SET ROLE vq_reader;
 SET enable_seqscan = off;
 SET vectorq.nprobe = 10;
-SELECT count(*), count(DISTINCT id), bool_and(owner = 'vq_reader') FROM (SELECT * FROM priv ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
-SELECT count(*), count(DISTINCT id), bool_and(owner = 'vq_reader') FROM (SELECT * FROM priv ORDER BY v <=> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
-SELECT count(*), count(DISTINCT id), bool_and(owner = 'vq_reader') FROM (SELECT * FROM priv ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different, bool_and(owner = 'vq_reader') AS own FROM (SELECT * FROM priv ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different, bool_and(owner = 'vq_reader') AS own FROM (SELECT * FROM priv ORDER BY v <=> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
+SELECT count(*) AS rows, count(DISTINCT id) AS different, bool_and(owner = 'vq_reader') AS own FROM (SELECT * FROM priv ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
 EXPLAIN (COSTS OFF) SELECT id FROM priv ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5;
 -- a function that leaks its argument is not asked about rows that the policy hides
 CREATE FUNCTION pg_temp.leak(int) RETURNS bool COST 0.0001 LANGUAGE plpgsql AS $$ BEGIN IF $1 % 10 <> 0 THEN RAISE 'leaked %', $1; END IF; RETURN true; END $$;
-SELECT count(*) FROM (SELECT * FROM priv WHERE pg_temp.leak(id) ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
+SELECT count(*) AS rows FROM (SELECT * FROM priv WHERE pg_temp.leak(id) ORDER BY v <#> '[1,2,3,4,5,6,7,8]' LIMIT 5000) s;
 \set VERBOSITY sqlstate
 SELECT vectorq_recall('priv_ivf', ARRAY['[1,2,3,4,5,6,7,8]']::vector[], 10);
 SELECT vectorq_recall('priv_pq', ARRAY['[1,2,3,4,5,6,7,8]']::vector[], 10);

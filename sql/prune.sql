@@ -1,7 +1,6 @@
 -- vectorq.prune_epsilon: lists much farther than the nearest are left out of the first window, for each metric; the rows in them
 -- still come when a scan goes on.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.6);
 CREATE TABLE p (id int, v vector(4)) WITH (autovacuum_enabled = off);
 INSERT INTO p SELECT i, ARRAY[random() - 0.4, random() - 0.4, random() - 0.4, random() - 0.4]::vector FROM generate_series(1, 3000) i;
@@ -45,10 +44,10 @@ SELECT count(*) > 100 AS rows, bool_and(d >= before) AS in_order FROM (SELECT d,
     SELECT v <-> '[0.1,0.3,0.2,0.1]' AS d FROM p ORDER BY v <-> '[0.1,0.3,0.2,0.1]' LIMIT 1000) s) t;
 RESET vectorq.iterative_scan;
 -- no direction, or no query: nothing to prune by
-SELECT count(*) FROM (SELECT id FROM p ORDER BY v <-> (SELECT NULL::vector) LIMIT 10) s;
+SELECT count(*) AS rows FROM (SELECT id FROM p ORDER BY v <-> (SELECT NULL::vector) LIMIT 10) s;
 SELECT lists_probed FROM vectorq_stats();
 CREATE INDEX p_ip ON p USING ivf (v vector_ip_ops) WITH (lists = 40);
-SELECT count(*) FROM (SELECT id FROM p ORDER BY v <#> '[0,0,0,0]' LIMIT 10) s;
+SELECT count(*) AS rows FROM (SELECT id FROM p ORDER BY v <#> '[0,0,0,0]' LIMIT 10) s;
 SELECT lists_probed FROM vectorq_stats();
 SET vectorq.prune_epsilon = -1;
 RESET vectorq.prune_epsilon; RESET vectorq.nprobe; RESET enable_seqscan;

@@ -1,6 +1,5 @@
 -- reorder = f32, f16, sq8: copies of the vectors in the index instead of visits to the table.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.35);
 CREATE TABLE r (id int, v vector(24), h halfvec(24)) WITH (autovacuum_enabled = off);
 INSERT INTO r SELECT i, x::vector, x::halfvec FROM (
@@ -36,7 +35,7 @@ BEGIN
                     mine := found('r', col, op);
                     IF copy = 'heap' THEN heap := mine; END IF;
                     -- the same neighbours in the same places
-                    SELECT avg((mine[i] = heap[i])::int) INTO same FROM generate_subscripts(heap, 1) i;
+                    SELECT avg((mine[i] IS NOT DISTINCT FROM heap[i])::int) INTO same FROM generate_subscripts(heap, 1) i;
                     IF same < (CASE copy WHEN 'sq8' THEN 0.8 WHEN 'f16' THEN 0.97 ELSE 0.99 END) THEN RAISE WARNING '% % % %: % alike', am, col, metric, copy, same; END IF;
                     SELECT avg((h = ANY (mine[(i - 1) / 10 * 10 + 1 : (i - 1) / 10 * 10 + 10]))::int) INTO same FROM unnest(heap) WITH ORDINALITY AS u (h, i);
                     IF same < (CASE copy WHEN 'sq8' THEN 0.95 WHEN 'f16' THEN 0.99 ELSE 1 END) THEN RAISE WARNING '% % % %: recall of heap''s %', am, col, metric, copy, same; END IF;
@@ -54,7 +53,7 @@ CREATE INDEX r_i ON r USING ivf (v) WITH (lists = 12, quantizer = pq, subvectors
 SELECT reorder, bytes_reorder > 0 AS bytes, bytes_reorder / rows BETWEEN 24 + 12 AND 60 AS small,
     bytes_total = bytes_lists + bytes_reorder + bytes_centroids + bytes_other AS adds_up FROM vectorq_index_info('r_i');
 SET enable_seqscan = off;
-SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> (SELECT v FROM r WHERE id = 5) LIMIT 10) s;
+SELECT count(*) AS rows FROM (SELECT id FROM r ORDER BY v <-> (SELECT v FROM r WHERE id = 5) LIMIT 10) s;
 SELECT rows_reordered > 10 AS reordered FROM vectorq_stats();
 -- strict order holds for what copies say
 SET vectorq.iterative_scan = strict;
@@ -63,7 +62,7 @@ SELECT count(*) > 100 AS rows, count(*) FILTER (WHERE d < before - 0.05) AS out_
     FROM (SELECT v FROM r ORDER BY v <-> (SELECT v FROM r WHERE id = 1) LIMIT 500) a) b) c;
 RESET vectorq.iterative_scan;
 RESET vectorq.nprobe;
-SELECT count(*) FROM (SELECT id FROM r ORDER BY v <-> NULL LIMIT 10) s;
+SELECT count(*) AS rows FROM (SELECT id FROM r ORDER BY v <-> NULL LIMIT 10) s;
 DROP INDEX r_i;
 -- inserts, updates, deletes, vacuum, room used again: narrow rows, and with a replica in a second list
 CREATE INDEX r_1 ON r USING ivf (v) WITH (lists = 12, quantizer = pq, bits = 4, reorder = f16);
@@ -114,7 +113,7 @@ BEGIN
     SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL vectorq.nprobe = 10000; SET LOCAL vectorq.reorder_rows = 5000;
     FOR q IN EXECUTE format('SELECT id, v FROM %I WHERE id %% 4 = 1', t) LOOP
         EXECUTE format('SELECT id FROM %I ORDER BY v <-> %L LIMIT 1', t, q.v) INTO nearest;
-        IF nearest <> q.id THEN other := other + 1; END IF;
+        IF nearest IS DISTINCT FROM q.id THEN other := other + 1; END IF;
     END LOOP;
     RETURN other;
 END $$;

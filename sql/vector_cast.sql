@@ -74,7 +74,7 @@ SELECT l2_distance(ARRAY[1,2], '[1,2]'::vector);
 SELECT cardinality('[1,2]'::vector);
 SELECT cardinality('[1,2]'::halfvec);
 SELECT castsource::regtype, casttarget::regtype, castcontext FROM pg_cast
-WHERE castsource IN ('vector'::regtype, 'halfvec'::regtype) OR casttarget IN ('vector'::regtype, 'halfvec'::regtype) ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
--- every function behind the two types is strict, immutable and parallel safe
+WHERE castsource IN ('vector'::regtype, 'halfvec'::regtype, 'sparsevec'::regtype) OR casttarget IN ('vector'::regtype, 'halfvec'::regtype, 'sparsevec'::regtype) ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
+-- every function behind the types is strict, immutable and parallel safe
 SELECT oid::regprocedure FROM pg_proc
-WHERE probin LIKE '%vectorq%' AND prosrc ~ '^vectorq_(vector|halfvec|array_to)' AND prosrc !~ '_support$' AND NOT (proisstrict AND provolatile = 'i' AND proparallel = 's');
+WHERE probin LIKE '%vectorq%' AND prosrc ~ '^vectorq_(vector|halfvec|sparsevec|array_to|hamming|jaccard)' AND prosrc !~ '_support$' AND NOT (proisstrict AND provolatile = 'i' AND proparallel = 's');

@@ -6,11 +6,11 @@ INSERT INTO ct VALUES (1, '[1,2,3]', '[4,5,6]'), (2, NULL, '[0,-0,1e-7]'), (3, a
 \copy ct TO PROGRAM 'cat >"$PG_ABS_BUILDDIR/results/vector_copy.bin"' WITH (FORMAT binary)
 CREATE TABLE ct2 (id int, v vector, w vector(3));
 \copy ct2 FROM PROGRAM 'cat "$PG_ABS_BUILDDIR/results/vector_copy.bin"' WITH (FORMAT binary)
-SELECT count(*), bool_and(vector_send(a.v) IS NOT DISTINCT FROM vector_send(b.v) AND vector_send(a.w) IS NOT DISTINCT FROM vector_send(b.w)) FROM ct a JOIN ct2 b USING (id);
+SELECT count(*) AS rows, bool_and(vector_send(a.v) IS NOT DISTINCT FROM vector_send(b.v) AND vector_send(a.w) IS NOT DISTINCT FROM vector_send(b.w)) AS same FROM ct a JOIN ct2 b USING (id);
 TRUNCATE ct2;
 \copy ct TO PROGRAM 'cat >"$PG_ABS_BUILDDIR/results/vector_copy.txt"'
 \copy ct2 FROM PROGRAM 'cat "$PG_ABS_BUILDDIR/results/vector_copy.txt"'
-SELECT count(*), bool_and(a.v IS NOT DISTINCT FROM b.v AND a.w IS NOT DISTINCT FROM b.w) FROM ct a JOIN ct2 b USING (id);
+SELECT count(*) AS rows, bool_and(a.v IS NOT DISTINCT FROM b.v AND a.w IS NOT DISTINCT FROM b.w) AS same FROM ct a JOIN ct2 b USING (id);
 DROP TABLE ct, ct2;
 CREATE TABLE ct2 (v vector(2));
 CREATE TABLE ct3 (v vector);
@@ -50,11 +50,11 @@ INSERT INTO ct VALUES (1, '[1,2,3]', '[4,5,6]'), (2, NULL, '[0,-0,1e-7]'), (3, a
 \copy ct TO PROGRAM 'cat >"$PG_ABS_BUILDDIR/results/vector_copy.bin"' WITH (FORMAT binary)
 CREATE TABLE ct2 (id int, v halfvec, w halfvec(3));
 \copy ct2 FROM PROGRAM 'cat "$PG_ABS_BUILDDIR/results/vector_copy.bin"' WITH (FORMAT binary)
-SELECT count(*), bool_and(halfvec_send(a.v) IS NOT DISTINCT FROM halfvec_send(b.v) AND halfvec_send(a.w) IS NOT DISTINCT FROM halfvec_send(b.w)) FROM ct a JOIN ct2 b USING (id);
+SELECT count(*) AS rows, bool_and(halfvec_send(a.v) IS NOT DISTINCT FROM halfvec_send(b.v) AND halfvec_send(a.w) IS NOT DISTINCT FROM halfvec_send(b.w)) AS same FROM ct a JOIN ct2 b USING (id);
 TRUNCATE ct2;
 \copy ct TO PROGRAM 'cat >"$PG_ABS_BUILDDIR/results/vector_copy.txt"'
 \copy ct2 FROM PROGRAM 'cat "$PG_ABS_BUILDDIR/results/vector_copy.txt"'
-SELECT count(*), bool_and(a.v IS NOT DISTINCT FROM b.v AND a.w IS NOT DISTINCT FROM b.w) FROM ct a JOIN ct2 b USING (id);
+SELECT count(*) AS rows, bool_and(a.v IS NOT DISTINCT FROM b.v AND a.w IS NOT DISTINCT FROM b.w) AS same FROM ct a JOIN ct2 b USING (id);
 DROP TABLE ct, ct2;
 CREATE TABLE ct2 (v halfvec(2));
 CREATE TABLE ct3 (v halfvec);

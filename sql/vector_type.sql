@@ -78,7 +78,7 @@ CREATE TABLE vt (id int, v vector);
 INSERT INTO vt SELECT d, array_agg(i ORDER BY i)::real[] FROM generate_series(1, 16000) i, unnest(ARRAY[1, 2, 29, 30, 31, 500, 2000, 4000, 16000]) d
     WHERE i <= d GROUP BY d;
 SELECT id, vector_dims(v), (v::real[])[id], v <+> v AS zero, pg_column_size(v) FROM vt ORDER BY id;
-SELECT count(*) FROM vt WHERE v::text::vector = v;
+SELECT count(*) AS rows FROM vt WHERE v::text::vector = v;
 DROP TABLE vt;
 SELECT array_agg(v ORDER BY v) FROM (VALUES ('[2,1]'::vector), ('[1]')) t(v);
 SELECT '{"[1,2]","[3]"}'::vector[];

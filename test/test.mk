@@ -1,9 +1,19 @@
 # Developers' targets. Each part prints its own results; test/run_all.sh adds them up.
-PRIVATE := BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+# Scripts that call make do not get this one's job slots, which they could not reach.
+APART = MAKEFLAGS="$$(echo "$$MAKEFLAGS" | sed -E 's/(^| )(-j[0-9]*|--jobserver-[a-z]+=[^ ]*)//g')"
+PRIVATE = $(APART) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG)
+# For scripts: a line with the word MAKE in parentheses would run under -n, too.
+OUR_MAKE = $(MAKE)
+
+# What compiles and what moves $(BUILD) must not run side by side.
+placed:
+	@scripts/bootstrap.sh check
+	@$(PRIVATE) scripts/cluster.sh place
 
 # The server's own tree copied below $(BUILD), with vectorq installed in it: no root, no system service.
-server-tree: all
-	@scripts/bootstrap.sh check
+server-tree: placed
+	@scripts/compile.sh $(MAKE) --no-print-directory $(PARALLEL) server-tree-compiled
+server-tree-compiled: all
 	@$(PRIVATE) scripts/cluster.sh install
 
 # The module with fault points (src/pg/fault.h): only the files that have some are compiled again. It is installed in
@@ -18,14 +28,15 @@ $(FAULT_DIR)/vectorq.so: $(FAULT_OBJS) $(OBJS)
 	$(CXX) -shared -o $@ $(FAULT_OBJS) $(filter-out $(FAULT_SRCS:.cpp=.o),$(OBJS)) $(SHLIB_LINK)
 -include $(FAULT_OBJS:.o=.d)
 
-fault-tree: server-tree $(FAULT_DIR)/vectorq.so
+fault-tree: placed
+	@scripts/compile.sh $(MAKE) --no-print-directory $(PARALLEL) fault-tree-compiled
+fault-tree-compiled: server-tree-compiled $(FAULT_DIR)/vectorq.so
 	@rm -rf $(FAULT_DIR)/pgroot && cp -al $(BUILD)/pgroot $(FAULT_DIR)/pgroot
 	@cp --remove-destination $(FAULT_DIR)/vectorq.so $(FAULT_DIR)/pgroot$$($(PG_CONFIG) --pkglibdir)/vectorq.so
 
 ifneq ($(filter check,$(MAKECMDGOALS)),)
-check:
-	@$(MAKE) --no-print-directory -s -j2 fault-tree
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_all.sh
+check: fault-tree
+	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_all.sh
 endif
 
 # make check-regress TESTS='ivf_scan vector_type'
@@ -49,7 +60,7 @@ damage-long: fault-tree
 # Core tests, regression tests and 100,000 fuzzed values (SEED=n: these) under the address and undefined-behaviour sanitizers.
 asan:
 	@$(MAKE) --no-print-directory check-core BUILD=$(BUILD)/asan-core SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-	@test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
+	@$(APART) test/fuzz/run.sh $(or $(FUZZ),100000) $(SEED)
 
 # Stores index files of the format that this build writes, for t/012_format.pl; once for each kFormatVersion.
 format-sample: fault-tree
@@ -75,18 +86,17 @@ check-assert:
 
 # The main paths under valgrind; others: make valgrind TESTS='reorder closure'
 valgrind:
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_valgrind.sh $(TESTS)
+	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_valgrind.sh $(TESTS)
 
 # pg_upgrade from the major version at hand to 17, built from source; others: make check-upgrade OLD=/opt/pg14/bin/pg_config NEW=18
 check-upgrade:
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_upgrade.sh '$(OLD)' '$(NEW)'
+	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_upgrade.sh '$(OLD)' '$(NEW)'
 
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
-check-trust:
-	@$(MAKE) --no-print-directory -s -j2 fault-tree
-	@$(PRIVATE) MAKE='$(MAKE)' test/run_trust.sh $(TRUST)
+check-trust: fault-tree
+	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_trust.sh $(TRUST)
 
-.PHONY: server-tree fault-tree check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
+.PHONY: placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/bench.mk

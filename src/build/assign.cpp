@@ -1,10 +1,10 @@
 // The heap scan of a build: rows gather in blocks; a full block is assigned and encoded by threads,
 // then its rows go to a sort by list (and by scan order within a list, so that builds repeat).
 //
-// A sorted tuple is (key bigint = list << 32 | sequence, row bytea = tid | pointer | scalar | code), one for each list
-// that holds the row. With copies for reordering there is one tuple a row, (key, row, record bytea), where `row` is all
-// of its entries, payload_bytes apart, each but the first with its list in the four bytes before it: build/records.cpp
-// takes them apart once the record's place is known.
+// A sorted tuple is (key bigint = list << 32 | sequence, row bytea), where `row` is a staged row
+// (core/page/staged_row.h), one for each list that holds the row. With records for reordering there is one tuple a row,
+// (key, row, record bytea), where `row` is all of its entries, payload_bytes apart: build/records.cpp takes them apart
+// once the record's place is known.
 #include <algorithm>
 
 #include "am/column.h"
@@ -27,8 +27,7 @@ static constexpr Size kLeastBlockBytes = 8 * 1024 * 1024, kMostBlockBytes = 64 *
 static constexpr Size kLeastBlockRows = 8192;
 static constexpr Size kEncodeGrain = 1024;
 
-static Size scalar_offset() { return VARHDRSZ + kRowScalarAt; }
-static Size code_offset() { return VARHDRSZ + kRowCodeAt; }
+static_assert(VARHDRSZ == kEntryHeadBytes && MAXIMUM_ALIGNOF == 8);
 
 // The sorted form of an entry.
 static uint8_t* payload_of(const Build* b, Size entry) { return b->objects->payload.data() + entry * b->payload_bytes; }
@@ -115,7 +114,7 @@ static Size scratch_floats(const Build* b) {
 // Codes entries [begin, end), whose rows lie one after another at `rows`.
 static void encode_range(Build* b, const float* rows, Size begin, Size end, float* scratch) {
     BuildObjects* o = b->objects;
-    const RowSink sink = {payload_of(b, begin), b->payload_bytes, code_offset(), scalar_offset(),
+    const RowSink sink = {payload_of(b, begin), b->payload_bytes, kEntryCodeAt, kEntryScalarAt,
                           o->entry_fits.data() + begin};
     EncodeRows(b->codec, rows, end - begin, o->centroids.data(), o->entry_list.data() + begin, sink, scratch);
 }
@@ -144,7 +143,7 @@ static Datum entry_key(const Build* b, Size entry) {
 }
 
 static void sort_entry(Build* b, Size entry) {
-    SET_VARSIZE(payload_of(b, entry), code_offset() + b->geometry.code_bytes);
+    SET_VARSIZE(payload_of(b, entry), EntryBytes(b->geometry.code_bytes));
     ExecClearTuple(b->slot);
     b->slot->tts_values[0] = entry_key(b, entry);
     b->slot->tts_values[1] = PointerGetDatum(payload_of(b, entry));
@@ -158,7 +157,7 @@ static void sort_entry(Build* b, Size entry) {
 static void sort_entries_with_record(Build* b, Size begin, Size end) {
     TupleTableSlot* slot = b->slot;
     for (Size entry = begin + 1; entry < end; entry++)
-        memcpy(payload_of(b, entry), &b->objects->entry_list[entry], sizeof(uint32));
+        SetListOfEntry(payload_of(b, entry), b->objects->entry_list[entry]);
     SET_VARSIZE(payload_of(b, begin), (end - begin) * b->payload_bytes);
     ExecClearTuple(slot);
     slot->tts_values[0] = entry_key(b, begin);
@@ -175,7 +174,7 @@ static void sort_entries(Build* b) {
     for (Size begin = 0, end = 0; begin < b->entries; begin = end) {
         const uint32 row = o->entry_row[begin];
         for (; end < b->entries && o->entry_row[end] == row; end++) {
-            memcpy(payload_of(b, end) + VARHDRSZ + kRowTidAt, &o->tids[row], sizeof(ItemPointerData));
+            SetStagedTid(RowOfEntry(payload_of(b, end)), to_tid(&o->tids[row]));
             if (!o->entry_fits[end]) report_unfit_row(b->index);
         }
         if (IsCopy(b->reorder)) {
@@ -231,7 +230,7 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
 }
 
 void build_assign(Build* b) {
-    b->payload_bytes = MAXALIGN(code_offset() + b->geometry.code_bytes);
+    b->payload_bytes = EntryStride(b->geometry.code_bytes);
     b->record_payload_bytes = IsCopy(b->reorder) ? MAXALIGN(VARHDRSZ + b->copies_of_rows.geometry.record_bytes) : 0;
     const Size further = b->copies > 1 ? b->copies : 0;
     // Twice the rows hold the entries of soar, and nearly always those of a closure.

@@ -2,7 +2,9 @@
 // in one run of pages before the postings. The posting rows learn where their record is and go to a sort of their own,
 // as a row's replica comes with another list.
 #include "build/build.h"
+#include "store/extents.h"
 #include "store/posting_builder.h"
+#include "store/tid.h"
 
 namespace vectorq {
 
@@ -38,7 +40,8 @@ static void flush_extent(RecordBuilder* w) {
 static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
     // A short varlena is not aligned.
     memcpy(w->record, VARDATA_ANY(record), w->geometry->record_bytes);
-    for (uint32 part = RecordPart(*w->geometry, w->fill); part < w->geometry->pages; part++)
+    const PageRange pages = PagesOfRecord(*w->geometry, w->fill);
+    for (uint32 part = pages.first; part <= pages.last; part++)
         PutRecordPart(*w->geometry, page_payload(w->images + part * BLCKSZ), part, w->fill, w->record);
     ItemPointerData at;
     ItemPointerSet(&at, w->extent, static_cast<OffsetNumber>(w->fill));
@@ -48,10 +51,9 @@ static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
 
 static void sort_posting(RecordBuilder* w, int64 key, const char* row, const ItemPointerData* record) {
     Build* b = w->build;
-    const Size bytes = kRowCodeAt + b->geometry.code_bytes;
-    memcpy(w->row + VARHDRSZ, row, bytes);
-    memcpy(w->row + VARHDRSZ + kRowPointerAt, record, kPointerBytes);
-    SET_VARSIZE(w->row, VARHDRSZ + bytes);
+    memcpy(w->row + kEntryHeadBytes, row, StagedBytes(b->geometry.code_bytes));
+    SetStagedRecord(w->row + kEntryHeadBytes, to_tid(record));
+    SET_VARSIZE(w->row, EntryBytes(b->geometry.code_bytes));
     ExecClearTuple(b->slot);
     b->slot->tts_values[0] = Int64GetDatum(key);
     b->slot->tts_values[1] = PointerGetDatum(w->row);
@@ -68,17 +70,11 @@ static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* sl
             return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column]));
         };
         const ItemPointerData at = add_record(w, bytes(2));
-        // Each entry but the first has its list in the bytes before it, where the first one's length stood.
-        const Size entries = (VARSIZE_ANY_EXHDR(bytes(1)) + VARHDRSZ) / w->build->payload_bytes;
+        const StagedEntries entries(VARDATA_ANY(bytes(1)), VARSIZE_ANY_EXHDR(bytes(1)), w->build->payload_bytes);
         int64 key = DatumGetInt64(slot->tts_values[0]);
-        for (Size i = 0; i < entries; i++) {
-            const char* row = VARDATA_ANY(bytes(1)) + i * w->build->payload_bytes;
-            uint32 list;
-            if (i > 0) {
-                memcpy(&list, row - VARHDRSZ, sizeof(list));
-                key = static_cast<int64>(list) << 32 | static_cast<uint32>(key);
-            }
-            sort_posting(w, key, row, &at);
+        for (Size i = 0; i < entries.count(); i++) {
+            if (i > 0) key = static_cast<int64>(entries.list(i)) << 32 | static_cast<uint32>(key);
+            sort_posting(w, key, entries.row(i), &at);
         }
     }
 }

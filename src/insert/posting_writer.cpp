@@ -3,95 +3,36 @@
 
 #include <algorithm>
 
-#include "store/free_pages.h"
-#include "core/page/posting_codes.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/directory.h"
+#include "store/free_pages.h"
+#include "store/segments.h"
+#include "store/tid.h"
 
 namespace vectorq {
 
-namespace {
-// A row on its way into a segment.
-struct Row {
-    ItemPointer tid;
-    ItemPointer record;  // NULL without records
-    const uint8* code;
-    float scalar;
-};
-}  // namespace
-
-// Copies into a page of a segment what lies there of the code in `slot`. first: the segment for part 0, the
-// payload of page `part` otherwise.
-static void put_code_part(const PostingGeometry* g, const SegmentLayout* layout, char* first, uint32 part, uint32 slot,
-                          const uint8* code) {
-    if (g->block_bytes > 0) {
-        PutBlockCode(*g, *layout, first, part, slot, code);
-        return;
-    }
-    const uint64 code_begin = layout->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
-    if (g->pages == 1) {
-        memcpy(first + code_begin, code, g->code_bytes);
-        return;
-    }
-    const uint64 page_begin = static_cast<uint64>(part) * g->payload;
-    const uint64 from = std::max(code_begin, page_begin);
-    const uint64 to = std::min(code_begin + g->code_bytes, page_begin + g->payload);
-    if (from < to) memcpy(first + (from - page_begin), code + (from - code_begin), to - from);
-}
-
-// Everything of a row that lies on the first page: afterwards the row is in the list.
-static void put_row_on_first_page(const PostingGeometry* g, char* segment, uint32 slot, const Row* row) {
-    SegmentHeader* header = reinterpret_cast<SegmentHeader*>(segment);
-    const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    put_code_part(g, &layout, segment, 0, slot, row->code);
-    segment_tids(segment)[slot] = *row->tid;
-    if (g->pointer_bytes > 0) segment_pointers(g, &layout, segment)[slot] = *row->record;
-    if (g->scalar_bytes > 0) reinterpret_cast<float*>(segment + layout.scalars_offset)[slot] = row->scalar;
-    if (slot == header->count) header->count++;
-    else header->dead--;
-}
-
 // The rest of the code, on pages 1 ..: logged before page 0 says that the row exists. Codes in blocks lie on
 // all pages, others on one or two.
-static void put_row_on_other_pages(Relation index, const PostingGeometry* g, BlockNumber head, uint32 list, uint32 slot,
-                                   const Row* row) {
-    if (g->pages == 1) return;
+static void put_code_on_other_pages(Relation index, const PostingGeometry* g, BlockNumber head, uint32 list,
+                                    uint32 slot, const uint8* code) {
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
-    const uint64 begin =
-        layout.codes_offset + (g->block_bytes > 0 ? static_cast<uint64>(slot / kBlockRows) * g->block_bytes
-                                                  : static_cast<uint64>(slot) * g->code_bytes);
-    const uint64 bytes = g->block_bytes > 0 ? g->block_bytes : g->code_bytes;
-    const uint32 first = static_cast<uint32>(begin / g->payload);
-    const uint32 last = static_cast<uint32>((begin + bytes - 1) / g->payload);
-    for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
+    const PageRange pages = PagesOfCode(*g, layout, slot);
+    for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++) {
         Buffer buffer =
             read_page(index, head + part, PageKind::kPosting, list, static_cast<uint16>(part), BUFFER_LOCK_EXCLUSIVE);
-        VQ_FAULT("row_part.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("row_part.register");
-        put_code_part(g, &layout, page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0)), part, slot, row->code);
-        VQ_FAULT("row_part.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("row_part.release");
-        UnlockReleaseBuffer(buffer);
+        PageChange change = begin_change(index, "row_part");
+        PutCode(*g, layout, page_payload(change_page(&change, buffer)), part, slot, code);
+        finish_change(&change);
     }
-}
-
-// A free slot of a segment on a locked page, or its capacity when it is full.
-static uint32 free_slot(char* segment) {
-    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
-    if (header->dead > 0)
-        for (uint32 slot = 0; slot < header->count; slot++)
-            if (!ItemPointerIsValid(&segment_tids(segment)[slot])) return slot;
-    return header->count;
 }
 
 // Begins a segment with one row at `offset` of a page copy.
 static void put_segment(const PostingGeometry* g, Page page, uint32 offset, uint32 list, uint32 capacity,
-                        const Row* row) {
-    *segment_header(page, offset) = {list, 0, 0, static_cast<uint16>(capacity), 0, kInvalidBlock};
-    put_row_on_first_page(g, segment_at(page, offset), 0, row);
-    if (g->pages == 1) page_tail(page)->used = offset + LayoutOf(*g, capacity).bytes;
+                        const PostingEntry* row) {
+    page_tail(page)->used = BeginSegment(*g, page_payload(page), offset, list, capacity);
+    PutEntry(*g, LayoutOf(*g, capacity), segment_at(page, offset), 0, *row);
 }
 
 namespace {
@@ -105,28 +46,23 @@ struct Place {
 
 // Pages of their own: everything but the first is logged before it is linked, so a crash in between leaves
 // unused pages, never a broken chain.
-static Place place_extent(Relation index, const PostingGeometry* g, uint32 list, const Row* row) {
+static Place place_extent(Relation index, const PostingGeometry* g, uint32 list, const PostingEntry* row) {
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
     Buffer free_head = take_free_page(index, g);
     const BlockNumber head = BufferIsValid(free_head) ? BufferGetBlockNumber(free_head) : extend_index(index, g->pages);
     for (uint32 part = 1; part < g->pages; part++) {
         PGAlignedBlock image;
         init_page(image.data, PageKind::kPosting, list, static_cast<uint16>(part));
-        put_code_part(g, &layout, page_payload(image.data), part, 0, row->code);
+        PutCode(*g, layout, page_payload(image.data), part, 0, row->code);
         write_page(index, head + part, image.data);
     }
     if (BufferIsValid(free_head)) return {free_head, 0, true};
-    VQ_FAULT("extent.read");
-    Buffer buffer = ReadBuffer(index, head);
-    VQ_FAULT("extent.lock");
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    return {buffer, 0, true};
+    return {lock_block(index, head, "extent"), 0, true};
 }
 
 // Bytes left in a page that segments share.
 static uint32 room_in(const PostingGeometry* g, Page page) {
-    if (page_problem(page, PageKind::kPosting, 0, 0) != NULL || page_tail(page)->used > g->payload) return 0;
-    return g->payload - page_tail(page)->used;
+    return page_problem(page, PageKind::kPosting, 0, 0) != NULL ? 0 : RoomOfPage(*g, page_tail(page)->used);
 }
 
 // A page that segments share: the one where this backend put its last segment, else the index's last, else a
@@ -159,11 +95,7 @@ static Place place_in_shared_page(Relation index, const PostingGeometry* g, uint
     }
     const BlockNumber block = extend_index(index, 1);
     RelationSetTargetBlock(index, block);
-    VQ_FAULT("shared.read_new");
-    buffer = ReadBuffer(index, block);
-    VQ_FAULT("shared.lock_new");
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-    return {buffer, 0, true};
+    return {lock_block(index, block, "shared_new"), 0, true};
 }
 
 // A segment added by inserts takes this part of its list's rows: room for growth, little of it unused.
@@ -180,68 +112,55 @@ static uint32 next_capacity(const PostingGeometry* g, uint32 lists, uint32 list_
     return std::min(rows, g->capacity);
 }
 
-// Registers the new segment's page and puts the row there; the caller links it in the same record.
-static SegmentRef put_new_segment(const PostingGeometry* g, GenericXLogState* xlog, const Place* place, uint32 list,
-                                  uint32 capacity, const Row* row) {
-    Page page = GenericXLogRegisterBuffer(xlog, place->buffer, place->new_page ? GENERIC_XLOG_FULL_IMAGE : 0);
+// Puts the new segment with its row on its page; the caller links it in the same change.
+static SegmentRef put_new_segment(const PostingGeometry* g, PageChange* change, const Place* place, uint32 list,
+                                  uint32 capacity, const PostingEntry* row) {
+    Page page = change_page(change, place->buffer, place->new_page ? kWholePage : kChangedBytes);
     if (place->new_page) init_page(page, PageKind::kPosting, 0, 0);
     put_segment(g, page, place->offset, list, capacity, row);
     return {BufferGetBlockNumber(place->buffer), place->offset};
 }
 
-static Place find_place(Relation index, const PostingGeometry* g, uint32 list, uint32 capacity, const Row* row,
+static Place find_place(Relation index, const PostingGeometry* g, uint32 list, uint32 capacity, const PostingEntry* row,
                         Buffer held) {
     if (g->pages > 1) return place_extent(index, g, list, row);
     return place_in_shared_page(index, g, LayoutOf(*g, capacity).bytes, held);
 }
 
-// New segment after the last one, which begins at `offset` of the exclusively locked page `last`.
+// New segment after the last one, which begins at `offset` of the exclusively locked page `last`. Releases that page.
 static void append_segment(Relation index, const PostingGeometry* g, uint32 list, Buffer last, uint16 offset,
-                           uint32 capacity, const Row* row) {
+                           uint32 capacity, const PostingEntry* row) {
     const Place place = find_place(index, g, list, capacity, row, last);
-    VQ_FAULT("segment.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("segment.register");
-    const SegmentRef at = put_new_segment(g, xlog, &place, list, capacity, row);
-    VQ_FAULT("segment.link");
-    // The same page gives the same copy.
-    SegmentHeader* header = segment_header(GenericXLogRegisterBuffer(xlog, last, 0), offset);
+    PageChange change = begin_change(index, "segment");
+    const SegmentRef at = put_new_segment(g, &change, &place, list, capacity, row);
+    // Where both are on one page it is the same copy.
+    SegmentHeader* header = segment_header(change_page(&change, last), offset);
     header->next_block = at.block;
     header->next_offset = at.offset;
-    VQ_FAULT("segment.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("segment.release");
-    if (place.buffer != last) UnlockReleaseBuffer(place.buffer);
+    finish_change(&change);
 }
 
 enum class Append { kDone, kListBegun, kClosed };
 
 // The first segment of a list that has none, unless somebody else has made one meanwhile.
 static Append begin_list(Relation index, const MetaPage* meta, const PostingGeometry* g, uint32 list, uint32 capacity,
-                         const Row* row) {
+                         const PostingEntry* row) {
     Buffer directory = lock_directory(index, meta, list);
-    DirectoryEntry* entry = directory_entry(BufferGetPage(directory), list);
-    const Append result = !is_live(entry)                ? Append::kClosed
-                          : entry->head == kInvalidBlock ? Append::kDone
-                                                         : Append::kListBegun;
-    if (result == Append::kDone) {
-        const Place place = find_place(index, g, list, capacity, row, directory);
-        VQ_FAULT("list.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("list.register");
-        const SegmentRef at = put_new_segment(g, xlog, &place, list, capacity, row);
-        VQ_FAULT("list.link");
-        entry = directory_entry(GenericXLogRegisterBuffer(xlog, directory, 0), list);
-        entry->head = entry->hint = at.block;
-        entry->head_offset = entry->hint_offset = at.offset;
-        entry->contiguous_pages = g->pages;
-        VQ_FAULT("list.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("list.release");
-        UnlockReleaseBuffer(place.buffer);
+    const DirectoryEntry* found = directory_entry(BufferGetPage(directory), list);
+    if (!is_live(found) || found->head != kInvalidBlock) {
+        const Append result = is_live(found) ? Append::kListBegun : Append::kClosed;
+        UnlockReleaseBuffer(directory);
+        return result;
     }
-    UnlockReleaseBuffer(directory);
-    return result;
+    const Place place = find_place(index, g, list, capacity, row, directory);
+    PageChange change = begin_change(index, "list");
+    const SegmentRef at = put_new_segment(g, &change, &place, list, capacity, row);
+    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
+    entry->head = entry->hint = at.block;
+    entry->head_offset = entry->hint_offset = at.offset;
+    entry->contiguous_pages = g->pages;
+    finish_change(&change);
+    return Append::kDone;
 }
 
 static bool move_hint(DirectoryEntry* entry, void* arg) {
@@ -255,7 +174,7 @@ static bool move_hint(DirectoryEntry* entry, void* arg) {
 // Puts the row into the first free slot from `hint` on; returns the segment where the next insert should look first, or
 // none if the list is closed: it closes from its head to its end, so whoever comes later finds a closed segment.
 static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 list, SegmentRef hint, uint32 list_rows,
-                             const Row* row) {
+                             const PostingEntry* row) {
     const PostingGeometry* g = &cache->geometry;
     uint64 steps = 0;
     for (SegmentRef at = hint;;) {
@@ -267,24 +186,19 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
             UnlockReleaseBuffer(buffer);
             return kNoSegment;
         }
-        const uint32 slot = free_slot(segment_at(BufferGetPage(buffer), at.offset));
+        const uint32 slot = FreeSlot(segment_at(BufferGetPage(buffer), at.offset));
         const SegmentRef next = next_segment(header);
         if (slot < header->capacity) {
-            put_row_on_other_pages(index, g, at.block, list, slot, row);
-            VQ_FAULT("row.start");
-            GenericXLogState* xlog = GenericXLogStart(index);
-            VQ_FAULT("row.register");
-            put_row_on_first_page(g, segment_at(GenericXLogRegisterBuffer(xlog, buffer, 0), at.offset), slot, row);
-            VQ_FAULT("row.finish");
-            GenericXLogFinish(xlog);
-            VQ_FAULT("row.release");
-            UnlockReleaseBuffer(buffer);
+            put_code_on_other_pages(index, g, at.block, list, slot, row->code);
+            PageChange change = begin_change(index, "row");
+            char* segment = segment_at(change_page(&change, buffer), at.offset);
+            PutEntry(*g, LayoutOf(*g, HeaderOf(segment)->capacity), segment, slot, *row);
+            finish_change(&change);
             return at;
         }
         if (!has_segment(next)) {
             append_segment(index, g, list, buffer, at.offset,
                            next_capacity(g, cache->meta.lists, list_rows, header->capacity), row);
-            UnlockReleaseBuffer(buffer);
             return at;  // the next insert walks one step on and moves it
         }
         UnlockReleaseBuffer(buffer);
@@ -314,7 +228,7 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPoin
 
 bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
                     const uint8* code, float scalar) {
-    const Row row = {heap_tid, record, code, scalar};
+    const PostingEntry row = {to_tid(heap_tid), record != NULL ? to_tid(record) : kZeroTid, scalar, code};
     DirectoryEntry entry;
     read_directory(index, &cache->meta, list, &entry);
     if (!is_live(&entry)) return false;

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/extents.h"
 
 namespace vectorq {
 
@@ -19,14 +20,12 @@ void begin_record(const ReorderGeometry* g, ItemPointer heap_tid, char* record) 
 static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer head) {
     const ReorderHeader* header = extent_header(BufferGetPage(head));
     for (uint32 part = 0; header->free > 0 && part < g->pages; part++) {
-        uint32 slot, found = g->capacity;
-        const uint32 end = slots_of_part(g, header->count, part, &slot);
-        if (slot == end) continue;
+        const SlotRange slots = SlotsOnPage(*g, header->count, part);
+        if (slots.first == slots.end) continue;
         Buffer buffer = part == 0 ? head
                                   : read_page(index, BufferGetBlockNumber(head) + part, PageKind::kReorder, 0,
                                               static_cast<uint16>(part), BUFFER_LOCK_SHARE);
-        for (; slot < end && found == g->capacity; slot++)
-            if (!ItemPointerIsValid(record_tid(g, BufferGetPage(buffer), slot))) found = slot;
+        const uint32 found = FreeRecordSlot(*g, page_payload(BufferGetPage(buffer)), part, header->count);
         if (part > 0) UnlockReleaseBuffer(buffer);
         if (found < g->capacity) return found;
     }
@@ -36,30 +35,16 @@ static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer 
 // The record's parts on pages 1 .. of an extent, each logged for itself. fresh: the pages are new.
 static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumber extent, uint32 slot,
                             const char* record, bool fresh) {
-    const uint32 first = fresh ? 1 : RecordPart(*g, slot);
-    const uint32 last =
-        fresh ? g->pages - 1 : static_cast<uint32>((RecordOffset(*g, slot) + g->record_bytes - 1) / g->payload);
-    for (uint32 part = std::max<uint32>(first, 1); part <= last; part++) {
-        Buffer buffer;
-        if (fresh) {
-            VQ_FAULT("record_part.read");
-            buffer = ReadBuffer(index, extent + part);
-            VQ_FAULT("record_part.lock");
-            LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-        } else {
-            buffer = read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
-                               BUFFER_LOCK_EXCLUSIVE);
-        }
-        VQ_FAULT("record_part.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("record_part.register");
-        Page page = GenericXLogRegisterBuffer(xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+    const PageRange pages = fresh ? PageRange{1, g->pages - 1} : PagesOfRecord(*g, slot);
+    for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++) {
+        Buffer buffer = fresh ? lock_block(index, extent + part, "record_part")
+                              : read_page(index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
+                                          BUFFER_LOCK_EXCLUSIVE);
+        PageChange change = begin_change(index, "record_part");
+        Page page = change_page(&change, buffer, fresh ? kWholePage : kChangedBytes);
         if (fresh) init_page(page, PageKind::kReorder, 0, static_cast<uint16>(part));
         PutRecordPart(*g, page_payload(page), part, slot, record);
-        VQ_FAULT("record_part.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("record_part.release");
-        UnlockReleaseBuffer(buffer);
+        finish_change(&change);
     }
 }
 
@@ -73,29 +58,21 @@ static ItemPointerData record_at(BlockNumber extent, uint32 slot) {
 static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber extent, const char* record,
                           ItemPointerData* at) {
     if (extent == 0 || static_cast<uint64>(extent) + g->pages > RelationGetNumberOfBlocks(index)) return false;
-    VQ_FAULT("record.read");
-    Buffer head = ReadBuffer(index, extent);
-    VQ_FAULT("record.lock");
-    LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
+    Buffer head = lock_block(index, extent, "record");
     uint32 slot = g->capacity;
     if (extent_problem(g, BufferGetPage(head)) == NULL) slot = free_record_slot(index, g, head);
-    if (slot < g->capacity) {
-        put_other_parts(index, g, extent, slot, record, false);
-        VQ_FAULT("record.start");
-        GenericXLogState* xlog = GenericXLogStart(index);
-        VQ_FAULT("record.register");
-        Page page = GenericXLogRegisterBuffer(xlog, head, 0);
-        PutRecordPart(*g, page_payload(page), 0, slot, record);
-        ReorderHeader* header = extent_header(page);
-        if (slot == header->count) header->count++;
-        else header->free--;
-        VQ_FAULT("record.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("record.release");
-        *at = record_at(extent, slot);
+    if (slot == g->capacity) {
+        UnlockReleaseBuffer(head);
+        return false;
     }
-    UnlockReleaseBuffer(head);
-    return slot < g->capacity;
+    put_other_parts(index, g, extent, slot, record, false);
+    PageChange change = begin_change(index, "record");
+    Page page = change_page(&change, head);
+    PutRecordPart(*g, page_payload(page), 0, slot, record);
+    CountRecord(extent_header(page), slot);
+    finish_change(&change);
+    *at = record_at(extent, slot);
+    return true;
 }
 
 // The first page is logged last: a crash before leaves unused pages.
@@ -105,7 +82,7 @@ static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, c
     PGAlignedBlock head;
     init_page(head.data, PageKind::kReorder, 0, 0);
     PutRecordPart(*g, page_payload(head.data), 0, 0, record);
-    *extent_header(head.data) = {1, 0, {0, 0, 0}};
+    CountRecord(extent_header(head.data), 0);
     write_page(index, extent, head.data);
     return extent;
 }

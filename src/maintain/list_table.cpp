@@ -4,8 +4,11 @@
 #include <algorithm>
 
 #include "core/quantize/compact_centroids.h"
-#include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/geometry.h"
+#include "store/regions.h"
+#include "store/segments.h"
 
 namespace vectorq {
 
@@ -81,15 +84,12 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const SegmentRef next = next_segment(header);
         if (segment_is_sealed(header) != sealed) {
-            VQ_FAULT("seal.start");
-            GenericXLogState* xlog = GenericXLogStart(index);
-            VQ_FAULT("seal.register");
-            segment_header(GenericXLogRegisterBuffer(xlog, buffer, 0), at.offset)->next_offset ^= kSegmentSealed;
-            VQ_FAULT("seal.finish");
-            GenericXLogFinish(xlog);
-            VQ_FAULT("seal.release");
+            PageChange change = begin_change(index, "seal");
+            segment_header(change_page(&change, buffer), at.offset)->next_offset ^= kSegmentSealed;
+            finish_change(&change);
+        } else {
+            UnlockReleaseBuffer(buffer);
         }
-        UnlockReleaseBuffer(buffer);
         at = next;
     }
 }

@@ -1,6 +1,7 @@
 // What vacuum and vectorq_check know of all lists: the directory, and which of them are searched.
 #pragma once
-#include "store/storage.h"
+#include "store/directory.h"
+#include "store/meta.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

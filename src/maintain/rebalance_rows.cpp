@@ -29,16 +29,6 @@ static bool codes_are_rows(const Rebalance* r) {
 
 // ---- reading
 
-// A piece of codes that lie on page `part` of a segment: into the rows from `first` on.
-static void take_code_part(Rebalance* r, const SegmentLayout* layout, const char* payload, uint32 part, uint32 count,
-                           uint8* codes) {
-    const PostingGeometry* g = &r->cache->geometry;
-    const uint64 begin = static_cast<uint64>(part) * g->payload;
-    const uint64 first = layout->codes_offset, last = first + static_cast<uint64>(count) * g->code_bytes;
-    const uint64 from = std::max(begin, first), to = g->pages == 1 ? last : std::min(begin + g->payload, last);
-    if (from < to) memcpy(codes + (from - first), payload + (from - begin), to - from);
-}
-
 static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) {
     const Size room = r->objects->rows.rows();
     const PostingGeometry* g = &r->cache->geometry;
@@ -76,11 +66,11 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
         char* segment = segment_at(first_page, at.offset);
         const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
         const SegmentLayout layout = LayoutOf(*g, header->capacity);
-        if (codes_are_rows(r)) take_code_part(r, &layout, segment, 0, header->count, codes);
+        if (codes_are_rows(r)) TakeCodes(*g, layout, segment, 0, header->count, codes);
         for (uint32 part = 1; part < g->pages && codes_are_rows(r); part++) {
             buffer = read_page(r->index, at.block + part, PageKind::kPosting, list, static_cast<uint16>(part),
                                BUFFER_LOCK_SHARE);
-            take_code_part(r, &layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
+            TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
             UnlockReleaseBuffer(buffer);
         }
         take_rows(r, victim, segment, codes);
@@ -320,7 +310,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     RebalanceObjects* o = r->objects;
     const IndexCache* cache = r->cache;
     const uint32 dims = cache->meta.code_dims;
-    const Size stride = MAXALIGN(kRowCodeAt + cache->geometry.code_bytes);
+    const Size stride = MAXALIGN(StagedBytes(cache->geometry.code_bytes));
     char* staged = static_cast<char*>(palloc_extended(stride * kEncodeRows, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     float* rows = static_cast<float*>(palloc_extended(sizeof(float) * dims * kEncodeRows, MCXT_ALLOC_HUGE));
     uint32* lists = static_cast<uint32*>(palloc(sizeof(uint32) * kEncodeRows));
@@ -333,11 +323,11 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
         for (Size i = 0; i < count; i++) {
             const uint32 row = order[begin + i];
             memcpy(rows + i * dims, o->rows.row(row), sizeof(float) * dims);
-            memcpy(staged + i * stride + kRowTidAt, &r->tids[row], kTidBytes);
-            memcpy(staged + i * stride + kRowPointerAt, &r->pointers[row], kPointerBytes);
+            SetStagedTid(staged + i * stride, to_tid(&r->tids[row]));
+            SetStagedRecord(staged + i * stride, to_tid(&r->pointers[row]));
             lists[i] = o->target[row];
         }
-        const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kRowCodeAt, kRowScalarAt, fits};
+        const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kStagedCodeAt, kStagedScalarAt, fits};
         EncodeRows(cache->codec, rows, count, o->centroids.data(), lists, sink, scratch);
         for (Size i = 0; i < count; i++) posting_builder_add(w, lists[i], staged + i * stride);
     }

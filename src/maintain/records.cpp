@@ -1,8 +1,10 @@
 // See maintain/records.h.
 #include "maintain/records.h"
 
-#include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/extents.h"
+#include "store/geometry.h"
 
 namespace vectorq {
 
@@ -20,9 +22,8 @@ struct RecordVacuum {
 // Of the slots whose tids lie on this page of an extent: marks the dead ones, counts the free ones.
 static bool find_dead_records(RecordVacuum* v, Page page, uint32 count, uint32 part, uint32* free) {
     bool any = false;
-    uint32 slot;
-    const uint32 end = slots_of_part(&v->geometry, count, part, &slot);
-    for (; slot < end; slot++) {
+    const SlotRange slots = SlotsOnPage(v->geometry, count, part);
+    for (uint32 slot = slots.first; slot < slots.end; slot++) {
         ItemPointer tid = record_tid(&v->geometry, page, slot);
         v->dead[slot] = ItemPointerIsValid(tid) && v->callback(tid, v->callback_state);
         *free += v->dead[slot] || !ItemPointerIsValid(tid);
@@ -31,21 +32,26 @@ static bool find_dead_records(RecordVacuum* v, Page page, uint32 count, uint32 p
     return any;
 }
 
-static void free_records(RecordVacuum* v, Page page, uint32 count, uint32 part) {
-    uint32 slot;
-    const uint32 end = slots_of_part(&v->geometry, count, part, &slot);
-    for (; slot < end; slot++)
-        if (v->dead[slot]) ItemPointerSetInvalid(record_tid(&v->geometry, page, slot));
+// The other pages of an extent whose first one is locked; *free counts the free slots.
+static void vacuum_other_parts(RecordVacuum* v, BlockNumber extent, uint32 count, uint32* free) {
+    for (uint32 part = 1; part < v->geometry.pages; part++) {
+        Buffer buffer = read_page(v->index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
+                                  BUFFER_LOCK_EXCLUSIVE, v->strategy);
+        if (find_dead_records(v, BufferGetPage(buffer), count, part, free)) {
+            PageChange change = begin_change(v->index, "vacuum_records_part");
+            DropRecords(v->geometry, page_payload(change_page(&change, buffer)), part, count, v->dead);
+            finish_change(&change);
+        } else {
+            UnlockReleaseBuffer(buffer);
+        }
+    }
 }
 
 // The first page is locked throughout, so that no insert fills what is being freed; the others one at a time,
 // before it: its count of free slots then says no more than is true.
 static void vacuum_extent(RecordVacuum* v, BlockNumber extent) {
     const ReorderGeometry* g = &v->geometry;
-    VQ_FAULT("vacuum_records.read");
-    Buffer head = ReadBufferExtended(v->index, MAIN_FORKNUM, extent, RBM_NORMAL, v->strategy);
-    VQ_FAULT("vacuum_records.lock");
-    LockBuffer(head, BUFFER_LOCK_EXCLUSIVE);
+    Buffer head = lock_block(v->index, extent, "vacuum_records", v->strategy);
     const char* problem = extent_problem(g, BufferGetPage(head));
     if (problem != NULL) {
         UnlockReleaseBuffer(head);
@@ -53,33 +59,17 @@ static void vacuum_extent(RecordVacuum* v, BlockNumber extent) {
     }
     const uint32 count = extent_header(BufferGetPage(head))->count;
     uint32 free = 0;
-    for (uint32 part = 1; part < g->pages; part++) {
-        Buffer buffer = read_page(v->index, extent + part, PageKind::kReorder, 0, static_cast<uint16>(part),
-                                  BUFFER_LOCK_EXCLUSIVE, v->strategy);
-        if (find_dead_records(v, BufferGetPage(buffer), count, part, &free)) {
-            VQ_FAULT("vacuum_records.part_start");
-            GenericXLogState* xlog = GenericXLogStart(v->index);
-            VQ_FAULT("vacuum_records.part_register");
-            free_records(v, GenericXLogRegisterBuffer(xlog, buffer, 0), count, part);
-            VQ_FAULT("vacuum_records.part_finish");
-            GenericXLogFinish(xlog);
-            VQ_FAULT("vacuum_records.part_release");
-        }
-        UnlockReleaseBuffer(buffer);
-    }
+    vacuum_other_parts(v, extent, count, &free);
     if (find_dead_records(v, BufferGetPage(head), count, 0, &free) ||
         free != extent_header(BufferGetPage(head))->free) {
-        VQ_FAULT("vacuum_records.start");
-        GenericXLogState* xlog = GenericXLogStart(v->index);
-        VQ_FAULT("vacuum_records.register");
-        Page page = GenericXLogRegisterBuffer(xlog, head, 0);
-        free_records(v, page, count, 0);
+        PageChange change = begin_change(v->index, "vacuum_records");
+        Page page = change_page(&change, head);
+        DropRecords(*g, page_payload(page), 0, count, v->dead);
         extent_header(page)->free = static_cast<uint16>(free);
-        VQ_FAULT("vacuum_records.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("vacuum_records.release");
+        finish_change(&change);
+    } else {
+        UnlockReleaseBuffer(head);
     }
-    UnlockReleaseBuffer(head);
     VQ_FAULT("vacuum_records.map");
     if (free > 0 || count < g->capacity) RecordFreeIndexPage(v->index, extent);
 }

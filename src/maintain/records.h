@@ -1,6 +1,6 @@
 // Freeing the records of dead rows, after their posting entries are gone.
 #pragma once
-#include "store/storage.h"
+#include "core/page/meta_page.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

@@ -12,11 +12,12 @@
 #include "store/tid.h"
 #include "maintain/calibrate.h"
 #include "maintain/records.h"
-#include "core/page/posting_codes.h"
 #include "core/search/row_counter.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/memory.h"
+#include "pg/page_change.h"
+#include "store/segments.h"
 
 namespace vectorq {
 
@@ -39,56 +40,12 @@ struct VacuumState {
 };
 }  // namespace
 
-// Moves the row in slot `from` to slot `to` of a segment that lies on one page.
-static void move_row(const PostingGeometry* g, const SegmentLayout* layout, char* segment, uint32 from, uint32 to) {
-    segment_tids(segment)[to] = segment_tids(segment)[from];
-    if (g->pointer_bytes > 0) {
-        ItemPointerData* pointers = segment_pointers(g, layout, segment);
-        pointers[to] = pointers[from];
-    }
-    char* codes = segment + layout->codes_offset;
-    if (g->block_bytes > 0) MoveBlockCode(*g, *layout, segment, from, to);
-    else memmove(codes + to * g->code_bytes, codes + from * g->code_bytes, g->code_bytes);
-    if (g->scalar_bytes > 0) {
-        float* scalars = reinterpret_cast<float*>(segment + layout->scalars_offset);
-        scalars[to] = scalars[from];
-    }
-}
-
-// Removes the rows marked in `dead` from a segment of a page copy. With one page a segment the last rows move
-// into the holes; with several the slots are marked, because a reader may be between two of its pages.
-static void remove_rows(const PostingGeometry* g, char* segment, const bool* dead) {
-    SegmentHeader* header = reinterpret_cast<SegmentHeader*>(segment);
-    const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    ItemPointerData* tids = segment_tids(segment);
-    uint32 count = header->count;
-    if (g->pages == 1) {
-        // From the end, so that the row moved into a hole is always a live one.
-        for (uint32 slot = count; slot-- > 0;)
-            if (dead[slot]) {
-                if (slot != --count) move_row(g, &layout, segment, count, slot);
-            }
-        memset(&tids[count], 0, kTidBytes * (header->count - count));
-        header->count = static_cast<uint16>(count);
-        header->dead = 0;
-        return;
-    }
-    for (uint32 slot = 0; slot < count; slot++)
-        if (dead[slot]) ItemPointerSetInvalid(&tids[slot]);
-    while (count > 0 && !ItemPointerIsValid(&tids[count - 1])) count--;
-    uint16 marked = 0;
-    for (uint32 slot = 0; slot < count; slot++) marked += !ItemPointerIsValid(&tids[slot]);
-    memset(&tids[count], 0, kTidBytes * (header->count - count));
-    header->count = static_cast<uint16>(count);
-    header->dead = marked;
-}
-
 static void count_entry(const VacuumState* v, const ItemPointerData* tid) {
     core_call([&] { v->counter->Add(pack_tid(tid) >> 16); });
 }
 
 // Asks which rows of a segment are dead. Slots that are already free count as dead, too, so that
-// remove_rows sees one picture; returns how many rows go.
+// DropEntries sees one picture; returns how many rows go.
 static uint32 find_dead(const VacuumState* v, char* segment, bool* dead, uint32* live) {
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     uint32 removed = 0;
@@ -124,73 +81,52 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
         v->first_with_room[header->list] = at;
 }
 
-static const char* posting_problem(const VacuumState* v, Page page) {
-    const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
-    for (uint32 at = 0; problem == NULL && at < segments_end(&v->geometry, page);
-         at = segment_after(&v->geometry, page, at)) {
-        const uint32 list = segment_header(page, at)->list;
-        // An extent that was taken from the free ones and not filled.
-        if (v->geometry.pages > 1 && list == kNoList) break;
-        problem = segment_problem(&v->geometry, page, at);
-        if (problem == NULL && list != kNoList && list >= v->meta.next_list)
-            problem = "segment of a list that does not exist";
-        if (problem != NULL) break;
-    }
-    return problem;
-}
-
-// Takes the segments of dropped lists from a page copy, and the room at the page's end that was theirs. Returns whether
-// there was anything to take.
-static bool free_segments(const VacuumState* v, Page page, bool* empty) {
-    const PostingGeometry* g = &v->geometry;
-    bool changed = false;
-    uint32 end = 0;
-    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
-        SegmentHeader* header = segment_header(page, at);
-        if (!is_dropped(&v->lists, header->list)) {
-            end = segment_after(g, page, at);
-            continue;
-        }
-        changed |= header->list != kNoList;
-        *header = {kNoList, 0, 0, header->capacity, 0, kInvalidBlock};
-        // Tids beyond a segment's rows are 0.
-        const uint32 bytes = g->pages == 1 ? LayoutOf(*g, header->capacity).bytes : g->payload;
-        memset(segment_at(page, at) + sizeof(SegmentHeader), 0, bytes - sizeof(SegmentHeader));
-    }
-    *empty = end == 0;
-    if (g->pages == 1 && end < page_tail(page)->used) {
-        memset(page_payload(page) + end, 0, page_tail(page)->used - end);
-        page_tail(page)->used = end;
-        changed = true;
-    }
-    return changed || *empty;
-}
-
-static bool has_dropped(const VacuumState* v, Page page) {
-    for (uint32 at = 0; at < segments_end(&v->geometry, page); at = segment_after(&v->geometry, page, at))
-        if (is_dropped(&v->lists, segment_header(page, at)->list)) return true;
-    return segments_end(&v->geometry, page) == 0;
-}
-
 // True if the page is on the list of free ones now.
 static bool reclaim_page(VacuumState* v, Buffer buffer) {
     PGAlignedBlock copy;
-    bool empty = false;
-    if (!has_dropped(v, BufferGetPage(buffer))) return false;
-    memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
-    if (!free_segments(v, copy.data, &empty)) return false;
-    if (empty) {
+    const PostingGeometry& g = v->geometry;
+    const Page page = BufferGetPage(buffer);
+    const auto dropped = [v](uint32 list) { return is_dropped(&v->lists, list); };
+    if (!HasDroppedSegments(g, page_payload(page), page_tail(page)->used, dropped)) return false;
+    memcpy(copy.data, page, BLCKSZ);
+    const FreedSegments freed = FreeSegments(g, page_payload(copy.data), page_tail(copy.data)->used, dropped);
+    if (!freed.changed) return false;
+    if (freed.empty) {
         put_free_page(v->index, buffer);
         return true;
     }
-    VQ_FAULT("reclaim.start");
-    GenericXLogState* xlog = GenericXLogStart(v->index);
-    VQ_FAULT("reclaim.register");
-    free_segments(v, GenericXLogRegisterBuffer(xlog, buffer, 0), &empty);
-    VQ_FAULT("reclaim.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("reclaim.release");
+    PageChange change = begin_change(v->index, "reclaim");
+    Page changed = change_page(&change, buffer, kKeepPageLocked);
+    memcpy(page_payload(changed), page_payload(copy.data), PayloadBytes(BLCKSZ));
+    page_tail(changed)->used = freed.used;
+    finish_change(&change);
     return false;
+}
+
+// Takes the dead rows out of a posting page, which is released afterwards.
+static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
+    const PostingGeometry* g = &v->geometry;
+    Page page = BufferGetPage(buffer);
+    const BlockNumber block = BufferGetBlockNumber(buffer);
+    uint32 removed = 0, rows = 0;
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
+        vacuum_segment(v, page, {block, static_cast<uint16>(at)}, dead + rows, &removed);
+        rows += segment_header(page, at)->count;
+    }
+    v->removed += removed;
+    if (removed == 0) {
+        UnlockReleaseBuffer(buffer);
+        return;
+    }
+    PageChange change = begin_change(v->index, "vacuum");
+    Page copy = change_page(&change, buffer);
+    rows = 0;
+    for (uint32 at = 0; at < segments_end(g, copy); at = segment_after(g, copy, at)) {
+        const uint32 count = segment_header(copy, at)->count;
+        DropEntries(*g, segment_at(copy, at), dead + rows);
+        rows += count;
+    }
+    finish_change(&change);
 }
 
 // Pages that hold no postings: free ones, centroids, parts of the directory, and what a crash has left of such.
@@ -207,11 +143,7 @@ static bool holds_no_postings(Page page) {
 
 // dead: room for a flag for each row of a page.
 static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy strategy, bool* dead) {
-    const PostingGeometry* g = &v->geometry;
-    VQ_FAULT("vacuum.read");
-    Buffer buffer = ReadBufferExtended(v->index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
-    VQ_FAULT("vacuum.lock");
-    LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+    Buffer buffer = lock_block(v->index, block, "vacuum", strategy);
     VQ_FAULT("vacuum.find");
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
@@ -224,37 +156,15 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
         UnlockReleaseBuffer(buffer);
         return;
     }
-    const char* problem = posting_problem(v, page);
+    const char* problem = page_problem(page, PageKind::kPosting, 0, 0);
+    if (problem == NULL)
+        problem = PostingPageProblem(v->geometry, page_payload(page), page_tail(page)->used, v->meta.next_list);
     if (problem != NULL) {
         UnlockReleaseBuffer(buffer);
         report_corruption(v->index, block, problem);
     }
-    if (reclaim_page(v, buffer)) {
-        UnlockReleaseBuffer(buffer);
-        return;
-    }
-    uint32 removed = 0, rows = 0;
-    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at)) {
-        vacuum_segment(v, page, {block, static_cast<uint16>(at)}, dead + rows, &removed);
-        rows += segment_header(page, at)->count;
-    }
-    if (removed > 0) {
-        VQ_FAULT("vacuum.start");
-        GenericXLogState* xlog = GenericXLogStart(v->index);
-        VQ_FAULT("vacuum.register");
-        Page copy = GenericXLogRegisterBuffer(xlog, buffer, 0);
-        rows = 0;
-        for (uint32 at = 0; at < segments_end(g, copy); at = segment_after(g, copy, at)) {
-            const uint32 count = segment_header(copy, at)->count;
-            remove_rows(g, segment_at(copy, at), dead + rows);
-            rows += count;
-        }
-        VQ_FAULT("vacuum.finish");
-        GenericXLogFinish(xlog);
-        VQ_FAULT("vacuum.release");
-    }
-    UnlockReleaseBuffer(buffer);
-    v->removed += removed;
+    if (reclaim_page(v, buffer)) UnlockReleaseBuffer(buffer);
+    else remove_dead(v, buffer, dead);
 }
 
 namespace {
@@ -324,7 +234,6 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
-    BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
     if (CopiesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
@@ -332,17 +241,16 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay();
-        vacuum_page(&v, block, strategy, dead);
+        vacuum_page(&v, block, info->strategy, dead);
     }
     // When no posting entry points to them any more.
     if (HasRecords(v.meta) && callback != NULL)
-        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, strategy);
+        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, info->strategy);
     VQ_FAULT("vacuum.lists");
     update_lists(&v);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
-    FreeAccessStrategy(strategy);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
     pfree(v.rows);

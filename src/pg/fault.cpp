@@ -12,9 +12,9 @@
 namespace vectorq {
 
 namespace {
-constexpr int kMaxPoints = 256;
+constexpr int kMaxPoints = 256, kMaxName = 64;
 struct Point {
-    const char* name;
+    char name[kMaxName];
     int64 hits;
 };
 Point points[kMaxPoints];  // passed since vectorq_fault_hits() was last asked
@@ -22,7 +22,7 @@ int num_points;
 
 char* setting;
 // From the setting: the point, the passages until it strikes (0: off), and how.
-char armed_name[64];
+char armed_name[kMaxName];
 int armed_left;
 bool armed_crash;
 }  // namespace
@@ -33,7 +33,7 @@ static bool parse(const char* text, char* name, int* nth, char* how) {
 }
 
 static bool check_setting(char** value, void**, GucSource) {
-    char name[64], how[16];
+    char name[kMaxName], how[16];
     int nth = 0;
     return **value == '\0' || parse(*value, name, &nth, how);
 }
@@ -56,7 +56,9 @@ static void count_hit(const char* name) {
             points[i].hits++;
             return;
         }
-    if (num_points < kMaxPoints) points[num_points++] = {name, 1};
+    if (num_points == kMaxPoints) return;
+    strlcpy(points[num_points].name, name, kMaxName);
+    points[num_points++].hits = 1;
 }
 
 void fault_point(const char* name) {
@@ -67,6 +69,12 @@ void fault_point(const char* name) {
         _exit(2);  // no callbacks: the postmaster sees a crash, and recovers
     }
     ereport(ERROR, (errmsg("fault point \"%s\"", name)));
+}
+
+void fault_point(const char* name, const char* step) {
+    char whole[kMaxName];
+    pg_snprintf(whole, sizeof(whole), "%s.%s", name, step);
+    fault_point(whole);
 }
 
 }  // namespace vectorq

@@ -2,8 +2,8 @@
 #include "store/calibration_store.h"
 
 #include "core/calibrate/ladder.h"
-#include "pg/entry.h"
-#include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/regions.h"
 
 namespace vectorq {
 
@@ -45,21 +45,14 @@ void overwrite_built_calibration(Relation index, const MetaPage* meta, const Cal
 
 void update_calibration(Relation index, const Calibration* calibration) {
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
-    const BlockNumber block = reinterpret_cast<MetaPage*>(page_payload(BufferGetPage(meta_buffer)))->calibration.start;
+    const BlockNumber block = meta_on(BufferGetPage(meta_buffer))->calibration.start;
     Buffer buffer = read_page(index, block, PageKind::kCalibration, 0, 0, BUFFER_LOCK_EXCLUSIVE);
-    VQ_FAULT("calibration.start");
-    GenericXLogState* xlog = GenericXLogStart(index);
-    VQ_FAULT("calibration.register");
-    MetaPage* meta = reinterpret_cast<MetaPage*>(page_payload(GenericXLogRegisterBuffer(xlog, meta_buffer, 0)));
-    char* payload = page_payload(GenericXLogRegisterBuffer(xlog, buffer, 0));
-    memcpy(payload, calibration, sizeof(*calibration));
+    PageChange change = begin_change(index, "calibration");
+    MetaPage* meta = meta_on(change_page(&change, meta_buffer));
+    memcpy(page_payload(change_page(&change, buffer)), calibration, sizeof(*calibration));
     meta->calibration_id = calibration->crc;
     seal_meta(meta);
-    VQ_FAULT("calibration.finish");
-    GenericXLogFinish(xlog);
-    VQ_FAULT("calibration.release");
-    UnlockReleaseBuffer(buffer);
-    UnlockReleaseBuffer(meta_buffer);
+    finish_change(&change);
 }
 
 }  // namespace vectorq

@@ -1,7 +1,7 @@
 // The calibration page of an index (core/page/calibration_page.h): reading, making and changing it.
 #pragma once
-#include "store/storage.h"
 #include "core/page/calibration_page.h"
+#include "store/meta.h"
 
 namespace vectorq {
 

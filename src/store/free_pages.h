@@ -1,6 +1,7 @@
 // The list of pages that hold nothing any more and wait for postings.
 #pragma once
-#include "store/storage.h"
+#include "core/page/posting_page.h"
+#include "store/pages.h"
 
 namespace vectorq {
 

@@ -5,7 +5,7 @@
 // and a scan pays some nanoseconds.
 #pragma once
 #include "core/base/list_score.h"
-#include "store/storage.h"
+#include "store/meta.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

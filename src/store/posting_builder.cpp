@@ -4,9 +4,7 @@
 #include <algorithm>
 
 #include "store/free_pages.h"
-#include "core/page/posting_codes.h"
-#include "pg/entry.h"
-#include "pg/fault.h"
+#include "store/segments.h"
 
 namespace vectorq {
 
@@ -48,25 +46,16 @@ static void flush_page(PostingBuilder* w) {
     begin_page(w);
 }
 
-static void put_code(PostingBuilder* w, const SegmentLayout* layout, char* segment, uint32 slot, const uint8* code) {
+// Puts a staged row into the next slot of a segment on the page at hand.
+static void put_row(PostingBuilder* w, const SegmentLayout& layout, char* segment, uint32 slot, const char* row) {
     const PostingGeometry* g = w->geometry;
-    if (g->block_bytes > 0) {
-        for (uint32 part = 0; part < g->pages; part++)
-            PutBlockCode(*g, *layout, part == 0 ? segment : page_payload(w->images + part * BLCKSZ), part, slot, code);
-        return;
-    }
-    uint64 at = layout->codes_offset + static_cast<uint64>(slot) * g->code_bytes;
-    if (g->pages == 1) {
-        memcpy(segment + at, code, g->code_bytes);
-        return;
-    }
-    for (uint32 done = 0; done < g->code_bytes;) {
-        const uint32 part = static_cast<uint32>(at / g->payload), within = static_cast<uint32>(at % g->payload);
-        const uint32 length = std::min(g->code_bytes - done, g->payload - within);
-        memcpy(page_payload(w->images + part * BLCKSZ) + within, code + done, length);
-        done += length;
-        at += length;
-    }
+    const StagedRow staged = StagedRowAt(row);
+    const PostingEntry entry = {staged.tid, staged.record, staged.scalar,
+                                reinterpret_cast<const uint8*>(row + kStagedCodeAt)};
+    const PageRange pages = PagesOfCode(*g, layout, slot);
+    for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++)
+        PutCode(*g, layout, page_payload(w->images + part * BLCKSZ), part, slot, entry.code);
+    PutEntry(*g, layout, segment, slot, entry);
 }
 
 // A new segment on the page at hand: the first `rows` staged ones. `more`: the list goes on at the start of the
@@ -80,21 +69,9 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
     char* segment = segment_at(w->images, offset);
     if (w->block == InvalidBlockNumber) w->block = allocate(w);
     if (more) w->following = allocate(w);
-    *segment_header(w->images, offset) = {list_number(w),
-                                          static_cast<uint16>(rows),
-                                          0,
-                                          static_cast<uint16>(capacity),
-                                          0,
-                                          more ? w->following : kInvalidBlock};
-    for (uint32 slot = 0; slot < rows; slot++) {
-        const char* row = w->staged + slot * w->row_bytes;
-        memcpy(&segment_tids(segment)[slot], row + kRowTidAt, kTidBytes);
-        if (g->pointer_bytes > 0)
-            memcpy(segment + layout.pointers_offset + slot * kPointerBytes, row + kRowPointerAt, kPointerBytes);
-        if (g->scalar_bytes > 0)
-            memcpy(segment + layout.scalars_offset + slot * g->scalar_bytes, row + kRowScalarAt, g->scalar_bytes);
-        put_code(w, &layout, segment, slot, reinterpret_cast<const uint8*>(row + kRowCodeAt));
-    }
+    tail->used = BeginSegment(*g, page_payload(w->images), offset, list_number(w), capacity);
+    if (more) HeaderOf(segment)->next_block = w->following;
+    for (uint32 slot = 0; slot < rows; slot++) put_row(w, layout, segment, slot, w->staged + slot * w->row_bytes);
     DirectoryEntry* entry = &w->directory[w->list];
     if (entry->head == kInvalidBlock) {
         entry->head = w->block;
@@ -111,7 +88,6 @@ static void write_segment(PostingBuilder* w, uint32 rows, bool more) {
         flush_page(w);
         return;
     }
-    tail->used = offset + layout.bytes;
     w->room = RowsThatFit(*g, g->payload - tail->used);
     if (more || w->room == 0) flush_page(w);
 }
@@ -139,7 +115,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     w->lists = lists;
     w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
-    w->row_bytes = RoundUp(kRowCodeAt + geometry->code_bytes, 8);
+    w->row_bytes = RoundUp(StagedBytes(geometry->code_bytes), 8);
     w->staged =
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
@@ -161,7 +137,7 @@ void posting_builder_add(PostingBuilder* w, uint32 list, const char* row) {
         w->list = list;
         if (w->geometry->pages > 1) begin_page(w);  // its pages carry the list
     }
-    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, kRowCodeAt + w->geometry->code_bytes);
+    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, StagedBytes(w->geometry->code_bytes));
     if (w->num_staged > w->geometry->capacity) spill(w);
 }
 

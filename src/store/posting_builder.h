@@ -1,7 +1,8 @@
 // Writes lists that nobody sees yet: rows in list order become segments, one after
 // another, so that a list of a new index is a run of consecutive pages.
 #pragma once
-#include "store/storage.h"
+#include "core/page/posting_page.h"
+#include "core/page/staged_row.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -26,9 +27,6 @@ struct PostingBuilder {
     BlockNumber end;        // of the relation, while it is built
 };
 
-// A row: tid (6 bytes), pointer to its record (6, unused without records), scalar (4), code.
-inline constexpr Size kRowTidAt = 0, kRowPointerAt = 6, kRowScalarAt = 12, kRowCodeAt = 16;
-
 // `directory` (lists) is filled in; memory comes from the current context.
 void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
                            DirectoryEntry* directory, uint32 lists);
@@ -36,7 +34,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
 // WAL-logged one by one. Nobody is led to them yet.
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
                                 DirectoryEntry* directory, const uint32* numbers, uint32 lists);
-// Rows come list after list; list < lists.
+// row: a StagedRow and its code. Rows come list after list; list < lists.
 void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
 void posting_builder_end(PostingBuilder* w);
 

@@ -3,11 +3,11 @@
 
 namespace vectorq {
 
-void raise_bad_dims(int dims, const char* type_name) {
+void raise_bad_dims(int dims, const char* type_name, int max_dims) {
     if (dims < 1)
         ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("%s must have at least 1 dimension", type_name)));
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                    errmsg("%s cannot have more than %d dimensions", type_name, kMaxDims)));
+                    errmsg("%s cannot have more than %d dimensions", type_name, max_dims)));
     pg_unreachable();
 }
 

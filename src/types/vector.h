@@ -35,8 +35,8 @@ constexpr size_t kVectorHeaderBytes = 8;
 static_assert(offsetof(Vector, x) == kVectorHeaderBytes && offsetof(HalfVector, x) == kVectorHeaderBytes);
 static_assert(offsetof(Vector, dim) == 4 && offsetof(Vector, unused) == 6);
 
-// Errors. type_name is "vector" or "halfvec".
-[[noreturn]] void raise_bad_dims(int dims, const char* type_name);
+// Errors. type_name is "vector", "halfvec" or "sparsevec".
+[[noreturn]] void raise_bad_dims(int dims, const char* type_name, int max_dims = kMaxDims);
 [[noreturn]] void raise_different_dims(int a, int b, const char* type_name);
 [[noreturn]] void raise_unexpected_dims(int expected, int dims);
 [[noreturn]] void raise_not_finite(bool is_nan, const char* type_name);

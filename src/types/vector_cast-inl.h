@@ -1,6 +1,7 @@
 // Casts: to the declared length, from and to arrays, between the two types. Templates over the
 // element trait; the SQL entry points are in vector_cast.cpp and halfvec_cast.cpp.
 #pragma once
+#include "types/number_array.h"
 #include "types/vector.h"
 
 namespace vectorq {
@@ -12,43 +13,14 @@ Datum vector_to_length(FunctionCallInfo fcinfo) {
     return PointerGetDatum(vector);
 }
 
-// Fixed-width array elements without nulls lie one after the other.
-template <class E, class Number>
-void convert_numbers(ArrayType* array, int dims, DenseVector<E>* result) {
-    const Number* numbers = reinterpret_cast<const Number*>(ARR_DATA_PTR(array));
-    for (int i = 0; i < dims; i++) result->x[i] = element_from_float<E>(static_cast<float>(numbers[i]));
-}
-
-template <class E>
-void convert_numerics(ArrayType* array, int dims, DenseVector<E>* result) {
-    Datum* numerics;
-    int count;
-    deconstruct_array(array, NUMERICOID, -1, false, TYPALIGN_INT, &numerics, nullptr, &count);
-    Assert(count == dims);
-    for (int i = 0; i < dims; i++)
-        result->x[i] = element_from_float<E>(DatumGetFloat4(DirectFunctionCall1(numeric_float4, numerics[i])));
-    pfree(numerics);
-}
-
 template <class E>
 Datum vector_from_array(FunctionCallInfo fcinfo) {
     ArrayType* array = PG_GETARG_ARRAYTYPE_P(0);
-    const int32 typmod = PG_GETARG_INT32(1);
-    if (ARR_NDIM(array) > 1) ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
-    if (array_contains_nulls(array))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array must not contain nulls")));
-    const int dims = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    const int dims = check_number_array(array);
     check_dims<E>(dims);
-    check_expected_dims(typmod, dims);
-
+    check_expected_dims(PG_GETARG_INT32(1), dims);
     DenseVector<E>* result = allocate_vector<E>(dims);
-    switch (ARR_ELEMTYPE(array)) {
-        case INT4OID: convert_numbers<E, int32>(array, dims, result); break;
-        case FLOAT4OID: convert_numbers<E, float4>(array, dims, result); break;
-        case FLOAT8OID: convert_numbers<E, float8>(array, dims, result); break;
-        case NUMERICOID: convert_numerics<E>(array, dims, result); break;
-        default: ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION), errmsg("unsupported array type")));
-    }
+    for_each_number(array, dims, [=](int i, float number) { result->x[i] = element_from_float<E>(number); });
     for (int i = 0; i < dims; i++) check_finite<E>(result->x[i]);
     return PointerGetDatum(result);
 }

@@ -1,50 +1,10 @@
 // Text and binary form, type modifier. Templates over the element trait; the SQL entry points are
 // in vector_io.cpp and halfvec_io.cpp.
 #pragma once
-#include <charconv>
-#include <cstdlib>
-
+#include "types/number_text.h"
 #include "types/vector.h"
 
 namespace vectorq {
-
-inline bool is_vector_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-inline const char* skip_space(const char* at) noexcept {
-    while (is_vector_space(*at)) at++;
-    return at;
-}
-
-[[noreturn]] inline void raise_bad_syntax(const char* text, const char* detail, const char* type_name) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-                    errmsg("invalid input syntax for type %s: \"%s\"", type_name, text),
-                    detail != nullptr ? errdetail("%s", detail) : 0));
-    pg_unreachable();
-}
-
-struct ParsedFloat {
-    const char* end;  // first character after the number; == start if there is no number
-    float value;
-    bool overflow;  // a finite number too large for float
-};
-
-// strtof decides what a number is, as for PostgreSQL's real: hexadecimal, signs, inf and nan
-// included. from_chars gives the same value for plain decimals in a fraction of the time, so it
-// goes first; whatever it does not take up to a delimiter is left to strtof.
-inline ParsedFloat parse_float(const char* start, const char* text_end) noexcept {
-    ParsedFloat parsed = {start, 0, false};
-    const std::from_chars_result fast = std::from_chars(start, text_end, parsed.value);
-    if (fast.ec == std::errc() && (*fast.ptr == ',' || *fast.ptr == ']' || is_vector_space(*fast.ptr))) {
-        parsed.end = fast.ptr;
-        return parsed;
-    }
-    char* end;
-    errno = 0;
-    parsed.value = strtof(start, &end);
-    parsed.end = end;
-    parsed.overflow = errno == ERANGE && __builtin_isinf(parsed.value);
-    return parsed;
-}
 
 // One element at `at`; returns what follows it.
 template <class E>
@@ -54,9 +14,7 @@ const char* read_element(const char* text, const char* text_end, const char* at,
     if (parsed.end == at) raise_bad_syntax(text, nullptr, E::kTypeName);
     const typename E::Element element = E::from_float(parsed.value);
     if (parsed.overflow || (E::is_inf(element) && !__builtin_isinf(parsed.value)))
-        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                        errmsg("\"%s\" is out of range for type %s", pnstrdup(at, static_cast<Size>(parsed.end - at)),
-                               E::kTypeName)));
+        raise_number_out_of_range(at, parsed.end, E::kTypeName);
     check_finite<E>(element);
     *out = element;
     return parsed.end;
@@ -110,20 +68,6 @@ Datum vector_to_text(FunctionCallInfo fcinfo) {
     *at++ = ']';
     *at = '\0';
     return CStringGetDatum(text);
-}
-
-template <class E>
-Datum typmod_from_text(FunctionCallInfo fcinfo) {
-    int count;
-    const int32* modifiers = ArrayGetIntegerTypmods(PG_GETARG_ARRAYTYPE_P(0), &count);
-    if (count != 1) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier")));
-    if (modifiers[0] < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("dimensions for type %s must be at least 1", E::kTypeName)));
-    if (modifiers[0] > kMaxDims)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("dimensions for type %s cannot exceed %d", E::kTypeName, kMaxDims)));
-    return Int32GetDatum(modifiers[0]);
 }
 
 // The wire has the in-memory layout without the varlena header, big-endian.

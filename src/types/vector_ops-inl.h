@@ -61,13 +61,17 @@ Datum vector_l1(FunctionCallInfo fcinfo) {
 // NaN stays NaN: the cosine of a zero vector is undefined.
 inline double clamp_cosine(double cosine) noexcept { return cosine > 1 ? 1 : cosine < -1 ? -1 : cosine; }
 
+// One root of the product in double: neither it nor the product of two roots can overflow.
+inline double cosine_distance_of(float dot, float aa, float bb) noexcept {
+    return 1.0 - clamp_cosine(dot / std::sqrt(static_cast<double>(aa) * static_cast<double>(bb)));
+}
+
 template <class E>
 Datum vector_cosine(FunctionCallInfo fcinfo) {
     const VectorPair<E> p = get_same_dims_pair<E>(fcinfo);
     float dot, aa, bb;
     E::cosine_parts(p.a->x, p.b->x, static_cast<size_t>(p.a->dim), &dot, &aa, &bb);
-    // One root of the product in double: neither it nor the product of two roots can overflow.
-    return Float8GetDatum(1.0 - clamp_cosine(dot / std::sqrt(static_cast<double>(aa) * static_cast<double>(bb))));
+    return Float8GetDatum(cosine_distance_of(dot, aa, bb));
 }
 
 // The angle between unit vectors over pi, in [0, 1]. Does not normalize.

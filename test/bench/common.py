@@ -24,12 +24,12 @@ def run(*command, **options):
 
 
 class Cluster:
-    """A throw-away server below BUILD (scripts/cluster.sh)."""
+    """A throw-away server below `build` (scripts/cluster.sh); `root` is another tree, to compare with."""
 
-    def __init__(self, name, **settings):
-        self.name, self.script_env = name, {**os.environ, "BUILD": BUILD, **settings}
+    def __init__(self, name, root=ROOT, build=BUILD, **settings):
+        self.name, self.script_env = name, {**os.environ, "BUILD": build, **settings}
         self.env = dict(self.script_env)
-        self.script = os.path.join(ROOT, "scripts", "cluster.sh")
+        self.script = os.path.join(root, "scripts", "cluster.sh")
         run(self.script, "start", name, env=self.script_env)
         self.exports = run(self.script, "env", name, env=self.script_env)
         for key, value in re.findall(r"(PG\w+)='?([^' ]*)'?", self.exports):

@@ -138,7 +138,7 @@ def main():
     try:
         bench.restart("2GB")
         if not options.no_hnsw:
-            run(os.path.join(os.path.dirname(__file__), "pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
+            run(os.path.join(os.path.dirname(__file__), "../../scripts/pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
         for extension in dict.fromkeys(i[1] for i in peers):
             fill(bench.cluster, bench.client, extension, "bench_" + extension, TABLE, BASE_FILE, options.rows, bench.base.shape[1])
         sizes = {i[0]: bench.build(i) for i in peers}

@@ -188,7 +188,7 @@ def main():
     cluster = Cluster("bench", VQ_SHARED_BUFFERS=shared_buffers, VQ_AUTOVACUUM="off", VQ_CONF=conf)
     with running(cluster, options.keep):
         if any(c.engine is PGVECTOR for c in configs) or options.stand_in:
-            run(os.path.join(os.path.dirname(__file__), "pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
+            run(os.path.join(os.path.dirname(__file__), "../../scripts/pgvector.sh"), env={**os.environ, "BUILD": BUILD, "VQ_DATA": DATA})
         for engine in dict.fromkeys(c.engine for c in configs):
             fill(cluster, client, engine.extension, engine.database, TABLE, BASE_FILE, options.rows, dims)
         for config in configs:

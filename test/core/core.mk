@@ -20,10 +20,13 @@ $(CORE_TEST_DIR)/%.o: src/core/%.cpp
 $(CORE_TEST_DIR)/core_test: $(CORE_TEST_OBJS) $(CORE_TESTS)
 	$(CORE_CXX) $^ -o $@ $(SANITIZE) $(CORE_ROOT) -fopenmp -lhwy -lgtest -lgtest_main -lpthread
 
-# One test: make check-core CORE_FILTER='Distance*'
-check-core:
+# make compiled-NAME makes the program NAME of this folder with all processors.
+compiled-%:
 	@scripts/bootstrap.sh check
-	@$(MAKE) -s --no-print-directory -j2 $(CORE_TEST_DIR)/core_test
+	@scripts/compile.sh $(MAKE) --no-print-directory $(PARALLEL) $(CORE_TEST_DIR)/$*
+
+# One test: make check-core CORE_FILTER='Distance*'
+check-core: compiled-core_test
 	$(CORE_TEST_DIR)/core_test --gtest_brief=1 --gtest_filter='$(or $(CORE_FILTER),*)'
 
 # The same on ARM: cross-compiled, run by an emulator (qemu-user). Minutes.
@@ -31,7 +34,7 @@ ARM_ROOT = $(abspath $(BUILD))/arm/root
 check-arm:
 	@scripts/bootstrap.sh arm
 	@BUILD=$(BUILD) scripts/arm_sysroot.sh >/dev/null
-	@$(MAKE) -s -k --no-print-directory -j2 $(BUILD)/arm/core/core_test BUILD=$(BUILD)/arm CORE_CXX=aarch64-linux-gnu-g++ \
+	@scripts/compile.sh $(MAKE) -k --no-print-directory $(PARALLEL) $(BUILD)/arm/core/core_test BUILD=$(BUILD)/arm CORE_CXX=aarch64-linux-gnu-g++ \
 		CORE_ROOT='-isystem $(ARM_ROOT)/usr/include -L$(ARM_ROOT)/usr/lib/aarch64-linux-gnu'
 	file -b $(BUILD)/arm/core/core_test | cut -d, -f1,2
 	qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$(ARM_ROOT)/usr/lib/aarch64-linux-gnu $(BUILD)/arm/core/core_test \

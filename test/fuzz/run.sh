@@ -23,7 +23,7 @@ done
 (cd "$copy" && find src sql -name '*.cpp' -o -name '*.sql' -o -name '*.h') | while read -r file; do
     [ -e "$here/$file" ] || rm -f "$copy/$file" "$copy/${file%.cpp}.o" "$copy/${file%.cpp}.d"
 done
-make -s -j"${JOBS:-2}" -C "$copy" all >"$BUILD/make.log" 2>&1 || { tail -30 "$BUILD/make.log" >&2; exit 1; }
+make -s -C "$copy" all >"$BUILD/make.log" 2>&1 || { tail -30 "$BUILD/make.log" >&2; exit 1; }
 "$copy/scripts/cluster.sh" install
 
 # The server is not sanitized, so the run-time libraries must be there before it: preloaded. Leaks
@@ -31,7 +31,7 @@ make -s -j"${JOBS:-2}" -C "$copy" all >"$BUILD/make.log" 2>&1 || { tail -30 "$BU
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:disable_coredump=1
 export UBSAN_OPTIONS=print_stacktrace=1:abort_on_error=1
 gcc -O1 -shared -fPIC -o "$BUILD/no_gettext.so" "$here/test/fuzz/no_gettext.c"
-preload="$(readlink -f "$(gcc -print-file-name=libasan.so)") $(readlink -f "$(gcc -print-file-name=libubsan.so)") $BUILD/no_gettext.so"
+preload="$(readlink -f "$(gcc -print-file-name=libasan.so)") $(readlink -f "$(gcc -print-file-name=libubsan.so)") $(realpath "$BUILD/no_gettext.so")"
 "$copy/scripts/cluster.sh" drop fuzz
 "$copy/scripts/cluster.sh" start fuzz  # initdb needs no sanitizer
 "$copy/scripts/cluster.sh" stop fuzz

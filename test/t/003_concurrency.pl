@@ -33,7 +33,7 @@ $node->safe_psql('postgres', q{
     CREATE FUNCTION count_scans_of_goes() RETURNS void LANGUAGE plpgsql AS $$
     DECLARE scans bigint;
     BEGIN
-        FOR i IN 1 .. 60 LOOP
+        FOR i IN 1 .. 600 LOOP
             PERFORM pg_stat_clear_snapshot();
             SELECT idx_scan INTO scans FROM pg_stat_user_indexes WHERE indexrelname = 't_goes';
             EXIT WHEN scans > 0;

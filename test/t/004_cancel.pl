@@ -7,6 +7,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('cancel');
 $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 256MB\nmaintenance_work_mem = 256MB\n");

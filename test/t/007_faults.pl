@@ -3,7 +3,7 @@
 # session, or the server after its recovery, goes on.
 #
 # make check raises an ERROR at one passage of each point in two paths (points of rebalancing: one), in turn the first, a middle one and the last,
-# and crashes at every tenth. VQ_FAULT_ALL=1 takes all three in all paths, and crashes at each (make faults-long).
+# and crashes at every tenth. VQ_FAULT_ALL=1 takes all three in all paths, and crashes at each (make faults-long). VQ_SEED: the rows.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -14,6 +14,9 @@ use Time::HiRes qw(time sleep);
 plan skip_all => 'needs the module with fault points: make fault-tree' unless $ENV{VQ_FAULT_INSTALL};
 my $all = $ENV{VQ_FAULT_ALL};
 my $every = $all ? 1 : 10;
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('faults', install_path => $ENV{VQ_FAULT_INSTALL});
 $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nrestart_after_crash = on\nshared_buffers = 32MB\n"
@@ -23,6 +26,7 @@ $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    SET seed = SEED;
     CREATE FUNCTION far(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS
         'SELECT array_agg(CASE WHEN g % 2 = 0 THEN 9 ELSE 0 END + random() + 0 * i)::vector FROM generate_series(1, n) g';
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(16));
@@ -57,7 +61,7 @@ $node->safe_psql('postgres', q{
     INSERT INTO g (v) SELECT rv(8, i) FROM generate_series(1, 2700) i;
     CREATE INDEX g_v ON g USING ah (v) WITH (lists = 8);
     CREATE INDEX ew_v ON ew USING ivf (v);
-});
+} =~ s/SEED/rand/er);
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
     t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
@@ -116,6 +120,7 @@ sub run_sql
 {
     my ($sql) = @_;
     my ($out, $err) = ('', '');
+    $sql = 'SET seed = ' . rand() . "; $sql";
     IPC::Run::run([ 'psql', '-XAtq', '-v', 'SHOW_CONTEXT=never', '-d', $node->connstr('postgres'), '-f', '-' ], '<', \$sql, '>', \$out, '2>', \$err);
     return ($out, $err);
 }

@@ -9,6 +9,9 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 my $queries = $ENV{VQ_QUERIES} || 5000;
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('sessions');
 $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nstatement_timeout = 60s\nmax_prepared_transactions = 5\nclient_min_messages = warning\n");

@@ -1,6 +1,6 @@
 # Vacuum splits and dissolves lists while others read and write: every snapshot sees each of its rows once, before, while and
 # after lists are replaced, after crashes and cancels in between, and on a standby, which replays it under
-# wal_consistency_checking. Numbers of lists and pages are used again; the directory grows.
+# wal_consistency_checking. Numbers of lists and pages are used again; the directory grows. VQ_SEED: rows and moments.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -8,6 +8,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
+my $seed = $ENV{VQ_SEED} || time;
+srand($seed);
+note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('rebalance');
 $node->init(allows_streaming => 1);
 $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 50\nwal_keep_size = 4GB\nwal_consistency_checking = 'all'\n");
@@ -23,6 +26,7 @@ $node->safe_psql('postgres', q{
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500));
     CREATE TABLE mismatches (what text);
     CREATE FUNCTION rv(n int, shift float8, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(shift + random() + 0 * i)::vector FROM generate_series(1, n)';
+    SET seed = SEED;
     INSERT INTO t (v) SELECT rv(8, 0, i) FROM generate_series(1, 3000) i;
     INSERT INTO w (v) SELECT rv(2500, 0, i) FROM generate_series(1, 300) i;
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 40);
@@ -63,7 +67,7 @@ $node->safe_psql('postgres', q{
         found := ids('w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector');
         IF found IS DISTINCT FROM in_table THEN RETURN NEXT format('w: index %s rows, table %s', cardinality(found), cardinality(in_table)); END IF;
     END $$;
-});
+} =~ s/SEED/($seed % 1000) \/ 1000/er);
 my $settings = 'SET vectorq.max_scan_rows = 0; SET vectorq.nprobe = 3;';
 my $by_index = "$settings SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;";
 # The comparison says nothing unless the planner takes the indexes.
@@ -152,17 +156,20 @@ sub vacuum { $node->safe_psql('postgres', $_) for map { ('SELECT txid_current()'
 sub open_session
 {
     my ($server) = @_;
-    my ($in, $out, $timer) = ('', '', IPC::Run::timeout(60));
+    my ($in, $out, $timer) = ('', '', IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
     my $session = IPC::Run::start([ 'psql', '-XAtq', '-d', $server->connstr('postgres'), '-f', '-' ], '<', \$in, '>&', \$out, $timer);
     return sub {
         my ($sql) = @_;
         if (!defined $sql)
         {
-            $in .= "\\q\n";
+            # Its snapshot is gone then, while the backend may still be on its way out.
+            $in .= "ROLLBACK;\n\\q\n";
+            $timer->start;
             $session->finish;
             return;
         }
         $in .= "$sql\n\\echo done\n";
+        $timer->start;
         $session->pump until $out =~ /^done$/m;
         my $answer = $out;
         $out = '';
@@ -173,11 +180,16 @@ sub open_session
 my $before;
 
 # 1. In the midst of writes and reads.
-under_load($ENV{VQ_SECONDS} || 8, 0);
-all_is_well('after the load');
-# Rows have moved to where lists were few: these were split, and others dissolved.
+# Rows have moved to where lists were few: these were split, and others dissolved. A busy machine may not come to that at once.
 sub imbalances { map { $node->safe_psql('postgres', "SELECT imbalance FROM vectorq_index_info('$_')") } @_ }
-my ($with, $without) = imbalances(qw(t_flat t_off));
+my ($with, $without);
+for (1 .. 5)
+{
+    under_load($ENV{VQ_SECONDS} || 8, 0);
+    ($with, $without) = imbalances(qw(t_flat t_off));
+    last if $with < $without;
+}
+all_is_well('after the load');
 cmp_ok($with, '<', $without, "lists were replaced: imbalance $with with rebalancing, $without without");
 catch_up();
 is($standby->safe_psql('postgres', "$settings SELECT compare()"), '', 'the standby finds each row once');
@@ -203,12 +215,14 @@ all_is_well('after vacuum');
 ($with, $without) = imbalances(qw(t_flat t_off));
 cmp_ok($with, '<', 0.6 * $without, "imbalance $with with rebalancing, $without without");
 
-# 4. The rows move to and fro: pages and numbers of lists are used again.
-$node->safe_psql('postgres', 'DROP INDEX t_sq8, t_ah, t_k, t_c, t_off; DELETE FROM w WHERE id % 2 = 0');
+# 4. The rows move to and fro: pages and numbers of lists are used again. The same rows in each run, from an index made anew: while
+# rows go on moving, vacuum adds a list or two in most rounds, by chance more of them.
+$node->safe_psql('postgres', 'DROP INDEX t_sq8, t_ah, t_k, t_c, t_off; DELETE FROM w WHERE id % 2 = 0; TRUNCATE t;'
+    . 'SET seed = 0.2; INSERT INTO t (v) SELECT rv(8, 0, i) FROM generate_series(1, 3000) i; REINDEX INDEX t_flat');
 my @size;
 for my $round (1 .. 16)
 {
-    $node->safe_psql('postgres', 'DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY id LIMIT (SELECT count(*) / 2 FROM t)); INSERT INTO t (v) SELECT rv(8, '
+    $node->safe_psql('postgres', "SET seed = 0.0$round; " . 'DELETE FROM t WHERE id IN (SELECT id FROM t ORDER BY id LIMIT (SELECT count(*) / 2 FROM t)); INSERT INTO t (v) SELECT rv(8, '
         . (10 * ($round % 2)) . ', i) FROM generate_series(1, 2000) i');
     vacuum('t');
     push @size, $node->safe_psql('postgres', "SELECT pg_relation_size('t_flat')");
@@ -238,7 +252,8 @@ catch_up();
 is(rows_of_g($standby), '11920|11920', 'each row once on the standby');
 
 # 6. Rows that are deleted, but not to everybody, whose vectors lie out of line and are gone: nobody else waits for a vacuum's snapshot
-# before it cleans that table.
+# before it cleans that table. The new rows are near one another, so they fill one list, which vacuum cannot but split: of rows that
+# are spread over a few lists it may leave some as they are, since an eighth of all lists stays open to inserts.
 SKIP:
 {
     skip 'the server comes without pg_surgery', 5
@@ -248,7 +263,8 @@ SKIP:
         CREATE TABLE o (id bigserial PRIMARY KEY, v vector(600));
         INSERT INTO o (v) SELECT rv(600, 0, i) FROM generate_series(1, 300) i;
         CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 10, quantizer = sq8, reorder = off);
-        INSERT INTO o (v) SELECT rv(600, 3, i) FROM generate_series(1, 600) i;
+        INSERT INTO o (v) SELECT (SELECT array_agg(4 * x + 0.1 * random() + 0 * i) FROM unnest(near.v::real[]) x)::vector
+            FROM (SELECT v FROM o WHERE id = 1) near, generate_series(1, 600) i;
     });
     my $rows_of_o = "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM o ORDER BY v <-> array_fill(1, ARRAY[600])::vector LIMIT 1000000) s";
     my $toast = $node->safe_psql('postgres', "SELECT reltoastrelid::regclass FROM pg_class WHERE relname = 'o'");
@@ -277,9 +293,9 @@ my $reader = open_session($standby);
 sub ask { $reader->($_[0]) }
 ask("$by_index BEGIN ISOLATION LEVEL REPEATABLE READ;");
 ask("DECLARE c CURSOR FOR SELECT id FROM g ORDER BY v <-> '[1,1,1,1,1,1,1,1]'; DECLARE d CURSOR FOR SELECT id FROM g ORDER BY v <-> '[1,1,1,1,1,1,1,1]'; FETCH 1 FROM c; FETCH 1 FROM d;");
-$before = lists('g_v');
+($before) = imbalances('g_v');
 vacuum('g');
-cmp_ok(lists('g_v'), '!=', $before, 'lists were replaced');
+cmp_ok((imbalances('g_v'))[0], '<', 0.8 * $before, "lists were replaced: imbalance was $before");
 catch_up();
 my @rows = split /\n/, ask('FETCH ALL FROM c;');
 is(scalar(@rows), 19920 - 1, 'a scan goes on in the lists that it knows');

@@ -1,5 +1,5 @@
 // What every page of a vectorq index has in common. No PostgreSQL here: sizes of the server's page
-// header come in as constants that src/store/storage.cpp checks against the server's own.
+// header come in as constants that src/store/pages.cpp checks against the server's own.
 //
 //   0        24                                                     P-16        P
 //   +--------+--------------------------------------------------------+---------+
@@ -15,35 +15,41 @@
 namespace vectorq {
 
 inline constexpr uint32_t kPageHeaderBytes = 24;
+// PostgreSQL can be built with pages of 1, 2, 4, 8, 16 and 32 KB.
+inline constexpr uint32_t kLeastPageBytes = 1024, kMostPageBytes = 32768;
 inline constexpr uint32_t kInvalidBlock = 0xFFFFFFFFu;
 inline constexpr uint16_t kPageMagic = 0x5651;  // "VQ"
 
 enum class PageKind : uint16_t {
     kMeta = 1,
     kCentroids = 2,         // f32 (lists, dims)
-    kCompactCentroids = 3,  // see compact_centroids.h
-    kQuantizer = 4,         // sq8: f32 offset (dims), f32 scale (dims); pq: codebook (pq.h)
-    kTransform = 7,         // f32 matrix (code_dims, dims), f32 offset (code_dims)
+    kCompactCentroids = 3,  // see compact_page.h
+    kQuantizer = 4,         // sq8: Sq8Page; pq: codebook (quantize/pq.h)
     kDirectory = 5,         // DirectoryEntry (lists), whole entries per page
-    kPosting = 6,
-    kReorder = 8,        // records of the rows' vectors, see reorder_page.h
-    kReorderParams = 9,  // of sq8 records: f32 offset (dims), f32 scale (dims)
-    kListUses = 10,      // u32 (lists): how often scans searched each, roughly; hints, not logged
-    kCalibration = 11,   // see calibration_page.h
-    kFree = 12,          // of postings once; PageTail.owner: the next free one, see storage.h
+    kPosting = 6,           // see posting_page.h
+    kTransform = 7,         // TransformPage
+    kReorder = 8,           // records of the rows' vectors, see reorder_page.h
+    kReorderParams = 9,     // of sq8 records: Sq8Page
+    kListUses = 10,         // u32 (lists): how often scans searched each, roughly; hints, not logged
+    kCalibration = 11,      // see calibration_page.h
+    kFree = 12,             // a posting page once; PageTail.owner is the next free one
 };
 
 // v1. At the end of every page.
 struct PageTail {
-    uint32_t used;  // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t
-        owner;  // page of an extent of several pages: list id; of centroids: MetaPage.generation; free: next; else 0
-    uint16_t part;      // number of the page within such an extent; else 0
+    uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
+    uint32_t owner;     // see below
+    uint16_t part;      // number of the page within an extent of several pages; else 0
     uint16_t kind;      // PageKind
     uint16_t reserved;  // 0
     uint16_t magic;     // kPageMagic
 };
 static_assert(sizeof(PageTail) == 16);
+// PageTail.owner says what a page belongs to:
+//   posting page with part > 0     the list
+//   centroids, compact centroids   MetaPage.generation
+//   free page                      the next free one, or kInvalidBlock
+//   any other                      0
 
 constexpr uint32_t PayloadBytes(uint32_t page_bytes) noexcept {
     return page_bytes - kPageHeaderBytes - static_cast<uint32_t>(sizeof(PageTail));
@@ -71,8 +77,8 @@ struct DirectoryEntry {
     uint32_t contiguous_pages;  // pages from head on that the list as built covers
     uint32_t rows;              // as of the last build or vacuum
     uint8_t state;              // ListState
-    uint8_t odd;        // 1: larger or smaller than others from the start: its rows are alike, or far from others
-    uint16_t segments;  // as of the last build or vacuum, or 65,535
+    uint8_t odd;                // 1: from the start larger or smaller than others: rows alike, or far away
+    uint16_t segments;          // as of the last build or vacuum, or 65,535
 };
 static_assert(sizeof(DirectoryEntry) == 24);
 inline constexpr DirectoryEntry kNoEntry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};

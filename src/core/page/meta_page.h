@@ -14,8 +14,8 @@ inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
 inline constexpr uint32_t kFormatVersion = 7;
 
 struct Region {
-    uint32_t start;   // first block, or kInvalidBlock when the region is absent
-    uint32_t blocks;  // how many
+    uint32_t start;   // first block; 0 when the region is absent
+    uint32_t blocks;  // how many; 0 when it is absent
     uint64_t bytes;   // bytes in use, over all payloads
 };
 
@@ -33,7 +33,7 @@ enum MetaFlags : uint16_t {
     kMetaLengths = 2,  // Codec::lengths
 };
 
-// v6. The crc covers everything before it; it is renewed by whoever changes a field.
+// v7 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -77,8 +77,7 @@ struct MetaPage {
     uint32_t groups;              // of compact centroids; 0 = none
     Region list_uses;             // u32 (lists)
     uint32_t live_lists;          // lists that are searched
-    uint32_t calibration_id;      // crc of the calibration when it was last changed: what backends keep of it is out of
-                                  // date then
+    uint32_t calibration_id;      // crc of the calibration: backends that keep another one read it again
     Region calibration;           // one page, changed in place; always there
     // — changed by rebalancing (maintain/README.md) —
     uint32_t generation;         // how often lists were replaced
@@ -92,7 +91,6 @@ struct MetaPage {
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t crc;
 };
-// Entries that the directory has pages for.
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
     uint64_t pages = meta.directory.blocks;
     for (const Region& part : meta.more_directory) pages += part.blocks;

@@ -15,7 +15,7 @@
 // Long codes: a segment is an *extent* of `pages` consecutive pages, whose payloads put end to end are
 // the stream; capacity is the geometry's. Header, tids, pointers and scalars lie on the first page. A code may run
 // over the end of a page, between two elements (two pairs of subspaces in blocks); so 1,536 and 3,072
-// dimensions waste nothing like half a page.
+// dimensions waste nothing like half a page. pieces.h walks what lies where, segment_edits.h changes it.
 //
 // Slots [0, count) are in use; one whose tid is {0xFFFFFFFF, 0} is dead and may be reused.
 // Invariant: a code is complete on its pages before its tid and the count say so on the first.
@@ -27,6 +27,7 @@
 #include <cstring>
 
 #include "core/page/layout.h"
+#include "core/page/tid.h"
 #include "core/simd/lut16_scan.h"
 
 namespace vectorq {
@@ -46,8 +47,7 @@ inline constexpr uint16_t kSegmentSealed = 1;
 // The list of a segment that has none any more.
 inline constexpr uint32_t kNoList = 0xFFFFFFFFu;
 
-inline constexpr uint32_t kTidBytes = 6;
-inline constexpr uint32_t kPointerBytes = 6;
+inline constexpr uint32_t kPointerBytes = kTidBytes;
 inline constexpr uint32_t kMaxExtentPages = 16;
 inline constexpr uint32_t kBlockRows = kLut16BlockRows;  // of codes in blocks
 
@@ -63,11 +63,9 @@ struct PostingGeometry {
 
 // Whether a slot's tid is 0: that of one which is not in use. The slot is below the capacity.
 inline bool TidIsZero(const char* segment, uint32_t slot) noexcept {
-    uint32_t block;
-    uint16_t offset;
-    std::memcpy(&block, segment + sizeof(SegmentHeader) + kTidBytes * slot, sizeof(block));
-    std::memcpy(&offset, segment + sizeof(SegmentHeader) + kTidBytes * slot + sizeof(block), sizeof(offset));
-    return (block | offset) == 0;
+    Tid tid;
+    std::memcpy(&tid, segment + sizeof(SegmentHeader) + kTidBytes * slot, sizeof(tid));
+    return tid == kZeroTid;
 }
 
 // Offsets from the start of a segment.
@@ -155,6 +153,10 @@ constexpr PostingGeometry ChooseGeometry(uint32_t page_bytes, const PostingRow& 
     }
     return best;
 }
+
+// Counts, capacities and offsets are 16 bits, whatever pages a server has: the tids of a segment lie on its first page,
+// and so does the next segment of a shared one.
+static_assert(PayloadBytes(kMostPageBytes) / kTidBytes <= UINT16_MAX && PayloadBytes(kMostPageBytes) <= UINT16_MAX);
 
 // 16,000 dimensions fit as f32 and as 4-bit codes of two each, and everyday sizes leave little unused.
 static_assert(ChooseGeometry(8192, {512}).pages == 1 && ChooseGeometry(8192, {512}).capacity == 15);

@@ -15,9 +15,7 @@
 // Invariant: a record is complete before a posting entry points to it. A record that none points to is what an
 // insert cut short leaves; its row is dead, and vacuum frees it.
 #pragma once
-#include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "core/page/layout.h"
 #include "core/page/posting_page.h"
@@ -80,19 +78,13 @@ constexpr ReorderGeometry ChooseReorderGeometry(uint32_t page_bytes, uint32_t ve
     return best;
 }
 
-// Everything of a record (record_bytes of it) that lies on page `part` of its extent.
-inline void PutRecordPart(const ReorderGeometry& g, char* payload, uint32_t part, uint32_t slot,
-                          const char* record) noexcept {
-    const uint64_t begin = RecordOffset(g, slot), page = uint64_t(part) * g.payload;
-    const uint64_t from = std::max(begin, page), to = std::min(begin + g.record_bytes, page + g.payload);
-    if (from < to) std::memcpy(payload + (from - page), record + (from - begin), to - from);
-}
-
 static_assert(ChooseReorderGeometry(8192, 64000, false).capacity >= 1);
 static_assert(ChooseReorderGeometry(8192, 512, false).pages == 1 &&
               ChooseReorderGeometry(8192, 512, false).capacity == 15);
 static_assert(ChooseReorderGeometry(8192, 6144, false).pages == 4 &&
               ChooseReorderGeometry(8192, 6144, false).capacity == 5);
 static_assert(ChooseReorderGeometry(8192, 128, true).capacity == 56);
+// Counts and slots are 16 bits, whatever pages a server has: a record takes 16 bytes and more.
+static_assert(kMaxExtentPages * PayloadBytes(kMostPageBytes) / 16 <= UINT16_MAX);
 
 }  // namespace vectorq

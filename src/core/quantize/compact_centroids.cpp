@@ -28,13 +28,7 @@ constexpr double kGroupsPerRoot = 5;
 constexpr double kScored = 1.3, kListsPower = 0.58, kWantedPower = 0.36, kScoredPerWanted = 2;
 constexpr double kLeastScored = 256;
 
-// Groups of 16,384 lists. There all of choosing is 25 us, of which coarse codes would save a half.
-constexpr size_t kCoarseGroups = 640, kLeastCoarseDims = 48;
-constexpr size_t kCoarseBits = 4, kCoarseCodewords = 16, kCoarseIterations = 10;
-// Sums are of 16 bits.
-constexpr size_t kMostCoarseParts = 256;
-
-constexpr size_t Padded(size_t bytes) noexcept { return (bytes + 3) / 4 * 4; }
+constexpr size_t kCoarseIterations = 10;
 
 PqShape CoarseShape(size_t groups, size_t dims) noexcept {
     return {uint32_t(dims), uint32_t(CoarseParts(groups, dims)), kCoarseBits};
@@ -76,42 +70,6 @@ size_t ListsToScore(size_t lists, size_t wanted) noexcept {
     return size_t(std::max(kLeastScored, near + kScoredPerWanted * double(wanted)));
 }
 
-size_t CompactFrontBytes(size_t groups, size_t dims) noexcept {
-    return sizeof(CompactHeader) + 8 * dims + (groups > 0 ? 4 * groups + 4 * (groups + 1) + Padded(groups * dims) : 0) +
-           (CoarseParts(groups, dims) > 0 ? 4 * kCoarseCodewords * dims : 0);
-}
-
-size_t CompactPartBytes(size_t entries, size_t dims) noexcept { return Padded(entries * (8 + dims)); }
-
-// Each part may need up to 3 bytes of padding: 4 more for each part before it are always enough, and no table is
-// needed.
-size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept {
-    return CompactFrontBytes(groups, dims) + CompactPartBytes(start, dims) + 4 * group;
-}
-
-size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept {
-    if (CoarseParts(groups, dims) > 0) return CoarseScalarOffset(entries, groups, dims) + 4 * entries;
-    return CompactPartOffset(groups, dims, std::max<size_t>(groups, 1), entries);
-}
-
-size_t CoarseParts(size_t groups, size_t dims) noexcept {
-    return groups < kCoarseGroups || dims < kLeastCoarseDims ? 0 : std::min((dims + 1) / 2, kMostCoarseParts);
-}
-
-// A group's last block may be partly empty: one more for each group before it is always enough.
-size_t CoarseOffset(size_t entries, size_t groups, size_t dims, size_t group, size_t start) noexcept {
-    const size_t parts_end = CompactPartOffset(groups, dims, groups, entries);
-    return (parts_end + 63) / 64 * 64 + (start / kLut16BlockRows + group) * Lut16BlockBytes(CoarseParts(groups, dims));
-}
-
-size_t CoarseScalarOffset(size_t entries, size_t groups, size_t dims) noexcept {
-    return CoarseOffset(entries, groups, dims, groups, entries);
-}
-
-size_t CoarseBytes(size_t entries, size_t groups, size_t dims) noexcept {
-    return (entries + kLut16BlockRows - 1) / kLut16BlockRows * Lut16BlockBytes(CoarseParts(groups, dims));
-}
-
 bool CompactFrontIsSound(const uint8_t* bytes, size_t entries, size_t groups, size_t dims) noexcept {
     // The header says how long the arrays are: it is looked at first.
     const CompactHeader* header = reinterpret_cast<const CompactHeader*>(bytes);
@@ -134,7 +92,7 @@ CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept {
     front.start = reinterpret_cast<const uint32_t*>(front.scalar + front.groups);
     front.code = reinterpret_cast<const uint8_t*>(front.start + front.groups + 1);
     if (CoarseParts(front.groups, dims) > 0)
-        front.codebook = reinterpret_cast<const float*>(front.code + Padded(front.groups * dims));
+        front.codebook = reinterpret_cast<const float*>(front.code + CompactPadded(front.groups * dims));
     return front;
 }
 

@@ -7,17 +7,7 @@
 //   dot: -<q,c> + <q,middle>    = -<q, c-middle>
 // The term that is the same for all lists is added, so scores are distances.
 //
-//   front  CompactHeader
-//          f32 middle (dims), scale (dims)
-//          f32 scalar (groups), u32 start (groups + 1)   of centers; only if there are groups
-//          u8 code (groups, dims), padding to 4
-//          f32 codebook (16, dims)   only if there are coarse codes
-//   parts  one for each group, or one for all:
-//          u32 list (n), f32 scalar (n), u8 code (n, dims), padding to 4
-//   coarse padding to 64, blocks of product codes of 4 bits (simd/lut16_scan.h), those of a group in one piece
-//          f32 scalar (entries)
-//
-// A part is in one piece, so that a search reads what it needs and no more.
+// page/compact_page.h says where the bytes lie.
 //
 // Coarse codes, of two dimensions a subspace, are there where groups are many: among 100,000 lists a search scores
 // thousands, and 8 bits of each dimension took a tenth of a query at recall 0.95. By a quarter of the bytes, and a
@@ -33,16 +23,9 @@
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/centroid_groups.h"
+#include "core/page/compact_page.h"
 
 namespace vectorq {
-
-// v3.
-struct CompactHeader {
-    uint32_t entries;      // lists that are searched
-    uint32_t groups;       // 0: one part of all
-    uint32_t reserved[2];  // 0
-};
-static_assert(sizeof(CompactHeader) == 16);
 
 // Views over bytes that belong to the caller.
 struct CompactFront {
@@ -74,22 +57,6 @@ size_t SearchGroups(size_t lists) noexcept;
 // Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is
 // missed.
 size_t ListsToScore(size_t lists, size_t wanted) noexcept;
-
-size_t CompactFrontBytes(size_t groups, size_t dims) noexcept;
-size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept;
-// Where a group's part begins, entries `start` .. of it; and its bytes.
-size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept;
-size_t CompactPartBytes(size_t entries, size_t dims) noexcept;
-
-// Subspaces of coarse codes where there are so many groups; 0: there are none, nor of few dimensions, where 8-bit codes
-// are short.
-size_t CoarseParts(size_t groups, size_t dims) noexcept;
-// Where the blocks of a group begin, entries `start` .. of it, `entries` in all.
-size_t CoarseOffset(size_t entries, size_t groups, size_t dims, size_t group, size_t start) noexcept;
-// Of that many entries of a group.
-size_t CoarseBytes(size_t entries, size_t groups, size_t dims) noexcept;
-// Where the scalars of all entries begin.
-size_t CoarseScalarOffset(size_t entries, size_t groups, size_t dims) noexcept;
 
 // Writes the compact form of centroids (entries, dims) to `bytes` (CompactBytes long, aligned to 4). list[i] is the
 // number of centroid i, i if null. Throws std::bad_alloc, Error(kCancelled).

@@ -6,7 +6,7 @@
 # Its own Makefile builds for this machine's processor (-march=native); Debian's patch removes that for portability,
 # so it is given back here: pgvector gets all the instructions that it would get from its own sources.
 set -eu
-here=$(cd "$(dirname "$0")/../.." && pwd)
+here=$(cd "$(dirname "$0")/.." && pwd)
 suite=${1:-trixie}
 build=${BUILD:-$here/build}
 case $build in /*) ;; *) build=$here/$build ;; esac

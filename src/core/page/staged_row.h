@@ -1,0 +1,84 @@
+// A row on its way into a list, before it has a place on a page: what PostingBuilder gathers, and what a build sorts.
+// Never on disk but in the sort's own files.
+//
+//   StagedRow
+//   0      6         12       16
+//   +------+---------+--------+---------------------+
+//   | tid  | record  | scalar | code, code_bytes    |
+//   +------+---------+--------+---------------------+
+//
+// record: where the row's record is, 0 without records. scalar: 0 if the code has none.
+//
+// A build sorts *entries*: a staged row behind a head of four bytes. Without records a sort tuple has one entry, and
+// the head is the length word that the server wants before any bytes. With records a tuple has all entries of one row,
+// until the place of its record is known; the first head is the length word of them all, each further one is the list
+// of its entry:
+//
+//   +--------+-----------+---------+--------+-----------+---------+---
+//   | length | StagedRow | padding | list 1 | StagedRow | padding | list 2 …      the list of the first entry is
+//   +--------+-----------+---------+--------+-----------+---------+---             the key of the sort
+//   0        4                     stride   stride + 4
+//
+// Entries are `stride` apart. The server may hand them back without the first head and not aligned.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "core/page/tid.h"
+
+namespace vectorq {
+
+struct StagedRow {
+    Tid tid;
+    Tid record;
+    float scalar;
+    // code follows
+};
+static_assert(sizeof(StagedRow) == 16 && offsetof(StagedRow, record) == 6 && offsetof(StagedRow, scalar) == 12);
+
+inline constexpr size_t kStagedScalarAt = offsetof(StagedRow, scalar), kStagedCodeAt = sizeof(StagedRow);
+constexpr size_t StagedBytes(size_t code_bytes) noexcept { return kStagedCodeAt + code_bytes; }
+
+// The row's bytes need not be aligned.
+inline void SetStagedTid(char* row, const Tid& tid) noexcept { std::memcpy(row, &tid, kTidBytes); }
+inline void SetStagedRecord(char* row, const Tid& record) noexcept {
+    std::memcpy(row + offsetof(StagedRow, record), &record, kTidBytes);
+}
+inline StagedRow StagedRowAt(const char* row) noexcept {
+    StagedRow staged;
+    std::memcpy(&staged, row, sizeof(staged));
+    return staged;
+}
+
+inline constexpr size_t kEntryHeadBytes = 4;
+inline constexpr size_t kEntryScalarAt = kEntryHeadBytes + kStagedScalarAt,
+                        kEntryCodeAt = kEntryHeadBytes + kStagedCodeAt;
+constexpr size_t EntryBytes(size_t code_bytes) noexcept { return kEntryHeadBytes + StagedBytes(code_bytes); }
+// The multiple of 8 that is enough.
+constexpr size_t EntryStride(size_t code_bytes) noexcept { return (EntryBytes(code_bytes) + 7) / 8 * 8; }
+
+// An entry's staged row, and the list in its head: of any but the first of a tuple.
+inline char* RowOfEntry(uint8_t* entry) noexcept { return reinterpret_cast<char*>(entry) + kEntryHeadBytes; }
+inline void SetListOfEntry(uint8_t* entry, uint32_t list) noexcept { std::memcpy(entry, &list, sizeof(list)); }
+
+// The entries of a sort tuple from the first one's row on, as the server hands them back: `bytes` of them.
+class StagedEntries {
+public:
+    StagedEntries(const char* first_row, size_t bytes, size_t stride) noexcept
+        : first_row_(first_row), stride_(stride), count_((bytes + kEntryHeadBytes) / stride) {}
+    size_t count() const noexcept { return count_; }
+    const char* row(size_t i) const noexcept { return first_row_ + i * stride_; }
+    // i > 0.
+    uint32_t list(size_t i) const noexcept {
+        uint32_t list;
+        std::memcpy(&list, row(i) - kEntryHeadBytes, sizeof(list));
+        return list;
+    }
+
+private:
+    const char* first_row_;
+    size_t stride_, count_;
+};
+
+}  // namespace vectorq

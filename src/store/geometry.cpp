@@ -1,0 +1,65 @@
+// See geometry.h.
+#include "store/geometry.h"
+
+#include "core/simd/lut16_scan.h"
+
+namespace vectorq {
+
+Codec meta_codec(const MetaPage* meta) {
+    Codec codec;
+    memset(&codec, 0, sizeof(codec));
+    codec.metric = static_cast<Metric>(meta->metric);
+    codec.kind = static_cast<CodeKind>(meta->code);
+    codec.dims = meta->code_dims;
+    codec.pq = {meta->code_dims, meta->subvectors, meta->bits};
+    codec.eta = meta->eta;
+    codec.lengths = (meta->flags & kMetaLengths) != 0;
+    return codec;
+}
+
+static PostingRow posting_row(const Codec* codec, Reorder reorder) {
+    return {static_cast<uint32>(CodeBytes(*codec)),
+            codec->kind == CodeKind::kPq4 ? static_cast<uint32>(Lut16BlockBytes(codec->pq.m)) : 0,
+            CodeHasScalar(*codec), IsCopy(reorder)};
+}
+
+// 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
+static uint32 most_extent_pages(const Codec* codec) {
+    if (IsProductCode(codec->kind) && !PqShapeIsValid(codec->pq)) return 0;
+    return codec->kind == CodeKind::kPq ? 1 : kMaxExtentPages;
+}
+
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
+    const uint32 most_pages = most_extent_pages(codec);
+    if (most_pages == 0) return PostingGeometry{};
+    return ChooseGeometry(BLCKSZ, posting_row(codec, reorder), most_pages,
+                          one_long_list ? kWasteOfOneList : kWasteOfLists);
+}
+
+PostingGeometry meta_geometry(const MetaPage* meta) {
+    const Codec codec = meta_codec(meta);
+    if (meta->extent_pages < 1 || meta->extent_pages > most_extent_pages(&codec)) return PostingGeometry{};
+    return GeometryOfPages(BLCKSZ, posting_row(&codec, static_cast<Reorder>(meta->reorder)), meta->extent_pages);
+}
+
+// Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less
+// of the rounding in it than the product has.
+Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
+    Codec codec;
+    memset(&codec, 0, sizeof(codec));
+    codec.metric = metric == Metric::kCosine && reorder != Reorder::kF32 ? Metric::kL2 : metric;
+    codec.kind = reorder == Reorder::kSq8 ? CodeKind::kSq8 : reorder == Reorder::kF16 ? CodeKind::kF16 : CodeKind::kF32;
+    codec.dims = dims;
+    return codec;
+}
+
+ReorderGeometry copy_geometry(const Codec* codec) {
+    return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)), CodeHasScalar(*codec));
+}
+
+ReorderGeometry meta_reorder_geometry(const MetaPage* meta) {
+    const Codec codec = copy_codec(static_cast<Metric>(meta->metric), static_cast<Reorder>(meta->reorder), meta->dims);
+    return copy_geometry(&codec);
+}
+
+}  // namespace vectorq

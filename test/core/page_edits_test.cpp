@@ -1,0 +1,458 @@
+// Segments under random edits, against a plain model; damaged ones, which edits must not leave; and the walk over
+// pieces of codes, against single bytes.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <vector>
+
+#include "core/page/segment_edits.h"
+#include "core/page/staged_row.h"
+#include "page_bytes.h"
+
+namespace vectorq {
+namespace {
+
+using Code = std::vector<uint8_t>;
+
+struct Case {
+    uint32_t page_bytes;
+    PostingGeometry g;
+};
+
+std::string Name(const Case& c) {
+    return "pages of " + std::to_string(c.page_bytes) + ", " + std::to_string(c.g.pages) + " a segment of " +
+           std::to_string(c.g.capacity) + " codes of " + std::to_string(c.g.code_bytes) +
+           (c.g.block_bytes > 0 ? " in blocks" : "") + (c.g.scalar_bytes > 0 ? ", scalars" : "") +
+           (c.g.pointer_bytes > 0 ? ", records" : "");
+}
+
+// One page and several, codes row after row and in blocks, with and without scalars and records.
+std::vector<Case> Cases() {
+    std::vector<Case> cases;
+    const auto add = [&](uint32_t page_bytes, const PostingGeometry& g) {
+        if (g.capacity > 0) cases.push_back({page_bytes, g});
+    };
+    for (const uint32_t page_bytes : kBlockSizes)
+        for (const bool has_scalar : {false, true})
+            for (const bool has_pointer : {false, true}) {
+                for (const uint32_t code : {1u, 3u, 16u, 60u, 512u, 1536u, 3072u, 12000u, 64000u}) {
+                    const PostingRow row = {code, 0, has_scalar, has_pointer};
+                    add(page_bytes, ChooseGeometry(page_bytes, row));
+                    add(page_bytes, ChooseGeometry(page_bytes, row, kMaxExtentPages, kWasteOfOneList));
+                    add(page_bytes, GeometryOfPages(page_bytes, row, 2));
+                }
+                for (const uint32_t m : {1u, 7u, 16u, 96u, 257u, 768u, 8000u}) {
+                    const PostingRow row = {(m + 1) / 2, static_cast<uint32_t>(Lut16BlockBytes(m)), has_scalar,
+                                            has_pointer};
+                    add(page_bytes, ChooseGeometry(page_bytes, row));
+                    add(page_bytes, GeometryOfPages(page_bytes, row, 3));
+                }
+            }
+    return cases;
+}
+
+// Rows are told apart by their tids; the rest of an entry follows from it.
+struct Row {
+    Tid tid, record;
+    float scalar;
+    Code code;
+};
+
+Row MakeRow(const PostingGeometry& g, uint32_t number) {
+    std::mt19937 random(number);
+    Row row{MakeTid(random(), 1 + number % 291), MakeTid(random(), random() % 100), static_cast<float>(random() % 1000),
+            Code(g.code_bytes)};
+    row.tid.block_hi = static_cast<uint16_t>(number >> 16);
+    row.tid.block_lo = static_cast<uint16_t>(number);
+    for (uint8_t& byte : row.code) byte = static_cast<uint8_t>(random());
+    return row;
+}
+
+struct Segment {
+    uint32_t offset, list, capacity;
+    std::map<uint32_t, Row> rows;  // by slot
+};
+
+// The page, or the extent, and what it should hold.
+struct Postings {
+    explicit Postings(const Case& c) : g(c.g), pages(c.g.pages, c.page_bytes) {}
+
+    const PostingGeometry g;
+    PageBytes pages;
+    uint32_t used = 0;
+    std::vector<Segment> segments;
+    uint32_t next_row = 0;
+
+    char* segment(const Segment& s) { return pages.payload() + s.offset; }
+    char* first(const Segment& s, uint32_t part) { return part == 0 ? segment(s) : pages.payload(part); }
+
+    void Begin(std::mt19937& random) {
+        uint32_t capacity = g.capacity;
+        if (g.pages == 1) {
+            const uint32_t most = RowsThatFit(g, RoomOfPage(g, used));
+            if (most == 0) return;
+            capacity = 1 + random() % most;
+            if (g.block_bytes > 0) capacity = RoundUp(capacity, kBlockRows);
+        } else if (!segments.empty()) {
+            return;
+        }
+        Segment s{used, static_cast<uint32_t>(random() % 5), capacity, {}};
+        used = BeginSegment(g, pages.payload(), used, s.list, capacity);
+        segments.push_back(s);
+    }
+
+    void Put(std::mt19937& random) {
+        if (segments.empty()) return;
+        Segment& s = segments[random() % segments.size()];
+        const uint32_t slot = FreeSlot(segment(s));
+        ASSERT_EQ(slot < s.capacity, s.rows.size() < s.capacity);
+        if (slot == s.capacity) return;
+        ASSERT_EQ(s.rows.count(slot), 0u);
+        const Row row = MakeRow(g, next_row++);
+        const SegmentLayout layout = LayoutOf(g, s.capacity);
+        const PageRange range = PagesOfCode(g, layout, slot);
+        ASSERT_LT(range.last, g.pages);
+        for (uint32_t part = std::max(range.first, 1u); part <= range.last; part++)
+            PutCode(g, layout, first(s, part), part, slot, row.code.data());
+        PutEntry(g, layout, segment(s), slot, {row.tid, row.record, row.scalar, row.code.data()});
+        s.rows[slot] = row;
+    }
+
+    void Drop(std::mt19937& random) {
+        if (segments.empty()) return;
+        Segment& s = segments[random() % segments.size()];
+        const uint32_t count = HeaderOf(segment(s))->count, among = 1 + random() % 8;
+        const std::unique_ptr<bool[]> dead(new bool[std::max(count, 1u)]);
+        for (uint32_t slot = 0; slot < count; slot++) {
+            dead[slot] = s.rows.count(slot) == 0 || random() % among == 0;
+            if (dead[slot]) s.rows.erase(slot);
+        }
+        DropEntries(g, segment(s), dead.get());
+        if (g.pages > 1) return;
+        // Entries may have moved: the same ones, in other slots.
+        std::map<uint32_t, Row> before;
+        before.swap(s.rows);
+        ASSERT_EQ(HeaderOf(segment(s))->count, before.size());
+        for (uint32_t slot = 0; slot < before.size(); slot++)
+            for (const auto& [old, row] : before)
+                if (row.tid == TidsOf(segment(s))[slot]) s.rows[slot] = row;
+        ASSERT_EQ(s.rows.size(), before.size());
+    }
+
+    void Free(std::mt19937& random) {
+        if (segments.empty()) return;
+        const uint32_t gone = static_cast<uint32_t>(random() % 5);
+        const auto dropped = [&](uint32_t list) { return list == gone || list == kNoList; };
+        const bool has = HasDroppedSegments(g, pages.payload(), used, dropped);
+        const FreedSegments freed = FreeSegments(g, pages.payload(), used, dropped);
+        ASSERT_TRUE(has || !freed.changed);
+        used = freed.used;
+        std::vector<Segment> left;
+        uint32_t end = 0;
+        for (Segment& s : segments) {
+            if (dropped(s.list)) s = {s.offset, kNoList, s.capacity, {}};
+            else end = s.offset + LayoutOf(g, s.capacity).bytes;
+        }
+        ASSERT_EQ(freed.empty, end == 0);
+        for (const Segment& s : segments)
+            if (s.offset < end) left.push_back(s);
+        segments = left;
+        if (g.pages == 1) {
+            ASSERT_EQ(used, end);
+        }
+    }
+
+    void Check() {
+        ASSERT_TRUE(pages.GuardsHold());
+        if (g.pages > 1 && segments.empty()) return;
+        ASSERT_STREQ(PostingPageProblem(g, pages.payload(), used, 5), nullptr);
+        uint32_t n = 0;
+        for (uint32_t at = 0; at < SegmentsEnd(g, used); at = SegmentAfter(g, pages.payload(), at), n++) {
+            ASSERT_LT(n, segments.size());
+            ASSERT_EQ(at, segments[n].offset);
+            CheckSegment(segments[n]);
+            if (g.pages > 1) break;
+        }
+    }
+
+    void CheckSegment(const Segment& s) {
+        const SegmentHeader* header = HeaderOf(segment(s));
+        const SegmentLayout layout = LayoutOf(g, s.capacity);
+        ASSERT_EQ(header->list, s.list);
+        ASSERT_EQ(header->capacity, s.capacity);
+        ASSERT_EQ(header->count - header->dead, static_cast<int>(s.rows.size()));
+        Code code(g.code_bytes);
+        for (uint32_t slot = 0; slot < s.capacity; slot++) {
+            const Tid tid = TidsOf(segment(s))[slot];
+            ASSERT_EQ(IsRow(tid), s.rows.count(slot) == 1) << slot;
+            if (slot >= header->count) {
+                ASSERT_EQ(tid, kZeroTid);
+            }
+            if (!IsRow(tid)) continue;
+            const Row& row = s.rows.at(slot);
+            const PostingEntry entry = TakeEntry(g, layout, segment(s), slot);
+            ASSERT_EQ(entry.tid, row.tid);
+            if (g.pointer_bytes > 0) {
+                ASSERT_EQ(entry.record, row.record);
+            }
+            if (g.scalar_bytes > 0) {
+                ASSERT_EQ(entry.scalar, row.scalar);
+            }
+            const PageRange range = PagesOfCode(g, layout, slot);
+            for (uint32_t part = range.first; part <= range.last; part++)
+                TakeCode(g, layout, first(s, part), part, slot, code.data());
+            ASSERT_EQ(code, row.code) << slot;
+        }
+    }
+
+    void Step(std::mt19937& random) {
+        switch (random() % 16) {
+            case 0: return Begin(random);
+            case 1: return Drop(random);
+            case 2:
+                if (random() % 4 == 0) return Free(random);
+                break;
+            default: return Put(random);
+        }
+    }
+};
+
+TEST(PageEdits, SegmentsHoldWhatTheModelHolds) {
+    std::mt19937 random(1);
+    for (const Case& c : Cases()) {
+        SCOPED_TRACE(Name(c));
+        ASSERT_LE(c.g.capacity, UINT16_MAX);
+        Postings postings(c);
+        postings.Begin(random);
+        for (int step = 0; step < 300; step++) {
+            postings.Step(random);
+            if (HasFatalFailure()) return;
+            if (step % 50 == 49) postings.Check();
+            if (HasFatalFailure()) return;
+        }
+    }
+}
+
+// Fills segments to their last slot: nothing runs into what stands behind.
+TEST(PageEdits, FullSegmentsStayWithinTheirPages) {
+    std::mt19937 random(2);
+    for (const Case& c : Cases()) {
+        if (c.g.capacity > 700) continue;
+        SCOPED_TRACE(Name(c));
+        Postings postings(c);
+        for (int i = 0; i < 3; i++) postings.Begin(random);
+        for (uint32_t i = 0; i < 6 * c.g.capacity; i++) postings.Put(random);
+        if (HasFatalFailure()) return;
+        postings.Check();
+        if (HasFatalFailure()) return;
+    }
+}
+
+TEST(PageEdits, CodesRowAfterRowAreTakenTogether) {
+    std::mt19937 random(3);
+    for (const Case& c : Cases()) {
+        if (c.g.block_bytes > 0 || c.g.capacity > 200) continue;
+        SCOPED_TRACE(Name(c));
+        Postings postings(c);
+        postings.Begin(random);
+        for (uint32_t i = 0; i < c.g.capacity; i++) postings.Put(random);
+        Segment& s = postings.segments[0];
+        const uint32_t count = static_cast<uint32_t>(s.rows.size());
+        const SegmentLayout layout = LayoutOf(c.g, s.capacity);
+        Code codes(count * c.g.code_bytes);
+        for (uint32_t part = 0; part < c.g.pages; part++)
+            TakeCodes(c.g, layout, postings.first(s, part), part, count, codes.data());
+        for (const auto& [slot, row] : s.rows)
+            ASSERT_TRUE(std::equal(row.code.begin(), row.code.end(), codes.begin() + slot * c.g.code_bytes)) << slot;
+    }
+}
+
+// Does to a page whatever may be done to one that passes the checks.
+void EditAnyhow(Postings& p, uint32_t used, std::mt19937& random) {
+    const PostingGeometry& g = p.g;
+    char* payload = p.pages.payload();
+    if (PostingPageProblem(g, payload, used, 5) != nullptr) return;
+    const std::unique_ptr<bool[]> dead(new bool[std::max(g.capacity, p.pages.bytes() / kTidBytes)]);
+    const Row row = MakeRow(g, 7);
+    Code code(g.code_bytes);
+    for (uint32_t at = 0; at < SegmentsEnd(g, used); at = SegmentAfter(g, payload, at)) {
+        char* segment = payload + at;
+        if (SegmentProblem(g, payload, used, at) != nullptr) break;  // an extent of no list
+        const SegmentLayout layout = LayoutOf(g, HeaderOf(segment)->capacity);
+        for (uint32_t slot = 0; slot < HeaderOf(segment)->count; slot++) {
+            TakeEntry(g, layout, segment, slot);
+            TakeCode(g, layout, segment, 0, slot, code.data());
+            dead[slot] = random() % 2 != 0;
+        }
+        DropEntries(g, segment, dead.get());
+        const uint32_t slot = FreeSlot(segment);
+        if (slot < HeaderOf(segment)->capacity)
+            PutEntry(g, layout, segment, slot, {row.tid, row.record, row.scalar, row.code.data()});
+    }
+    FreeSegments(g, payload, used, [](uint32_t list) { return list % 2 == 0 || list == kNoList; });
+}
+
+TEST(PageEdits, DamagedPagesAreNoticedOrEditsStayWithin) {
+    std::mt19937 random(4);
+    for (const Case& c : Cases()) {
+        if (c.page_bytes > 8192) continue;
+        SCOPED_TRACE(Name(c));
+        Postings sound(c);
+        for (int i = 0; i < 3; i++) sound.Begin(random);
+        for (int i = 0; i < 60; i++) sound.Put(random);
+        const std::vector<char> bytes(sound.pages.payload(), sound.pages.payload() + sound.pages.bytes());
+        std::vector<uint32_t> places;
+        for (const Segment& s : sound.segments)
+            for (uint32_t i = 0; i < sizeof(SegmentHeader); i++) places.push_back(s.offset + i);
+        for (int i = 0; i < 16; i++) places.push_back(static_cast<uint32_t>(random() % bytes.size()));
+        for (const uint32_t place : places) {
+            for (const int value : {0, 1, 0x7F, 0x80, 0xFF}) {
+                std::copy(bytes.begin(), bytes.end(), sound.pages.payload());
+                sound.pages.payload()[place] = static_cast<char>(value);
+                EditAnyhow(sound, sound.used, random);
+                ASSERT_TRUE(sound.pages.GuardsHold()) << "byte " << place << " is " << value;
+            }
+        }
+        for (int bit = 0; bit < 32; bit++) {
+            std::copy(bytes.begin(), bytes.end(), sound.pages.payload());
+            EditAnyhow(sound, sound.used ^ 1u << bit, random);
+            ASSERT_TRUE(sound.pages.GuardsHold()) << "used is " << (sound.used ^ 1u << bit);
+        }
+    }
+}
+
+// A damaged directory or chain leads anywhere.
+TEST(PageEdits, AnyOffsetMayBeAskedAbout) {
+    std::mt19937 random(5);
+    for (const Case& c : Cases()) {
+        SCOPED_TRACE(Name(c));
+        PageBytes page(1, c.page_bytes);
+        for (uint32_t i = 0; i < page.bytes(); i++) page.payload()[i] = static_cast<char>(random() % 4);
+        for (uint32_t offset = 0; offset < 2 * c.page_bytes; offset += 1 + random() % 9) {
+            SegmentProblem(c.g, page.payload(), page.bytes(), offset);
+            SegmentProblem(c.g, page.payload(), static_cast<uint32_t>(random()), offset);
+            SegmentProblem(c.g, page.payload(), static_cast<uint32_t>(random() % page.bytes()), offset);
+        }
+        SegmentProblem(c.g, page.payload(), page.bytes(), 0xFFFFFFF8u);
+    }
+}
+
+TEST(PageEdits, WrongHeadersAreNoticed) {
+    const PostingGeometry g = ChooseGeometry(8192, {16, 0, true, true});
+    std::mt19937 random(6);
+    Postings p({8192, g});
+    p.Begin(random);
+    for (int i = 0; i < 40; i++) p.Put(random);
+    char* payload = p.pages.payload();
+    const SegmentHeader sound = *HeaderOf(payload);
+    const auto problem_with = [&](SegmentHeader header) {
+        *HeaderOf(payload) = header;
+        const char* problem = SegmentProblem(g, payload, p.used, 0);
+        *HeaderOf(payload) = sound;
+        return std::string(problem == nullptr ? "" : problem);
+    };
+    const auto changed = [&](auto change) {
+        SegmentHeader header = sound;
+        change(header);
+        return problem_with(header);
+    };
+    EXPECT_EQ(problem_with(sound), "");
+    EXPECT_EQ(changed([&](SegmentHeader& h) { h.count = static_cast<uint16_t>(h.capacity + 1); }),
+              "more rows than fit the page");
+    EXPECT_EQ(changed([](SegmentHeader& h) { h.dead = static_cast<uint16_t>(h.count + 1); }),
+              "more rows than fit the page");
+    EXPECT_EQ(changed([](SegmentHeader& h) { h.capacity = h.count = h.dead = 0; }), "more rows than fit the page");
+    EXPECT_EQ(changed([&](SegmentHeader& h) { h.capacity = static_cast<uint16_t>(g.capacity); }),
+              sound.capacity == g.capacity ? "" : "segment runs over the end of its page");
+    if (sound.count > 0) {
+        EXPECT_EQ(changed([](SegmentHeader& h) { h.count--; }), "rows beyond the row count");
+    }
+    EXPECT_STREQ(SegmentProblem(g, payload, p.used, 4), "no segment of a list there");
+    EXPECT_STREQ(SegmentProblem(g, payload, p.used, p.used), "no segment of a list there");
+    EXPECT_STREQ(PostingPageProblem(g, payload, p.used, sound.list), "segment of a list that does not exist");
+}
+
+// ---- pieces
+
+TEST(Pieces, EachByteIsInOnePiece) {
+    std::mt19937 random(7);
+    for (int trial = 0; trial < 2000; trial++) {
+        const uint32_t payload = 1 + random() % 50, pages = 1 + random() % 6, stream = payload * pages;
+        const uint32_t begin = random() % stream, length = 1 + random() % (stream - begin);
+        uint32_t next = 0;
+        const PageRange range = PagesOfRun(payload, begin, length);
+        ForEachPiece(payload, begin, length, [&](const Piece& piece) {
+            ASSERT_EQ(piece.within, next);
+            ASSERT_EQ(piece.page * payload + piece.at, begin + next);
+            ASSERT_GT(piece.length, 0u);
+            ASSERT_LE(piece.at + piece.length, payload);
+            const Piece same = PieceOnPage(payload, begin, length, piece.page);
+            ASSERT_EQ(std::vector({same.at, same.within, same.length}),
+                      std::vector({piece.at, piece.within, piece.length}));
+            ASSERT_TRUE(piece.page >= range.first && piece.page <= range.last);
+            next += piece.length;
+        });
+        ASSERT_EQ(next, length);
+        for (uint32_t page = 0; page < pages; page++)
+            if (page < range.first || page > range.last) {
+                ASSERT_EQ(PieceOnPage(payload, begin, length, page).length, 0u);
+            }
+    }
+}
+
+TEST(Pieces, EachByteOfEachItemIsMetOnce) {
+    std::mt19937 random(8);
+    for (int trial = 0; trial < 2000; trial++) {
+        const uint32_t payload = 1 + random() % 60, pages = 1 + random() % 6, item = 1 + random() % 40;
+        const uint32_t begin = random() % payload, count = (payload * pages - begin) / item;
+        std::vector<int> met(count * item, 0);
+        for (uint32_t page = 0; page < pages; page++)
+            ForEachItemPiece(payload, begin, item, count, page, [&](const ItemPiece& piece) {
+                ASSERT_TRUE(piece.items == 1 || (piece.within == 0 && piece.length == item));
+                ASSERT_LE(piece.at + piece.items * piece.length, payload);
+                ASSERT_EQ(page * payload + piece.at, begin + piece.first * item + piece.within);
+                for (uint32_t i = 0; i < piece.items * piece.length; i++) met[piece.first * item + piece.within + i]++;
+            });
+        ASSERT_EQ(met, std::vector<int>(count * item, 1));
+    }
+}
+
+// ---- rows on their way
+
+TEST(StagedRow, EntriesOfARowAreTakenApart) {
+    for (const size_t code_bytes : {1u, 4u, 5u, 64u, 333u})
+        for (const size_t count : {1u, 2u, 5u}) {
+            const size_t stride = EntryStride(code_bytes);
+            ASSERT_EQ(stride % 8, 0u);
+            std::vector<uint8_t> tuple(count * stride);
+            for (size_t i = 0; i < count; i++) {
+                uint8_t* entry = tuple.data() + i * stride;
+                if (i > 0) SetListOfEntry(entry, static_cast<uint32_t>(0x01020304 * i));
+                SetStagedTid(RowOfEntry(entry), MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1)));
+                SetStagedRecord(RowOfEntry(entry), MakeTid(77, static_cast<uint32_t>(i)));
+                const float scalar = static_cast<float>(i) + 0.5f;
+                std::memcpy(entry + kEntryScalarAt, &scalar, sizeof(scalar));
+                std::memset(entry + kEntryCodeAt, static_cast<int>(i + 1), code_bytes);
+            }
+            // Without the first head, at an odd place.
+            std::vector<char> moved(1 + tuple.size() - kEntryHeadBytes);
+            std::memcpy(moved.data() + 1, tuple.data() + kEntryHeadBytes, tuple.size() - kEntryHeadBytes);
+            const StagedEntries entries(moved.data() + 1, moved.size() - 1, stride);
+            ASSERT_EQ(entries.count(), count);
+            for (size_t i = 0; i < count; i++) {
+                const StagedRow row = StagedRowAt(entries.row(i));
+                EXPECT_EQ(row.tid, MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1)));
+                EXPECT_EQ(BlockOf(row.tid), 0x00FF1234u);
+                EXPECT_EQ(row.record, MakeTid(77, static_cast<uint32_t>(i)));
+                EXPECT_EQ(row.scalar, static_cast<float>(i) + 0.5f);
+                EXPECT_EQ(entries.row(i)[kStagedCodeAt + code_bytes - 1], static_cast<char>(i + 1));
+                if (i > 0) {
+                    EXPECT_EQ(entries.list(i), 0x01020304 * i);
+                }
+            }
+        }
+}
+
+}  // namespace
+}  // namespace vectorq

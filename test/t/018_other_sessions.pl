@@ -1,0 +1,63 @@
+# What other sessions need not suffer: a long training answers the barriers for which DROP DATABASE elsewhere waits, and vacuum
+# reads an index through the ring of buffers that it was given for the table, so that it takes no more of the cache.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $node = PostgreSQL::Test::Cluster->new('others');
+$node->init;
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 64MB\nmaintenance_work_mem = 256MB\n");
+$node->start;
+$node->safe_psql('postgres', q{
+    CREATE EXTENSION vectorq;
+    CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
+    CREATE TABLE t (id int, v vector(128));
+    INSERT INTO t SELECT i, rv(128, i) FROM generate_series(1, 30000) i;
+    CREATE TABLE s (id int, v vector(16));
+    INSERT INTO s SELECT i, rv(16, i) FROM generate_series(1, 1800) i;
+    CREATE INDEX s_l2 ON s USING ivf (v) WITH (lists = 40);
+    CREATE INDEX s_cosine ON s USING ivf (v vector_cosine_ops) WITH (lists = 40);
+    CREATE INDEX s_ip ON s USING ivf (v vector_ip_ops) WITH (lists = 40);
+});
+
+# 1. A training of minutes; it is cancelled as soon as the databases are gone. Without answers DROP DATABASE would return after it.
+my ($out, $err) = ('', '');
+my $build = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 20000)' ],
+    '<', \undef, '>', \$out, '2>', \$err);
+my $training = "FROM pg_stat_progress_create_index WHERE phase LIKE '%training lists'";
+$node->poll_query_until('postgres', "SELECT count(*) = 1 $training") or die 'no training';
+my $pid = $node->safe_psql('postgres', "SELECT pid $training");
+my $start = time;
+for my $i (1 .. 3)
+{
+    $node->safe_psql('postgres', 'CREATE DATABASE short_lived');
+    $node->safe_psql('postgres', 'DROP DATABASE short_lived');
+}
+note(sprintf 'three databases made and dropped in %.2f s', time - $start);
+is($node->safe_psql('postgres', "SELECT pid $training"), $pid, 'databases are dropped while lists are trained');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
+IPC::Run::finish($build);
+like($err, qr/canceling statement due to user request/, 'and a cancel is heard after that');
+
+# 2. A vacuum whose ring holds less than table and indexes have, but more than the table has alone. One row is dead, so the
+# indexes are read after the table, of which one page is read again.
+my $ring = $node->pg_version >= 16 ? "(BUFFER_USAGE_LIMIT '256kB')" : '';
+my $pages = $node->safe_psql('postgres', "SELECT pg_relation_size('s') / 8192");
+cmp_ok($pages, '<', 32, "a table of $pages pages");
+cmp_ok($node->safe_psql('postgres', "SELECT pg_indexes_size('s') / 8192"), '>', 60, 'and larger indexes');
+$node->safe_psql('postgres', 'DELETE FROM s WHERE id = 7');
+$node->restart;
+$node->safe_psql('postgres', "VACUUM $ring s");
+my $read = $node->safe_psql('postgres', q{
+    SELECT pg_stat_force_next_flush();
+    SELECT heap_blks_read AS blocks FROM pg_statio_user_tables WHERE relname = 's' \gset
+    SELECT count(*) FROM s;
+    SELECT pg_stat_force_next_flush();
+    SELECT heap_blks_read - :blocks FROM pg_statio_user_tables WHERE relname = 's';
+});
+cmp_ok((split /\n/, $read)[-1], '>', $pages / 2, "pages of the indexes have taken the place of the table's in the ring");
+$node->stop;
+done_testing();
