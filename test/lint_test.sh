@@ -17,6 +17,9 @@ for folder in src src/*/ src/core/*/; do
     find "$folder" -maxdepth 1 -name '*.h' | sort | head -2 | while read -r f; do cp "$f" "$tree/$f"; done
 done
 cp src/core/base/parallel.cpp "$tree/src/core/base/"
+mkdir "$tree/test/docs"
+cp test/docs/Docs.pm test/docs/links.pl "$tree/test/docs/"
+echo '# The top' >"$tree/README.md"
 # lint.sh looks at the format only with version 14 of clang-format; it takes most of the time, so that only the case about it does.
 mkdir -p "$tree/bin"
 printf '#!/bin/sh\necho no version\n' >"$tree/bin/clang-format"
@@ -94,6 +97,9 @@ wrong 'a file of 501 lines' "$glue" "$(printf '//\\n%.0s' $(seq $((long - 1))))/
 right 'a file of 500 lines' "$glue" "$(printf '//\\n%.0s' $(seq $((long - 2))))//"
 right 'a file of 501 lines that says why' src/store/long.h "// It is long because of its table.$(printf '\\n//%.0s' $(seq 500))"
 wrong 'a SQL test in no list' sql/forgotten.sql 'SELECT 1;' 'the test is in no test/regress' 1
+wrong 'links to no file and to no heading' README.md '[a](nothing.md)\n[b](#nothing)\n[c](src/../README.md#nothing)' 'the link leads nowhere'
+right 'links to a heading, a folder, elsewhere, and none at all' README.md '[a](#the-top) [b](src) [c](https://localhost/x) `[d](nothing.md)`'
+wrong 'a README of more than 13,000 bytes' README.md "$(printf 'x%.0s' $(seq 13000))" 'README.md is for someone who has two minutes' 1
 if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
     path=$PATH
     wrong 'a line not as make format has it' "$glue" 'static   int  badly_set=1 ;' 'not as make format has it'
