@@ -61,6 +61,7 @@ breach "a folder of src/core includes only those before it in: $core_order" < <(
 breach "a folder of src includes only those before it in: $glue_order" < <(out_of_order '' "$glue_order" "${glue[@]}")
 breach "OpenMP belongs in src/core/base/parallel.cpp only" < <(search '# *pragma +omp|<omp\.h>' "${not_parallel[@]}")
 breach "PG_TRY and sigsetjmp belong in src/pg only" < <(search '^[^/"]*\<(PG_TRY|sigsetjmp)\>' "${not_pg[@]}")
+breach "pages of an index in use are changed through src/pg/page_change.h" < <(search '\<GenericXLog' "${not_pg[@]}")
 mapfile -t not_compat < <(printf '%s\n' "${sources[@]}" | grep -v '^src/pg/compat.h$')
 breach "server versions are told apart in src/pg/compat.h only" < <(search 'PG_VERSION_NUM' "${not_compat[@]}")
 breach "this differs between server versions: use what src/pg/compat.h has for it" < <(

@@ -10,6 +10,7 @@
 #include "am/column.h"
 #include "build/build.h"
 #include "store/tid.h"
+#include "core/page/params_page.h"
 #include "store/posting_builder.h"
 #include "core/base/parallel.h"
 #include "pg/entry.h"
@@ -75,9 +76,12 @@ static void assign_block(Build* b) {
     BuildObjects* o = b->objects;
     const Size rows = b->block_fill, in = b->dims, dims = b->codec.dims;
     ParallelFor(rows, kEncodeGrain, b->threads, o->stop, [&](size_t begin, size_t end, int) {
-        if (o->transform.size() > 0)
-            ApplyTransform(o->transform.data(), o->transform.data() + in * dims, in, dims, o->block.data() + begin * in,
-                           end - begin, o->made.data() + begin * dims);
+        if (o->transform.size() > 0) {
+            const TransformPage page =
+                ViewTransformPage(o->transform.data(), static_cast<uint32>(in), static_cast<uint32>(dims));
+            ApplyTransform(page.matrix, page.offset, in, dims, o->block.data() + begin * in, end - begin,
+                           o->made.data() + begin * dims);
+        }
         if (IsCopy(b->reorder)) encode_records(b, begin, end);
     });
     if (o->assigner != nullptr)

@@ -61,23 +61,16 @@ static bool read_distance(RecordReader* r, const Candidate* candidate, float* di
     const ReorderGeometry* g = &r->copies->geometry;
     const uint32 slot = record_slot(candidate->tid),
                  element = static_cast<uint32>(CodeElementBytes(r->copies->codec.kind));
-    uint32 part = RecordPart(*g, slot), at = RecordOffsetInPart(*g, slot);
-    const char* payload = open_page(r, candidate->source, part);
+    const uint32 at = RecordOffsetInPart(*g, slot);
+    const char* payload = open_page(r, candidate->source, RecordPart(*g, slot));
     if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate))
         return false;
     float scalar = 0, sum = 0;
     if (r->table.has_scalar) memcpy(&scalar, payload + at + kRecordScalarAt, sizeof(scalar));
-    at += g->vector_at;
-    for (uint32 done = 0; done < g->vector_bytes;) {
-        if (at == g->payload) {
-            payload = open_page(r, candidate->source, ++part);
-            at = 0;
-        }
-        const uint32 length = std::min(g->vector_bytes - done, g->payload - at);
-        sum += r->kernel(r->table.table + done / element, payload + at, length / element);
-        done += length;
-        at += length;
-    }
+    ForEachPiece(g->payload, RecordOffset(*g, slot) + g->vector_at, g->vector_bytes, [&](const Piece& piece) {
+        payload = open_page(r, candidate->source, piece.page);
+        sum += r->kernel(r->table.table + piece.within / element, payload + piece.at, piece.length / element);
+    });
     *distance = sum;
     FinishDistances(distance, &scalar, r->table.bias, r->table.factor, 1);
     return true;

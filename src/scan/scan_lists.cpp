@@ -164,38 +164,26 @@ static void score_part(ScanState* state, const ListScan* scan, const SegmentLayo
                        uint32 part, uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
-    const uint64 begin = static_cast<uint64>(part) * g->payload;
-    const uint64 end = std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(count) * g->code_bytes);
-    uint64 at = std::max<uint64>(begin, layout->codes_offset);
-    while (at < end) {
-        const uint32 slot = static_cast<uint32>((at - layout->codes_offset) / g->code_bytes);
-        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->code_bytes);
-        uint32 rows = 1;
-        uint64 length = std::min<uint64>(g->code_bytes - within, end - at);
-        if (within == 0 && length == g->code_bytes) rows = static_cast<uint32>((end - at) / g->code_bytes);
-        state->kernel(scan->table.table + within / element, payload + (at - begin), g->code_bytes, rows,
-                      length / element, state->distances + slot);
-        at += length * rows;
-    }
+    ForEachItemPiece(g->payload, layout->codes_offset, g->code_bytes, count, part, [&](const ItemPiece& piece) {
+        state->kernel(scan->table.table + piece.within / element, payload + piece.at, g->code_bytes, piece.items,
+                      piece.length / element, state->distances + piece.first);
+    });
 }
 
 // The same for codes in blocks: adds to wide_sums[], in whole blocks.
 static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part,
                              uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
-    const uint64 begin = static_cast<uint64>(part) * g->payload;
-    const uint64 end =
-        std::min(begin + g->payload, layout->codes_offset + static_cast<uint64>(CodeBlocks(count)) * g->block_bytes);
     uint32 sums[kBlockRows];
-    for (uint64 at = std::max<uint64>(begin, layout->codes_offset); at < end;) {
-        const uint32 block = static_cast<uint32>((at - layout->codes_offset) / g->block_bytes);
-        const uint32 within = static_cast<uint32>((at - layout->codes_offset) % g->block_bytes);
-        const uint64 length = std::min<uint64>(g->block_bytes - within, end - at);
-        ScanLut16Wide(state->lut + within, reinterpret_cast<const uint8*>(payload) + (at - begin), 1, length / 16,
-                      sums);
-        for (uint32 i = 0; i < kBlockRows; i++) state->wide_sums[block * kBlockRows + i] += sums[i];
-        at += length;
-    }
+    ForEachItemPiece(g->payload, layout->codes_offset, g->block_bytes, CodeBlocks(count), part,
+                     [&](const ItemPiece& piece) {
+                         for (uint32 i = 0; i < piece.items; i++) {
+                             const uint8* codes = reinterpret_cast<const uint8*>(payload) + piece.at + i * piece.length;
+                             ScanLut16Wide(state->lut + piece.within, codes, 1, piece.length / 16, sums);
+                             uint32* wide_sums = state->wide_sums + (piece.first + i) * kBlockRows;
+                             for (uint32 row = 0; row < kBlockRows; row++) wide_sums[row] += sums[row];
+                         }
+                     });
 }
 
 // Segments of several pages: tids and scalars are copied from the first, then the pages are read one

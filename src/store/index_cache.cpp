@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/page/params_page.h"
 #include "store/calibration_store.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
@@ -128,9 +129,10 @@ static float* load_floats(Relation index, const Region* region, PageKind kind, M
 }
 
 void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros) {
-    copies->centroid = params;
+    const Sq8Page page = ViewSq8Page(params, copies->codec.dims);
+    copies->centroid = page.offset;
     copies->codec.sq8_offset = zeros;
-    copies->codec.sq8_scale = params + copies->codec.dims;
+    copies->codec.sq8_scale = page.scale;
 }
 
 static void load_copies(Relation index, IndexCache* entry, MemoryContext context) {
@@ -254,8 +256,9 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
 
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out) {
     if (cache->transform == NULL) return vector;
-    const size_t in = cache->meta.dims, made = cache->meta.code_dims;
-    ApplyTransform(cache->transform, cache->transform + in * made, in, made, vector, 1, out);
+    const uint32 in = cache->meta.dims, made = cache->meta.code_dims;
+    const TransformPage page = ViewTransformPage(cache->transform, in, made);
+    ApplyTransform(page.matrix, page.offset, in, made, vector, 1, out);
     return out;
 }
 

@@ -9,7 +9,6 @@ static_assert(sizeof(ItemPointerData) == sizeof(Tid) && offsetof(ItemPointerData
               offsetof(BlockIdData, bi_lo) == offsetof(Tid, block_lo));
 
 inline Tid to_tid(const ItemPointerData* tid) { return {tid->ip_blkid.bi_hi, tid->ip_blkid.bi_lo, tid->ip_posid}; }
-inline ItemPointerData from_tid(const Tid& tid) { return {{tid.block_hi, tid.block_lo}, tid.offset}; }
 
 // A candidate's tid: block (32 bits), offset (16), slot of the row's record (16). The record's block is its source.
 inline uint64 pack_tid(const ItemPointerData* tid, uint16 slot = 0) {

@@ -60,12 +60,12 @@ struct Row {
 };
 
 Row MakeRow(const PostingGeometry& g, uint32_t number) {
-    std::mt19937 random(number);
+    std::minstd_rand random(number + 1);
     Row row{MakeTid(random(), 1 + number % 291), MakeTid(random(), random() % 100), static_cast<float>(random() % 1000),
             Code(g.code_bytes)};
     row.tid.block_hi = static_cast<uint16_t>(number >> 16);
     row.tid.block_lo = static_cast<uint16_t>(number);
-    for (uint8_t& byte : row.code) byte = static_cast<uint8_t>(random());
+    for (uint8_t& byte : row.code) byte = static_cast<uint8_t>(random() >> 8);
     return row;
 }
 
@@ -131,13 +131,15 @@ struct Postings {
         DropEntries(g, segment(s), dead.get());
         if (g.pages > 1) return;
         // Entries may have moved: the same ones, in other slots.
-        std::map<uint32_t, Row> before;
-        before.swap(s.rows);
-        ASSERT_EQ(HeaderOf(segment(s))->count, before.size());
-        for (uint32_t slot = 0; slot < before.size(); slot++)
-            for (const auto& [old, row] : before)
-                if (row.tid == TidsOf(segment(s))[slot]) s.rows[slot] = row;
-        ASSERT_EQ(s.rows.size(), before.size());
+        std::map<uint32_t, Row> left;  // by the tid's block, which is the row's number
+        for (auto& [slot, row] : s.rows) left[BlockOf(row.tid)] = row;
+        s.rows.clear();
+        ASSERT_EQ(HeaderOf(segment(s))->count, left.size());
+        for (uint32_t slot = 0; slot < left.size(); slot++) {
+            const auto row = left.find(BlockOf(TidsOf(segment(s))[slot]));
+            ASSERT_NE(row, left.end());
+            s.rows[slot] = row->second;
+        }
     }
 
     void Free(std::mt19937& random) {

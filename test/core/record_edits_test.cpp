@@ -46,9 +46,9 @@ TEST(ReorderPage, RecordsAreReadBackAsTheyWerePut) {
 
 namespace {
 std::vector<char> MakeRecord(const ReorderGeometry& g, uint32_t number) {
-    std::mt19937 random(number);
+    std::minstd_rand random(number + 1);
     std::vector<char> record(g.record_bytes);
-    for (char& c : record) c = static_cast<char>(random());
+    for (char& c : record) c = static_cast<char>(random() >> 8);
     const Tid tid = MakeTid(number, 1 + number % 200);
     std::memcpy(record.data() + kRecordTidAt, &tid, sizeof(tid));
     return record;

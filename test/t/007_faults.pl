@@ -138,7 +138,7 @@ sub wait_for_server
 }
 wait_for_server();
 
-my ($struck, $crashes, $missed, $turn, %names, %struck) = (0, 0, 0, 0);
+my ($struck, $crashes, $missed, $turn, %names, %struck, %hits_of) = (0, 0, 0, 0);
 # Rebalancing has tables of its own.
 my @rebalanced = qw(r_flat r_ah rw_v rm_v);
 my %is_rebalanced = map { $_ => 1 } @rebalanced;
@@ -153,6 +153,7 @@ for my $what (sort keys %work)
     my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
     is($err, '', "$what without a fault") or next;
     my %hits = $hits =~ /^([\w.]+) (\d+)$/mg;
+    $hits_of{$what} = {%hits};
     $names{$_} = 1 for keys %hits;
     my @bad;
     for my $name (sort keys %hits)
@@ -196,6 +197,9 @@ note(sprintf '%d points, %d errors, %d crashes, %d not met, %.0f s', scalar @kno
 is(join(' ', grep { !$struck{$_} } @known), '', 'a fault struck at every point');
 my %in_source = map { $_ => 1 } split ' ', $ENV{VQ_FAULT_NAMES} // '';
 is(join(' ', grep { !$names{$_} } sort keys %in_source), '', 'every point in the sources was passed');
+is(join(' ', grep { !$in_source{$_} } @known), '', 'every point that was passed was found in the sources');
+# The meta page is everybody's: locked exclusively, by those who add a segment, only to take a page that is free.
+ok($hits_of{first}{'free.look'} > 0 && !$hits_of{first}{'free.meta'}, 'new segments leave the meta page alone when no page is free');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/PANIC|terminated by signal (?!3\b|6: Quit)|WARNING:  (?:buffer refcount leak|.*leak)/, 'no leak, no signal, no PANIC in the log');
 

@@ -7,7 +7,7 @@
 //   +-----------------+-----------------+-----------------+
 //            ^ begin of the run
 //
-// Inlined everywhere: scans walk pieces in their innermost loop.
+// An extent has at most 16 pages of 32 KB, so 32 bits do. Inlined everywhere: scans walk pieces in their inner loop.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -25,24 +25,23 @@ struct Piece {
 struct PageRange {
     uint32_t first, last;
 };
-constexpr PageRange PagesOfRun(uint32_t payload, uint64_t begin, uint64_t length) noexcept {
-    return {static_cast<uint32_t>(begin / payload), static_cast<uint32_t>((begin + length - 1) / payload)};
+constexpr PageRange PagesOfRun(uint32_t payload, uint32_t begin, uint32_t length) noexcept {
+    return {begin / payload, (begin + length - 1) / payload};
 }
 
 // The piece of run [begin, begin + length) that lies on a page. Its length is 0 if there is none.
-constexpr Piece PieceOnPage(uint32_t payload, uint64_t begin, uint64_t length, uint32_t page) noexcept {
-    const uint64_t page_begin = static_cast<uint64_t>(page) * payload;
-    const uint64_t from = std::max(begin, page_begin), to = std::min(begin + length, page_begin + payload);
+constexpr Piece PieceOnPage(uint32_t payload, uint32_t begin, uint32_t length, uint32_t page) noexcept {
+    const uint32_t page_begin = page * payload;
+    const uint32_t from = std::max(begin, page_begin), to = std::min(begin + length, page_begin + payload);
     if (from >= to) return {page, 0, 0, 0};
-    return {page, static_cast<uint32_t>(from - page_begin), static_cast<uint32_t>(from - begin),
-            static_cast<uint32_t>(to - from)};
+    return {page, from - page_begin, from - begin, to - from};
 }
 
 // see(Piece) for each piece of a run, in their order. What see() does with the last page may be done before the next
 // piece comes: a reader holds one page at a time.
 template <class See>
-inline void ForEachPiece(uint32_t payload, uint64_t begin, uint32_t length, See&& see) {
-    uint32_t page = static_cast<uint32_t>(begin / payload), at = static_cast<uint32_t>(begin % payload);
+inline void ForEachPiece(uint32_t payload, uint32_t begin, uint32_t length, See&& see) {
+    uint32_t page = begin / payload, at = begin % payload;
     for (uint32_t within = 0; within < length; page++, at = 0) {
         const uint32_t piece = std::min(length - within, payload - at);
         see(Piece{page, at, within, piece});
@@ -62,17 +61,15 @@ struct ItemPiece {
 // see(ItemPiece) for what lies on a page of items [0, count), the first of which begins at `begin` of the stream. At
 // most three: the end of an item, whole ones, the beginning of another.
 template <class See>
-inline void ForEachItemPiece(uint32_t payload, uint64_t begin, uint32_t item_bytes, uint32_t count, uint32_t page,
+inline void ForEachItemPiece(uint32_t payload, uint32_t begin, uint32_t item_bytes, uint32_t count, uint32_t page,
                              See&& see) {
-    const uint64_t page_begin = static_cast<uint64_t>(page) * payload;
-    const uint64_t end = std::min(page_begin + payload, begin + static_cast<uint64_t>(count) * item_bytes);
-    for (uint64_t at = std::max(page_begin, begin); at < end;) {
-        const uint32_t first = static_cast<uint32_t>((at - begin) / item_bytes);
-        const uint32_t within = static_cast<uint32_t>((at - begin) % item_bytes);
-        const uint32_t length = static_cast<uint32_t>(std::min<uint64_t>(item_bytes - within, end - at));
-        const uint32_t items = length == item_bytes ? static_cast<uint32_t>((end - at) / item_bytes) : 1;
-        see(ItemPiece{first, items, static_cast<uint32_t>(at - page_begin), within, length});
-        at += static_cast<uint64_t>(length) * items;
+    const uint32_t page_begin = page * payload, end = std::min(page_begin + payload, begin + count * item_bytes);
+    for (uint32_t at = std::max(page_begin, begin); at < end;) {
+        const uint32_t first = (at - begin) / item_bytes, within = (at - begin) % item_bytes;
+        const uint32_t length = std::min(item_bytes - within, end - at);
+        const uint32_t items = length == item_bytes ? (end - at) / item_bytes : 1;
+        see(ItemPiece{first, items, at - page_begin, within, length});
+        at += length * items;
     }
 }
 

@@ -41,19 +41,20 @@ struct ReorderGeometry {
     uint32_t vector_bytes;
 };
 
-constexpr uint64_t RecordOffset(const ReorderGeometry& g, uint32_t slot) noexcept {
-    return sizeof(ReorderHeader) + uint64_t(slot) * g.record_bytes;
+// Of slots below the capacity, and where the last record ends.
+constexpr uint32_t RecordOffset(const ReorderGeometry& g, uint32_t slot) noexcept {
+    return static_cast<uint32_t>(sizeof(ReorderHeader)) + slot * g.record_bytes;
 }
 // The page of the extent where the record's tid lies.
 constexpr uint32_t RecordPart(const ReorderGeometry& g, uint32_t slot) noexcept {
-    return static_cast<uint32_t>(RecordOffset(g, slot) / g.payload);
+    return RecordOffset(g, slot) / g.payload;
 }
 constexpr uint32_t RecordLastPart(const ReorderGeometry& g, uint32_t slot) noexcept {
-    return static_cast<uint32_t>((RecordOffset(g, slot) + g.vector_at + g.vector_bytes - 1) / g.payload);
+    return (RecordOffset(g, slot) + g.vector_at + g.vector_bytes - 1) / g.payload;
 }
 // Within the payload of that page.
 constexpr uint32_t RecordOffsetInPart(const ReorderGeometry& g, uint32_t slot) noexcept {
-    return static_cast<uint32_t>(RecordOffset(g, slot) % g.payload);
+    return RecordOffset(g, slot) % g.payload;
 }
 
 // The smallest extent that leaves at most a sixteenth unused, else the one that leaves least.

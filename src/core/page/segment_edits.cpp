@@ -53,7 +53,7 @@ void TakeCode(const PostingGeometry& g, const SegmentLayout& layout, const char*
 
 void TakeCodes(const PostingGeometry& g, const SegmentLayout& layout, const char* first, uint32_t part, uint32_t count,
                uint8_t* codes) noexcept {
-    const Piece piece = PieceOnPage(g.payload, layout.codes_offset, uint64_t(count) * g.code_bytes, part);
+    const Piece piece = PieceOnPage(g.payload, layout.codes_offset, count * g.code_bytes, part);
     if (piece.length > 0) std::memcpy(codes + piece.within, first + piece.at, piece.length);
 }
 

@@ -61,7 +61,7 @@ struct PostingEntry {
     const uint8_t* code;
 };
 
-// Where codes begin in the stream, and the run that holds the code in `slot`: its own, or its block's.
+// The run of the stream that holds the code in `slot`: its own bytes, or its block's.
 inline uint64_t CodeRunBegin(const PostingGeometry& g, const SegmentLayout& layout, uint32_t slot) noexcept {
     return layout.codes_offset +
            (g.block_bytes > 0 ? uint64_t(slot / kBlockRows) * g.block_bytes : uint64_t(slot) * g.code_bytes);
