@@ -14,7 +14,7 @@ Settings settings;
 namespace {
 
 enum class Scope { kIndex, kSession };
-enum class Kind { kInt, kReal, kEnum, kText };
+enum class Kind { kInt, kReal, kEnum, kText, kKilobytes };
 enum AmMask {
     kIvf = 1 << static_cast<int>(AmKind::kIvf),
     kPq = 1 << static_cast<int>(AmKind::kPq),
@@ -119,6 +119,9 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, Kind::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
      "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
      "nearest; 0 = none"},
+    {Scope::kSession, 0, Kind::kKilobytes, "cache_size", 256 * 1024, 64, MAX_KILOBYTES, NULL, VQ_SESSION(cache_size),
+     "Memory in which a session keeps what it has read of indexes (centroids, codebooks), beside that of indexes in "
+     "use"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -161,15 +164,17 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
             add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
             return;
         case Kind::kEnum: register_enum_option(kind, row); return;
+        case Kind::kKilobytes: return;  // settings only
     }
 }
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
     int* number = static_cast<int*>(row.setting);
-    if (row.kind == Kind::kInt)
+    if (row.kind == Kind::kInt || row.kind == Kind::kKilobytes)
         DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
-                                static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
+                                static_cast<int>(row.hi), PGC_USERSET, row.kind == Kind::kKilobytes ? GUC_UNIT_KB : 0,
+                                NULL, NULL, NULL);
     else if (row.kind == Kind::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
                                  PGC_USERSET, 0, NULL, NULL, NULL);

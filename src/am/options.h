@@ -38,7 +38,7 @@ inline constexpr int kQuantizerFlat = 0;  // the column's own element type
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);
 inline constexpr int kReorderAuto = -1;
 
-// Settings of the session; read once at the start of a scan, never by the core.
+// Settings of the session. A scan takes a copy when it starts (scan/scan_plan.h); the core reads none.
 struct Settings {
     int nprobe;            // 0 = automatic
     int iterative_scan;    // IterativeScan
@@ -47,6 +47,7 @@ struct Settings {
     int distance;          // Distance
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
+    int cache_size;        // kilobytes
 };
 extern Settings settings;
 

@@ -7,7 +7,6 @@
 #include "store/index_cache.h"
 #include "maintain/list_table.h"
 #include "scan/scan_state.h"
-#include "scan/settings_choice.h"
 #include "core/search/row_counter.h"
 #include "core/transform/transform_spec.h"
 #include "inspect/chosen.h"
@@ -118,7 +117,7 @@ VQ_FUNCTION(vectorq_index_info) {
     values[n++] = Int64GetDatum(static_cast<int64>(table_rows));
     values[n++] = Int32GetDatum(static_cast<int32>(lists));
     values[n++] = Int32GetDatum(static_cast<int32>(meta.wanted_lists));
-    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&meta, &calibration, kUsualRows).nprobe));
+    values[n++] = Int32GetDatum(static_cast<int32>(choose_settings(&settings, &meta, &calibration, kUsualRows).nprobe));
     values[n++] = Int64GetDatum(meta.training_rows);
     values[n++] = Int32GetDatum(static_cast<int32>(meta.seed));
     values[n++] = Int64GetDatum(rows[0]);
