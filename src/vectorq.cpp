@@ -2,6 +2,7 @@
 #include "am/options.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
+#include "pg/running_query.h"
 
 extern "C" {
 _Pragma("GCC visibility push(default)") PG_MODULE_MAGIC;
@@ -12,4 +13,5 @@ _Pragma("GCC visibility pop")
 void _PG_init(void) {
     vectorq::register_fault_setting();
     vectorq::register_options_and_settings();
+    vectorq::watch_running_queries();
 }

@@ -164,6 +164,10 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, OptionType::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
      "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
      "nearest; 0 = none"},
+    {Scope::kSession, 0, OptionType::kKilobytes, "cache_size", 256 * 1024, 64, MAX_KILOBYTES, NULL,
+     VQ_SESSION(cache_size),
+     "Memory in which a session keeps what it has read of indexes (centroids, codebooks), beside that of indexes in "
+     "use"},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -206,15 +210,17 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
             add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
             return;
         case OptionType::kChoice: register_enum_option(kind, row); return;
+        case OptionType::kKilobytes: return;  // settings only
     }
 }
 
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
     int* number = static_cast<int*>(row.setting);
-    if (row.type == OptionType::kInteger)
+    if (row.type == OptionType::kInteger || row.type == OptionType::kKilobytes)
         DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
-                                static_cast<int>(row.hi), PGC_USERSET, 0, NULL, NULL, NULL);
+                                static_cast<int>(row.hi), PGC_USERSET,
+                                row.type == OptionType::kKilobytes ? GUC_UNIT_KB : 0, NULL, NULL, NULL);
     else if (row.type == OptionType::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
                                  PGC_USERSET, 0, NULL, NULL, NULL);
@@ -312,8 +318,13 @@ static const char* choice_name(const OptionRow* row, int value) {
 }
 
 static const char* number_in_words(const OptionRow* row, double value) {
-    return row->type == OptionType::kChoice ? choice_name(row, static_cast<int>(value))
-                                            : psprintf("%.*g", FLT_DIG + 4, value);
+    const int number = static_cast<int>(value);
+    switch (row->type) {
+        case OptionType::kChoice: return choice_name(row, number);
+        case OptionType::kKilobytes:
+            return number % 1024 == 0 ? psprintf("%dMB", number / 1024) : psprintf("%dkB", number);
+        default: return psprintf("%.*g", FLT_DIG + 4, value);
+    }
 }
 
 const char* option_default(const OptionRow* row) {

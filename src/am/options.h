@@ -35,7 +35,7 @@ inline constexpr int kQuantizerFlat = static_cast<int>(CodeKind::kF32);  // the 
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);
 inline constexpr int kReorderAuto = -1;
 
-// Settings of the session. The core never reads them.
+// Settings of the session. A scan takes a copy when it starts (scan/scan_plan.h); the core reads none.
 struct Settings {
     int nprobe;            // 0 = automatic
     int iterative_scan;    // IterativeScan
@@ -44,13 +44,14 @@ struct Settings {
     int distance;          // Distance
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
+    int cache_size;        // kilobytes
 };
 extern Settings settings;
 
 // ---- the table
 
 enum class Scope : uint8_t { kIndex, kSession };
-enum class OptionType : uint8_t { kInteger, kReal, kChoice, kText };
+enum class OptionType : uint8_t { kInteger, kReal, kChoice, kText, kKilobytes };
 
 struct OptionRow {
     Scope scope;

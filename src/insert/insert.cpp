@@ -75,12 +75,13 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
         if (cached != centroid) memcpy(centroid, cached, sizeof(float) * dims);
         memcpy(rows + copy * dims, row->x, sizeof(float) * dims);
     }
+    const Codec* codec = codec_to_encode(index, cache);
     float* scratch =
-        static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, count), MCXT_ALLOC_HUGE));
+        static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(*codec, count), MCXT_ALLOC_HUGE));
     uint8 fits[kMaxCopies];
     memset(fits, 1, sizeof(fits));
     const RowSink sink = {row->codes + first * row->stride, row->stride, 0, cache->geometry.code_bytes, fits};
-    EncodeRows(cache->codec, rows, count, centroids, own_centroid, sink, scratch);
+    EncodeRows(*codec, rows, count, centroids, own_centroid, sink, scratch);
     for (uint32 copy = 0; copy < count; copy++)
         if (!fits[copy]) report_unfit_row(index);
 }

@@ -9,7 +9,7 @@
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
 #include "maintain/list_table.h"
-#include "scan/settings_choice.h"
+#include "scan/scan_state.h"
 #include "core/search/row_counter.h"
 #include "inspect/open.h"
 #include "store/tid.h"
@@ -136,7 +136,7 @@ static const char* size_text(const Report* r) {
 }
 
 static const char* nprobe_text(const Report* r) {
-    return integer_text(choose_settings(&r->meta, &r->calibration, kUsualRows).nprobe);
+    return integer_text(choose_settings(&settings, &r->meta, &r->calibration, kUsualRows).nprobe);
 }
 static const char* rule_of_nprobe(const Report* r) {
     const EffortRule& effort = r->calibration.effort;

@@ -22,9 +22,9 @@ static Datum names_of_choices(const OptionRow* row) {
 }
 
 static void put_row(const ReturnSetInfo* result, const OptionRow* row) {
-    static const char* const types[] = {"integer", "real", "choice", "text"};
+    static const char* const types[] = {"integer", "real", "choice", "text", "kilobytes"};
     const bool session = row->scope == Scope::kSession, choice = row->type == OptionType::kChoice;
-    const bool number = row->type == OptionType::kInteger || row->type == OptionType::kReal;
+    const bool number = row->type != OptionType::kChoice && row->type != OptionType::kText;
     Datum values[9];
     bool nulls[9] = {false, false, session, false, false, !number, !number, !choice, false};
     memset(values, 0, sizeof(values));

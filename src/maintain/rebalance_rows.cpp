@@ -307,14 +307,15 @@ static constexpr Size kEncodeRows = 1024;
 static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     RebalanceObjects* o = r->objects;
     const IndexCache* cache = r->cache;
+    const Codec* codec = codec_to_encode(r->index, r->cache);
     const uint32 dims = cache->meta.code_dims;
     const Size stride = MAXALIGN(StagedBytes(cache->geometry.code_bytes));
     char* staged = static_cast<char*>(palloc_extended(stride * kEncodeRows, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     float* rows = static_cast<float*>(palloc_extended(sizeof(float) * dims * kEncodeRows, MCXT_ALLOC_HUGE));
     uint32* lists = static_cast<uint32*>(palloc(sizeof(uint32) * kEncodeRows));
     uint8* fits = static_cast<uint8*>(palloc(kEncodeRows));
-    float* scratch = static_cast<float*>(
-        palloc_extended(sizeof(float) * EncodeScratchFloats(cache->codec, kEncodeRows), MCXT_ALLOC_HUGE));
+    float* scratch =
+        static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(*codec, kEncodeRows), MCXT_ALLOC_HUGE));
     for (Size begin = 0; begin < r->num_rows; begin += kEncodeRows) {
         vacuum_delay();
         const Size count = std::min(kEncodeRows, r->num_rows - begin);
@@ -326,7 +327,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
             lists[i] = o->target[row];
         }
         const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kStagedCodeAt, kStagedScalarAt, fits};
-        EncodeRows(cache->codec, rows, count, o->centroids.data(), lists, sink, scratch);
+        EncodeRows(*codec, rows, count, o->centroids.data(), lists, sink, scratch);
         for (Size i = 0; i < count; i++) posting_builder_add(w, lists[i], staged + i * stride);
     }
     pfree(staged);

@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "store/calibration_store.h"
-#include "scan/scan_state.h"
+#include "lists/list_chooser.h"
+#include "scan/list_search.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/memory.h"
@@ -41,7 +42,9 @@ namespace {
 struct Measurement {
     Relation index;
     MemoryContext context;
-    ScanState* state;
+    ListSearch search;
+    ListChooser chooser;
+    TopK* collector;
     const NeighbourFinder* finder;
     RankTable* ranks;
     double code_bytes_left;
@@ -53,15 +56,15 @@ struct Measurement {
 
 // Follows a query through at most `limit` lists. False if the budget ended before.
 static bool trace_query(Measurement* m, size_t q, uint32 limit) {
-    ScanState* state = m->state;
-    const IndexCache* cache = state->cache;
+    ListSearch* search = &m->search;
+    IndexCache* cache = search->cache;
     const std::vector<uint64_t>& rows = m->finder->rows(q);
-    memcpy(state->query, m->finder->query(q), sizeof(float) * cache->meta.dims);
-    begin_query(state);
-    state->codec.symmetric = false;
+    memcpy(search->query, m->finder->query(q), sizeof(float) * cache->meta.dims);
+    begin_query(search);
+    search->codec.symmetric = false;
     const EffortRule none = {0, 0, 0};
-    choose_lists_with_effort(m->index, state->cache, &state->chooser, state->code_query, limit, &none);
-    state->lists = state->chooser.scores;
+    choose_lists_with_effort(m->index, cache, &m->chooser, search->code_query, limit, &none);
+    search->lists = m->chooser.scores;
     size_t wanted = 0, found = 0;
     while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
         m->wanted[wanted] = rows[SampledNeighbour(wanted)];
@@ -69,20 +72,20 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     }
     core_call([&] { m->ranks->Begin(m->wanted, wanted, m->finder->own(q)); });
     for (uint32 i = 0; i < limit && found < wanted; i++) {
-        state->list_begin = i;
-        state->list_end = i + 1;
-        core_call([&] { state->collector->Reset(RankTable::kMostRank); });
-        const uint64 scored = state->stats.rows_scored;
-        scan_lists(m->index, state);
+        search->list_begin = i;
+        search->list_end = i + 1;
+        core_call([&] { m->collector->Reset(RankTable::kMostRank); });
+        const uint64 scored = search->rows_scored;
+        scan_lists(m->index, search);
         size_t count;
         bool overflowed;
-        state->collector->Select(&count, &overflowed);
-        const size_t scanned = static_cast<size_t>(state->stats.rows_scored - scored);
+        m->collector->Select(&count, &overflowed);
+        const size_t scanned = static_cast<size_t>(search->rows_scored - scored);
         m->code_bytes_left -= static_cast<double>(scanned) * cache->geometry.code_bytes;
         if (m->code_bytes_left < 0) return false;
-        core_call([&] { found = m->ranks->AddList(&state->collector->At(0), count, scanned); });
+        core_call([&] { found = m->ranks->AddList(&m->collector->At(0), count, scanned); });
     }
-    core_call([&] { m->ranks->End(state->chooser.features); });
+    core_call([&] { m->ranks->End(m->chooser.features); });
     m->wanted_rows += wanted;
     m->found_rows += found;
     return true;
@@ -116,7 +119,7 @@ static ScanCosts scan_costs(const IndexCache* cache) {
 }
 
 static void make_rank_table(Measurement* m) {
-    const uint32 lists = m->state->cache->meta.live_lists;
+    const uint32 lists = m->search.cache->meta.live_lists;
     m->ranks = make_owned<RankTable>(m->context, m->finder->queries(), kSampledNeighbours, lists);
 }
 
@@ -129,11 +132,13 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.finder = finder;
     m.code_bytes_left = code_bytes;
     MemoryContext before = MemoryContextSwitchTo(m.context);
-    m.state = make_scan_state(index, m.context);
-    prepare_scan(index, m.state);
-    m.state->index_blocks = RelationGetNumberOfBlocks(index);
+    m.collector = make_owned<TopK>(m.context);
+    prepare_search(index, &m.search, m.context, m.collector);
+    m.chooser.context = m.context;
+    m.chooser.metric = m.search.codec.metric;
+    m.search.index_blocks = RelationGetNumberOfBlocks(index);
     m.wanted = static_cast<uint64_t*>(palloc(sizeof(uint64_t) * kSampledNeighbours));
-    const IndexCache* cache = m.state->cache;
+    const IndexCache* cache = m.search.cache;
     const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
     uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));
@@ -155,7 +160,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     }
     memset(calibration, 0, sizeof(*calibration));
     calibration->rows = cache->meta.rows;
-    calibration->blocks = m.state->index_blocks;
+    calibration->blocks = m.search.index_blocks;
     calibration->queries = static_cast<uint32>(m.ranks->queries());
     calibration->entries_a_list = static_cast<float>(m.ranks->EntriesPerList());
     const bool enough = m.ranks->queries() >= kFewestQueries;

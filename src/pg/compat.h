@@ -79,6 +79,15 @@ inline bool walk_plan_states(PlanState* node, bool (*visit)(PlanState*, void*), 
 #endif
 }
 
+// The last parameter of an ExecutorRun hook, which 18 dropped.
+#if PG_VERSION_NUM >= 180000
+#define VQ_RUN_ONCE_PARAMETER
+#define VQ_RUN_ONCE_ARGUMENT
+#else
+#define VQ_RUN_ONCE_PARAMETER , bool once
+#define VQ_RUN_ONCE_ARGUMENT , once
+#endif
+
 // Bits that nothing important depends on.
 inline uint32 random_bits() {
 #if PG_VERSION_NUM >= 150000

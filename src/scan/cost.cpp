@@ -9,7 +9,7 @@
 #include "am/am.h"
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
-#include "scan/settings_choice.h"
+#include "scan/scan_plan.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -33,7 +33,7 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.live_lists;
-    shape.probes = choose_settings(&meta, &calibration, rows).nprobe;
+    shape.probes = choose_settings(&settings, &meta, &calibration, rows).nprobe;
     shape.dims = meta.dims;
     // Rebalancing puts centroids and parts of the directory behind the postings.
     shape.other_pages = static_cast<double>(meta.postings_start) + static_cast<double>(DirectoryPages(meta)) +

@@ -42,7 +42,7 @@ static constexpr size_t kHeaderAhead = 8;
 static constexpr size_t kRowAhead = 4;
 
 static HeapReader* heap_reader(IndexScanDesc scan, ScanState* state) {
-    if (state->heap_reader != NULL) return static_cast<HeapReader*>(state->heap_reader);
+    if (state->reading.heap_reader != NULL) return static_cast<HeapReader*>(state->reading.heap_reader);
     MemoryContext before = MemoryContextSwitchTo(state->context);
     HeapReader* reader = static_cast<HeapReader*>(palloc0(sizeof(HeapReader)));
     reader->info = BuildIndexInfo(scan->indexRelation);
@@ -55,7 +55,7 @@ static HeapReader* heap_reader(IndexScanDesc scan, ScanState* state) {
     reader->plain =
         reader->has_blocks && reader->info->ii_IndexAttrNumbers[0] > 0 && !RelationUsesLocalBuffers(scan->heapRelation);
     MemoryContextSwitchTo(before);
-    state->heap_reader = reader;
+    state->reading.heap_reader = reader;
     return reader;
 }
 
@@ -65,7 +65,7 @@ static OffsetNumber offset_of(uint64 tid) { return static_cast<OffsetNumber>(tid
 // NULL for a table whose buffers are not remembered.
 static Buffer* heap_buffer(const HeapReader* reader, IndexCache* cache, uint64 tid) {
     const BlockNumber block = block_of(tid);
-    return reader->plain && block < cache->heap_recent_blocks ? &cache->heap_recent[block] : NULL;
+    return reader->plain ? noted_buffer(&cache->recent.heap, block) : NULL;
 }
 
 // tids[i] is read next: asks for the blocks of those after it.
@@ -77,7 +77,7 @@ static void ask_for_rows(IndexScanDesc scan, ScanState* state, HeapReader* reade
         const uint64 tid = reader->tids[ahead->next];
         if (block_of(tid) == block_of(reader->tids[ahead->next - 1])) continue;
         check_heap_block(scan, state, tid);
-        ask_for_page(scan->heapRelation, block_of(tid), heap_buffer(reader, state->cache, tid));
+        ask_for_page(scan->heapRelation, block_of(tid), heap_buffer(reader, state->search.cache, tid));
     }
 }
 
@@ -102,7 +102,7 @@ static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* r
         FormIndexDatum(reader->info, reader->slot, reader->estate, values, isnull);
         if (!isnull[0]) {
             MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-            const VectorView view = vector_view_from_datum(values[0], state->opclass->element);
+            const VectorView view = vector_view_from_datum(values[0], state->search.opclass->element);
             visit(arg, i, &view);
             MemoryContextSwitchTo(before);
         }
@@ -141,9 +141,10 @@ static void prefetch_row(const HeapReader* reader, IndexCache* cache, uint64 tid
 static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* reader,
                             void (*visit)(void* arg, size_t i, const VectorView* view), void* arg) {
     Relation heap = scan->heapRelation;
-    IndexCache* cache = state->cache;
+    IndexCache* cache = state->search.cache;
     const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
-    const uint32 row_bytes = 128 + cache->meta.dims * static_cast<uint32>(TraitsOf(state->opclass->element).bytes);
+    const uint32 row_bytes =
+        128 + cache->meta.dims * static_cast<uint32>(TraitsOf(state->search.opclass->element).bytes);
     MemoryContext before = MemoryContextSwitchTo(reader->row_context);
     for (size_t i = 0; i < std::min(reader->n, kHeaderAhead); i++) prefetch_header(reader, cache, reader->tids[i]);
     for (size_t i = 0; i < std::min(reader->n, kRowAhead); i++) prefetch_row(reader, cache, reader->tids[i], row_bytes);
@@ -157,7 +158,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
         unpack_tid(reader->tids[i], &pointer);
         HeapTupleData tuple;
         const Buffer buffer = pin_recent(heap, block_of(reader->tids[i]), heap_buffer(reader, cache, reader->tids[i]),
-                                         &cache->recent_turn);
+                                         &cache->recent.turn);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const bool seen = heap_hot_search_buffer(&pointer, heap, buffer, scan->xs_snapshot, &tuple, NULL, true);
         LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
@@ -166,7 +167,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
             bool isnull;
             const Datum value = heap_getattr(&tuple, attribute, RelationGetDescr(heap), &isnull);
             if (!isnull) {
-                const VectorView view = vector_view_from_datum(value, state->opclass->element);
+                const VectorView view = vector_view_from_datum(value, state->search.opclass->element);
                 visit(arg, i, &view);
                 MemoryContextReset(reader->row_context);
             }
@@ -181,11 +182,11 @@ void read_heap_vectors(IndexScanDesc scan, ScanState* state, const uint64* tids,
     HeapReader* reader = heap_reader(scan, state);
     reader->tids = tids;
     reader->n = n;
-    if (reader->plain) index_cache_track_heap(state->cache, scan->heapRelation);
-    readahead_begin(&reader->ahead, scan->heapRelation, &state->cache->heap_cold);
+    if (reader->plain) track_heap(state->search.cache, scan->heapRelation);
+    readahead_begin(&reader->ahead, scan->heapRelation, &state->search.cache->heap_cold);
     if (reader->plain) read_by_buffers(scan, state, reader, visit, arg);
     else read_by_table_am(scan, state, reader, visit, arg);
-    readahead_end(&reader->ahead, &state->cache->heap_cold);
+    readahead_end(&reader->ahead, &state->search.cache->heap_cold);
 }
 
 }  // namespace vectorq

@@ -40,21 +40,21 @@ static uint32 pages_of(const DirectoryEntry* entry) {
     return entry->head == kInvalidBlock ? 0 : entry->contiguous_pages;
 }
 
-void readahead_lists(Readahead* r, Relation index, ScanState* state, uint32 at) {
-    IndexCache* cache = state->cache;
+void readahead_lists(Readahead* r, Relation index, ListSearch* search, uint32 at) {
+    IndexCache* cache = search->cache;
     const uint32 depth = static_cast<uint32>(r->depth);
     DirectoryEntry entry;
     if (r->next <= at) {
         r->next = at;
         r->pages = 0;
     } else {
-        list_head(index, cache, state->lists[at].list, &entry);
+        list_head(index, cache, search->lists[at].list, &entry);
         r->pages -= std::min(r->pages, pages_of(&entry));
     }
-    while (r->next < state->list_end && r->next <= at + depth && r->pages < kPagesPerRequest * depth) {
-        list_head(index, cache, state->lists[r->next].list, &entry);
+    while (r->next < search->list_end && r->next <= at + depth && r->pages < kPagesPerRequest * depth) {
+        list_head(index, cache, search->lists[r->next].list, &entry);
         const uint32 pages = std::min(pages_of(&entry), kPagesPerRequest * depth);
-        for (uint32 i = r->next == at ? 1 : 0; i < pages && entry.head + i < state->index_blocks; i++)
+        for (uint32 i = r->next == at ? 1 : 0; i < pages && entry.head + i < search->index_blocks; i++)
             ask_for_page(index, entry.head + i, recent_buffer(cache, entry.head + i));
         if (r->next > at) r->pages += pages;
         r->next++;

@@ -1,7 +1,7 @@
 // Asking the kernel for pages before a scan needs them, so that the disk works on several at once. Only scans that find
 // pages missing from the buffers do it: in warm caches each question would cost a look-up.
 #pragma once
-#include "scan/scan_state.h"
+#include "scan/list_search.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -31,7 +31,7 @@ inline bool readahead_wanted(Readahead* r) {
     return r->cold && r->depth > 0;
 }
 
-// state->lists[at] is read next: asks for what it has beyond the first page and for the lists after it, as built.
-void readahead_lists(Readahead* r, Relation index, ScanState* state, uint32 at);
+// search->lists[at] is read next: asks for what it has beyond the first page and for the lists after it, as built.
+void readahead_lists(Readahead* r, Relation index, ListSearch* search, uint32 at);
 
 }  // namespace vectorq

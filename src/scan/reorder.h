@@ -5,23 +5,17 @@
 
 namespace vectorq {
 
-// Puts the collected rows from state->reordered on in order of their exact distance: state->results, state->count,
-// state->reordered. At most as far as the row `end` in the order of codes; with `by_need` only until the rows to
-// come are unlikely to be among state->asked (core/search/reorder_stop.h). Holds no lock on return.
-void reorder_rows(IndexScanDesc scan, ScanState* state, size_t end, bool by_need);
+// Puts the next candidates of the rounds in order: `wished` or more, `most` at most. Holds no lock on return.
+void put_in_order(IndexScanDesc scan, ScanState* state, Size wished, Size most);
 
-// Room for so many results; those that there are stay.
-void reserve_results(ScanState* state, size_t size);
+// Whether reordering may stop by what it has seen: codes' distances are in the unit of exact ones, and
+// vectorq.reorder_rows names no number.
+bool reorders_by_need(const Settings* session, const IndexCache* cache);
 
-// Whether by_need can judge: codes' distances are in the unit of exact ones, and vectorq.reorder_rows names no number.
-bool reorders_by_need(const ScanState* state);
+// Entries to put in order for each row that is asked for, where nothing better is known.
+Size rows_per_answer(const IndexCache* cache);
 
-// How many entries a round collects, to put them in order: what was chosen (settings_choice.h), or by what is asked for
-// and how coarse the code is.
-Size rows_to_collect(const ScanState* state);
-
-// One batch: state->results[state->count ...) holds n candidates; those that are left get their distance and are
-// counted in state->count. The heap's are left if the snapshot sees them.
-void reorder_from_heap(IndexScanDesc scan, ScanState* state, size_t n);
+// Those of rows[0 .. n), lent by the rounds, that the snapshot sees get their distance and are kept.
+void reorder_from_heap(IndexScanDesc scan, ScanState* state, Candidate* rows, Size n);
 
 }  // namespace vectorq

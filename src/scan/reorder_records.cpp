@@ -36,9 +36,9 @@ static void close_page(RecordReader* r) {
 static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
     if (!BufferIsValid(r->buffer) || r->block != extent + part) {
         close_page(r);
-        r->buffer = read_record_page(r->index, r->state->cache, extent + part, static_cast<uint16>(part));
+        r->buffer = read_record_page(r->index, r->state->search.cache, extent + part, static_cast<uint16>(part));
         r->block = extent + part;
-        r->state->stats.pages_read++;
+        r->state->search.pages_read++;
     }
     return page_payload(BufferGetPage(r->buffer));
 }
@@ -47,7 +47,8 @@ static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
 static void check_place(RecordReader* r, const Candidate* candidate) {
     const ReorderGeometry* g = &r->copies->geometry;
     const uint64 end = static_cast<uint64>(candidate->source) + g->pages;
-    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 && end <= r->state->index_blocks))
+    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
+               end <= r->state->search.index_blocks))
         return;
     close_page(r);
     if (record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
@@ -85,9 +86,9 @@ static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* 
         if (slot >= g->capacity) continue;
         for (uint32 part = RecordPart(*g, slot); part <= RecordLastPart(*g, slot); part++) {
             const uint64 block = static_cast<uint64>(rows[ahead->next].source) + part;
-            if (block < r->state->index_blocks)
+            if (block < r->state->search.index_blocks)
                 ask_for_page(r->index, static_cast<BlockNumber>(block),
-                             recent_buffer(r->state->cache, static_cast<BlockNumber>(block)));
+                             recent_buffer(r->state->search.cache, static_cast<BlockNumber>(block)));
         }
     }
 }
@@ -101,22 +102,22 @@ static void sort_by_place(Candidate* rows, size_t n) {
 static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
     r->index = index;
     r->state = state;
-    r->copies = &state->cache->copies;
-    if (state->copy_table == NULL)
-        state->copy_table = static_cast<float*>(
+    r->copies = &state->search.cache->copies;
+    if (state->reading.copy_table == NULL)
+        state->reading.copy_table = static_cast<float*>(
             MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->copies->codec)));
-    r->table = PrepareListTable(r->copies->codec, state->query, r->copies->centroid, state->copy_table, true);
+    r->table =
+        PrepareListTable(r->copies->codec, state->search.query, r->copies->centroid, state->reading.copy_table, true);
     r->kernel = GetRowKernel(CodecKernel(r->copies->codec));  // rows lie apart: one at a time
     r->buffer = InvalidBuffer;
 }
 
-void reorder_from_copies(Relation index, ScanState* state, size_t n) {
+void reorder_from_copies(Relation index, ScanState* state, Candidate* rows, Size n) {
     RecordReader r;
-    Candidate* rows = state->results + state->count;
     sort_by_place(rows, n);
     begin_reading(&r, index, state);
     Readahead ahead;
-    readahead_begin(&ahead, index, &state->cache->records_cold);
+    readahead_begin(&ahead, index, &state->search.cache->records_cold);
     for (size_t i = 0; i < n; i++) {
         if ((i & 255) == 255) {
             close_page(&r);
@@ -127,11 +128,10 @@ void reorder_from_copies(Relation index, ScanState* state, size_t n) {
         check_place(&r, &candidate);
         float distance = 0;
         if (!read_distance(&r, &candidate, &distance)) continue;
-        state->reorder_stop->Add(candidate.distance, distance);
-        state->results[state->count++] = {distance, candidate.source, candidate.tid};
+        state->rounds->Keep(candidate, distance);
     }
     close_page(&r);
-    readahead_end(&ahead, &state->cache->records_cold);
+    readahead_end(&ahead, &state->search.cache->records_cold);
 }
 
 }  // namespace vectorq

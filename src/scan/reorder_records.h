@@ -8,6 +8,6 @@ namespace vectorq {
 // As reorder_from_heap (reorder.h), with the copies' distance: exact for f32, nearly so for f16 and sq8. Rows that the
 // snapshot does not see may be among them; the executor drops those. Holds one share lock at a time, and none on
 // return.
-void reorder_from_copies(Relation index, ScanState* state, size_t n);
+void reorder_from_copies(Relation index, ScanState* state, Candidate* rows, Size n);
 
 }  // namespace vectorq

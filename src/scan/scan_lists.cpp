@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "scan/readahead.h"
-#include "scan/scan_state.h"
+#include "scan/list_search.h"
 #include "core/page/posting_codes.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/pq_scan.h"
@@ -23,14 +23,14 @@ struct ListScan {
 
 // Beyond the end of the file the server's own error would not say what to do. The index may have grown since the
 // scan began.
-static void check_block(Relation index, ScanState* state, BlockNumber block) {
+static void check_block(Relation index, ListSearch* state, BlockNumber block) {
     if (likely(block < state->index_blocks)) return;
     state->index_blocks = RelationGetNumberOfBlocks(index);
     if (block >= state->index_blocks) report_corruption(index, block, "a list goes on outside the index");
 }
 
 // The first page of a segment, locked in share mode, and checked.
-static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, SegmentRef at) {
+static Buffer read_list_segment(Relation index, ListSearch* state, uint32 list, SegmentRef at) {
     check_block(index, state, at.block);
     check_block(index, state, at.block + state->cache->geometry.pages - 1);
     Buffer buffer = read_posting(index, state->cache, at.block, list, 0);
@@ -42,7 +42,7 @@ static Buffer read_list_segment(Relation index, ScanState* state, uint32 list, S
 }
 
 // Offers a row to the collector, with the place of its record where there are records.
-static void push_row(ScanState* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
+static void push_row(ListSearch* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
     if (unlikely(!ItemPointerIsValid(tid))) return;
     if (pointer == NULL) state->collector->Push(distance, pack_tid(tid));
     else
@@ -51,7 +51,7 @@ static void push_row(ScanState* state, float distance, const ItemPointerData* ti
 }
 
 // Offers the nearest of distances[0 .. count) to the collector.
-static void collect_distances(ScanState* state, uint32 count, const ItemPointerData* tids,
+static void collect_distances(ListSearch* state, uint32 count, const ItemPointerData* tids,
                               const ItemPointerData* pointers) {
     const float* distances = state->distances;
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
@@ -59,12 +59,12 @@ static void collect_distances(ScanState* state, uint32 count, const ItemPointerD
         const uint16 slot = state->survivors[i];
         push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
     }
-    state->stats.rows_scored += count;
+    state->rows_scored += count;
 }
 
 // distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
 // NULL without records.
-static void collect(ScanState* state, const ListScan* scan, uint32 count, const float* scalars,
+static void collect(ListSearch* state, const ListScan* scan, uint32 count, const float* scalars,
                     const ItemPointerData* tids, const ItemPointerData* pointers) {
     float* distances = state->distances;
     if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
@@ -76,13 +76,13 @@ static void collect(ScanState* state, const ListScan* scan, uint32 count, const 
     collect_distances(state, count, tids, pointers);
 }
 
-static void finish_wide_sums(ScanState* state, uint32 count) {
+static void finish_wide_sums(ListSearch* state, uint32 count) {
     for (uint32 i = 0; i < count; i++)
         state->distances[i] = state->lut_scale.bias + state->lut_scale.scale * static_cast<float>(state->wide_sums[i]);
 }
 
 // distances[] += the table's sums of `count` rows that lie whole at `codes`.
-static void score_rows(ScanState* state, const ListScan* scan, const char* codes, uint32 count) {
+static void score_rows(ListSearch* state, const ListScan* scan, const char* codes, uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     const uint8* bytes = reinterpret_cast<const uint8*>(codes);
     switch (state->codec.kind) {
@@ -99,7 +99,7 @@ static void score_rows(ScanState* state, const ListScan* scan, const char* codes
 
 // 4-bit codes whose sums fit 16 bits. Without lengths the threshold is compared with the sums, and only survivors
 // become distances.
-static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const char* codes, uint32 count,
+static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const char* codes, uint32 count,
                                   const float* scalars, const ItemPointerData* tids, const ItemPointerData* pointers) {
     ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
     if (scan->table.has_scale) {
@@ -108,7 +108,7 @@ static void score_and_collect_pq4(ScanState* state, const ListScan* scan, const 
         collect_distances(state, count, tids, pointers);
         return;
     }
-    state->stats.rows_scored += count;
+    state->rows_scored += count;
     // One step more than the division says: rounding must not lose a row that ties with the last one kept,
     // and Push compares exactly.
     const float base = scan->table.bias + state->lut_scale.bias;
@@ -133,7 +133,7 @@ static void prefetch_segment(const IndexCache* cache, SegmentRef at, uint32 rows
 }
 
 // Segments of one page: everything under one share lock, nothing copied.
-static SegmentRef scan_single(Relation index, ScanState* state, ListScan* scan, SegmentRef at) {
+static SegmentRef scan_single(Relation index, ListSearch* state, ListScan* scan, SegmentRef at) {
     Buffer buffer = read_list_segment(index, state, scan->list, at);
     char* segment = segment_at(BufferGetPage(buffer), at.offset);
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
@@ -154,13 +154,13 @@ static SegmentRef scan_single(Relation index, ScanState* state, ListScan* scan, 
         collect(state, scan, count, scalars, tids, pointers);
     }
     UnlockReleaseBuffer(buffer);
-    state->stats.pages_read++;
+    state->pages_read++;
     return next;
 }
 
 // Adds to distances[] what lies of codes [0, count) in the segment's page `part`. Codes that run
 // over the page's end are scored piece by piece: the kernels add.
-static void score_part(ScanState* state, const ListScan* scan, const SegmentLayout* layout, const char* payload,
+static void score_part(ListSearch* state, const ListScan* scan, const SegmentLayout* layout, const char* payload,
                        uint32 part, uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
@@ -171,7 +171,7 @@ static void score_part(ScanState* state, const ListScan* scan, const SegmentLayo
 }
 
 // The same for codes in blocks: adds to wide_sums[], in whole blocks.
-static void score_block_part(ScanState* state, const SegmentLayout* layout, const char* payload, uint32 part,
+static void score_block_part(ListSearch* state, const SegmentLayout* layout, const char* payload, uint32 part,
                              uint32 count) {
     const PostingGeometry* g = &state->cache->geometry;
     uint32 sums[kBlockRows];
@@ -188,7 +188,7 @@ static void score_block_part(ScanState* state, const SegmentLayout* layout, cons
 
 // Segments of several pages: tids and scalars are copied from the first, then the pages are read one
 // after another. A slot that is refilled meanwhile held a row that was dead to every snapshot.
-static SegmentRef scan_several(Relation index, ScanState* state, const ListScan* scan, SegmentRef at) {
+static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan* scan, SegmentRef at) {
     const PostingGeometry* g = &state->cache->geometry;
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
     const bool blocks = g->block_bytes > 0;
@@ -217,7 +217,7 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
             else score_part(state, scan, &layout, payload, part, count);
         }
         UnlockReleaseBuffer(buffer);
-        state->stats.pages_read++;
+        state->pages_read++;
         if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
     if (blocks) finish_wide_sums(state, count);
@@ -225,7 +225,7 @@ static SegmentRef scan_several(Relation index, ScanState* state, const ListScan*
     return next;
 }
 
-void scan_lists(Relation index, ScanState* state) {
+void scan_lists(Relation index, ListSearch* state) {
     IndexCache* cache = state->cache;
     Readahead readahead;
     readahead_begin(&readahead, index, &cache->cold);

@@ -15,29 +15,25 @@
 #include "pg/memory.h"
 
 extern "C" {
-#include "storage/buf_internals.h"
+#include "access/xact.h"
 }
 
 namespace vectorq {
 
-// A backend's bound over all indexes, and the most that one index's centroids may take of it, exact and in compact
-// form: 32,000 and 130,000 lists of 128 dimensions. What is more is read through shared buffers.
-static constexpr Size kMaxCacheBytes = 256 * 1024 * 1024;
+// The most that one index's centroids may take, exact and in compact form: 32,000 and 130,000 lists of 128 dimensions;
+// and each at most this part of vectorq.cache_size. What is more is read through shared buffers.
+static constexpr Size kCentroidPart = 4;
 #ifndef VECTORQ_FAULTS
 static constexpr Size kMaxCentroidBytes = 16 * 1024 * 1024, kMaxCompactBytes = 24 * 1024 * 1024;
 #else  // the tests' indexes are small
 static constexpr Size kMaxCentroidBytes = 16 * 1024, kMaxCompactBytes = kMaxCentroidBytes;
 #endif
-// Lists whose first segment is remembered.
-static constexpr uint32 kMaxKnownLists = 64 * 1024;
-
-// Blocks whose buffers are remembered: 4 bytes each, 8 GB of index.
-static constexpr BlockNumber kMaxRecentBlocks = 1024 * 1024;
-
 static IndexCache* entries;  // most recently used first
 // What is being loaded, or was when an error ended it.
 static Oid loading_index;
 static uint32 loading_generation;
+
+static Size cache_size() { return static_cast<Size>(settings.cache_size) * 1024; }
 
 static bool same_index(const IndexCache* entry, Relation index, const MetaPage* meta) {
     MetaPage now = *meta;
@@ -70,12 +66,21 @@ static void doom(IndexCache* entry) {
     if (entry->pins == 0) free_entry(entry);
 }
 
-static void forget_dropped(Datum, Oid index_oid) {
+// An index that changed is found out at its next use, and one that is gone when the transaction ends: here, catalogs
+// may not be read.
+static void note_invalidation(Datum, Oid index_oid) {
+    for (IndexCache* entry = entries; entry != NULL; entry = entry->next)
+        if (entry->index_oid == index_oid || index_oid == InvalidOid) entry->maybe_dropped = entry->maybe_grown = true;
+}
+
+static void forget_dropped(XactEvent event, void*) {
+    if (event != XACT_EVENT_PRE_COMMIT) return;
     for (IndexCache *entry = entries, *next; entry != NULL; entry = next) {
         next = entry->next;
-        // An index that changed is found out at its next use; here only make room early for
-        // one that may be gone.
-        if (entry->index_oid == index_oid) doom(entry);
+        if (!entry->maybe_dropped || entry->doomed) continue;
+        entry->maybe_dropped = false;
+        // The look-up may invalidate entries, and frees none.
+        if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(entry->index_oid))) doom(entry);
     }
 }
 
@@ -108,10 +113,11 @@ void check_recovery_conflict(Relation index) {
             raise_if_dropped(index, entry->meta.generation);
 }
 
+// Frees entries that are not in use, those unused for longest first, until all others and `wanted` bytes have room.
 static void make_room(Size wanted) {
     Size total = wanted;
     for (IndexCache* entry = entries; entry != NULL; entry = entry->next) total += entry->bytes;
-    while (total > kMaxCacheBytes) {
+    while (total > cache_size()) {
         IndexCache* oldest = NULL;
         for (IndexCache* entry = entries; entry != NULL; entry = entry->next)
             if (entry->pins == 0) oldest = entry;
@@ -144,35 +150,21 @@ static void load_copies(Relation index, IndexCache* entry, MemoryContext context
                        static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
 }
 
-// As MeanOfCentroids() has it, without all centroids in memory.
-static const float* load_eta_origin(Relation index, const IndexCache* entry, MemoryContext context) {
-    const MetaPage* meta = &entry->meta;
-    const uint32 dims = meta->code_dims;
-    float* origin = static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * dims));
-    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
-    for (uint32 list = 0; list < meta->lists; list++) {
-        const uint64 at = static_cast<uint64>(list) * dims;
-        if (entry->centroids == NULL)
-            read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, at * sizeof(float),
-                        dims * sizeof(float), buffer);
-        const float* centroid = entry->centroids == NULL ? buffer : entry->centroids + at;
-        for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
-    }
-    for (uint32 d = 0; d < dims; d++) origin[d] /= static_cast<float>(meta->lists);
-    pfree(buffer);
-    return origin;
+static bool keeps_compact(const MetaPage* meta) {
+    return meta->groups == 0 || meta->compact.bytes <= std::min(kMaxCompactBytes, cache_size() / kCentroidPart);
 }
-
-static bool keeps_compact(const MetaPage* meta) { return meta->groups == 0 || meta->compact.bytes <= kMaxCompactBytes; }
-static bool keeps_exact(const MetaPage* meta) { return meta->centroids.bytes <= kMaxCentroidBytes; }
-static Size compact_bytes(const MetaPage* meta) {
-    return keeps_compact(meta) ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
+static bool keeps_exact(const MetaPage* meta) {
+    return meta->centroids.bytes <= std::min(kMaxCentroidBytes, cache_size() / kCentroidPart);
+}
+static Size compact_bytes(const MetaPage* meta, bool keeps_parts) {
+    return keeps_parts ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
 }
 
 static void load_centroids(Relation index, IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
-    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, compact_bytes(meta)));
-    read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, compact_bytes(meta), compact);
+    const Size bytes = compact_bytes(meta, entry->keeps_parts);
+    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, bytes));
+    read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, bytes, compact);
     entry->compact_bytes = compact;
     if (!CompactFrontIsSound(compact, meta->live_lists, meta->groups, meta->code_dims))
         report_corruption(index, meta->compact.start, "impossible groups of centroids");
@@ -181,20 +173,9 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
         entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }
 
-static void prepare_memory_of_blocks(Relation index, IndexCache* entry, MemoryContext context) {
-    entry->known_slots = std::min(entry->meta.lists, kMaxKnownLists);
-    entry->known_lists = static_cast<KnownList*>(MemoryContextAlloc(context, sizeof(KnownList) * entry->known_slots));
-    for (uint32 slot = 0; slot < entry->known_slots; slot++) entry->known_lists[slot].entry.head = kInvalidBlock;
-    entry->bytes += sizeof(KnownList) * entry->known_slots;
-    if (RelationUsesLocalBuffers(index)) return;
-    entry->recent_blocks = std::min(RelationGetNumberOfBlocks(index), kMaxRecentBlocks);
-    entry->recent = static_cast<Buffer*>(MemoryContextAllocHuge(context, sizeof(Buffer) * entry->recent_blocks));
-    memset(entry->recent, 0, sizeof(Buffer) * entry->recent_blocks);
-    entry->bytes += sizeof(Buffer) * entry->recent_blocks;
-}
-
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
-    const Size bytes = compact_bytes(meta) + meta->quantizer.bytes + meta->transform_matrix.bytes +
+    const bool keeps_parts = keeps_compact(meta);
+    const Size bytes = compact_bytes(meta, keeps_parts) + meta->quantizer.bytes + meta->transform_matrix.bytes +
                        2 * meta->reorder_params.bytes + (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
     loading_index = RelationGetRelid(index);
@@ -207,6 +188,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->context = context;
     entry->bytes = bytes;
     entry->meta = *meta;
+    entry->keeps_parts = keeps_parts;
     entry->geometry = meta_geometry(meta);
     load_centroids(index, entry, context);
     entry->codec = meta_codec(meta);
@@ -216,10 +198,9 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
     entry->cold = entry->records_cold = entry->heap_cold = true;
-    if (HasEtaOrigin(entry->codec)) entry->codec.eta_origin = load_eta_origin(index, entry, context);
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
-    prepare_memory_of_blocks(index, entry, context);
+    entry->bytes += prepare_recent(index, meta->lists, &entry->recent, context);
     VQ_FAULT("cache.keep");
     MemoryContextSetParent(context, CacheMemoryContext);
     loading_index = InvalidOid;
@@ -228,10 +209,20 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     return entry;
 }
 
+// The entry of an index that is the same but for what may change: no page is read.
+static void refresh_entry(Relation index, IndexCache* entry, const MetaPage* meta) {
+    entry->meta = *meta;
+    if (likely(!entry->maybe_grown)) return;
+    entry->bytes += grow_recent(index, &entry->recent, entry->context);
+    entry->recent.heap_maybe_grown = true;
+    entry->maybe_grown = false;
+}
+
 IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
     static bool registered = false;
     if (!registered) {
-        CacheRegisterRelcacheCallback(forget_dropped, static_cast<Datum>(0));
+        CacheRegisterRelcacheCallback(note_invalidation, static_cast<Datum>(0));
+        RegisterXactCallback(forget_dropped, NULL);
         registered = true;
     }
     MetaPage meta;
@@ -246,8 +237,10 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
         else doom(each);
     }
     if (entry == NULL) entry = load_entry(index, &meta);
+    else refresh_entry(index, entry, &meta);
     VQ_FAULT("cache.pin");
     entry->pins++;
+    make_room(0);
     callback->func = unpin;
     callback->arg = entry;
     MemoryContextRegisterResetCallback(owner, callback);
@@ -262,80 +255,6 @@ const float* to_code_space(const IndexCache* cache, const float* vector, float* 
     return out;
 }
 
-// The look-up in the buffer table was a fifth of a flat query, an eighth of an sq8 one. A remembered buffer
-// is checked by the server to still hold the block. That way of pinning does not count as use of the
-// page, so each sixteenth read takes the ordinary way: hot pages stay hot for the clock sweep.
-Buffer pin_recent(Relation relation, BlockNumber block, Buffer* recent, uint32* turn) {
-    if (recent != NULL && *recent != InvalidBuffer && ((*turn)++ & 15) != 0 &&
-        ReadRecentBuffer(file_locator(relation), MAIN_FORKNUM, block, *recent)) {
-        pgstat_count_buffer_read(relation);
-        pgstat_count_buffer_hit(relation);
-        return *recent;
-    }
-    const Buffer buffer = ReadBuffer(relation, block);
-    if (recent != NULL) *recent = buffer;
-    return buffer;
-}
-
-static Buffer read_recent(Relation index, IndexCache* cache, BlockNumber block, PageKind kind, uint32 owner,
-                          uint16 part) {
-    const Buffer buffer = pin_recent(index, block, recent_buffer(cache, block), &cache->recent_turn);
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const char* problem = page_problem(BufferGetPage(buffer), kind, owner, part);
-    if (unlikely(problem != NULL)) {
-        UnlockReleaseBuffer(buffer);
-        report_corruption(index, block, problem);
-    }
-    return buffer;
-}
-
-void list_head(Relation index, IndexCache* cache, uint32 list, DirectoryEntry* entry) {
-    KnownList* known = &cache->known_lists[list % cache->known_slots];
-    if (unlikely(known->entry.head == kInvalidBlock || known->list != list)) {
-        read_directory(index, &cache->meta, list, &known->entry);
-        known->list = list;
-    }
-    *entry = known->entry;
-}
-
-void index_cache_track_heap(IndexCache* cache, Relation heap) {
-    if (likely(cache->heap_recent != NULL && same_file(cache->heap_file, file_locator(heap)))) return;
-    if (cache->heap_recent != NULL) pfree(cache->heap_recent);
-    cache->heap_file = file_locator(heap);
-    cache->heap_recent_blocks = 0;
-    const BlockNumber blocks = std::min(RelationGetNumberOfBlocks(heap), kMaxRecentBlocks);
-    cache->heap_recent = static_cast<Buffer*>(MemoryContextAllocExtended(
-        cache->context, sizeof(Buffer) * std::max<Size>(blocks, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    cache->heap_recent_blocks = blocks;
-    cache->bytes += sizeof(Buffer) * blocks;
-}
-
-Buffer read_posting(Relation index, IndexCache* cache, BlockNumber block, uint32 list, uint16 part) {
-    return read_recent(index, cache, block, PageKind::kPosting, part > 0 ? list : 0, part);
-}
-
-Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, uint16 part) {
-    return read_recent(index, cache, block, PageKind::kReorder, 0, part);
-}
-
-// Bytes [offset, offset + length) of centroids, as read_region() does, mostly without look-ups in the buffer table.
-static void read_recent_region(Relation index, IndexCache* cache, const Region* region, PageKind kind, uint64 offset,
-                               uint64 length, void* out) {
-    const uint32 payload = PayloadBytes(BLCKSZ);
-    char* to = static_cast<char*>(out);
-    while (length > 0) {
-        const uint32 at = static_cast<uint32>(offset % payload);
-        const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind,
-                                    cache->meta.generation, 0);
-        memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
-        UnlockReleaseBuffer(buffer);
-        to += part;
-        offset += part;
-        length -= part;
-    }
-}
-
 const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, float* buffer) {
     const uint64 dims = cache->meta.code_dims;
     if (likely(cache->centroids != NULL)) return cache->centroids + list * dims;
@@ -344,13 +263,36 @@ const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, flo
     return buffer;
 }
 
-void prefetch_page(const IndexCache* cache, BlockNumber block, uint32 from, uint32 to) {
-    if (block >= cache->recent_blocks || cache->recent[block] == InvalidBuffer) return;
-    const char* page = static_cast<const char*>(BufferGetPage(cache->recent[block]));
-    __builtin_prefetch(GetBufferDescriptor(cache->recent[block] - 1), 1);
-    __builtin_prefetch(page);
-    __builtin_prefetch(page + BLCKSZ - sizeof(PageTail));
-    prefetch_bytes(page + from, to - std::min(from, to));
+// As MeanOfCentroids() has it, without all centroids in memory.
+static float* mean_of_centroids(Relation index, const IndexCache* entry) {
+    const MetaPage* meta = &entry->meta;
+    const uint32 dims = meta->code_dims;
+    float* origin = static_cast<float*>(palloc0(sizeof(float) * dims));
+    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
+    for (uint32 list = 0; list < meta->lists; list++) {
+        CHECK_FOR_INTERRUPTS();
+        const uint64 at = static_cast<uint64>(list) * dims;
+        if (entry->centroids == NULL)
+            read_region(index, &meta->centroids, PageKind::kCentroids, meta->generation, at * sizeof(float),
+                        dims * sizeof(float), buffer);
+        const float* centroid = entry->centroids == NULL ? buffer : entry->centroids + at;
+        for (uint32 d = 0; d < dims; d++) origin[d] += centroid[d];
+    }
+    for (uint32 d = 0; d < dims; d++) origin[d] /= static_cast<float>(meta->lists);
+    pfree(buffer);
+    return origin;
+}
+
+const Codec* codec_to_encode(Relation index, IndexCache* cache) {
+    if (likely(!HasEtaOrigin(cache->codec) || cache->codec.eta_origin != NULL)) return &cache->codec;
+    const Size bytes = sizeof(float) * cache->meta.code_dims;
+    float* origin = mean_of_centroids(index, cache);
+    float* kept = static_cast<float*>(MemoryContextAlloc(cache->context, bytes));
+    memcpy(kept, origin, bytes);
+    pfree(origin);
+    cache->codec.eta_origin = kept;
+    cache->bytes += bytes;
+    return &cache->codec;
 }
 
 void prefetch_centroid(const IndexCache* cache, uint32 list) {
@@ -364,14 +306,14 @@ void prefetch_centroid(const IndexCache* cache, uint32 list) {
 
 const uint8* kept_compact_part(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
-    if (unlikely(!keeps_compact(&cache->meta))) return NULL;
+    if (unlikely(!cache->keeps_parts)) return NULL;
     return cache->compact_bytes +
            CompactPartOffset(front->groups, front->dims, group, RangeOfPart(*front, group).start);
 }
 
 const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
-    if (unlikely(!keeps_compact(&cache->meta))) return NULL;
+    if (unlikely(!cache->keeps_parts)) return NULL;
     return cache->compact_bytes +
            CoarseOffset(front->entries, front->groups, front->dims, group, RangeOfPart(*front, group).start);
 }

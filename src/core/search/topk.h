@@ -37,10 +37,8 @@ class TopK {
 public:
     // Empties it and sets how many rows are kept. Throws std::bad_alloc.
     void Reset(size_t capacity) {
-        if (capacity != capacity_ || buffer_.size() == 0) {
-            buffer_.Resize(2 * capacity);
-            distances_.Resize(2 * capacity);
-        }
+        if (buffer_.size() != 2 * capacity) buffer_.Resize(2 * capacity);
+        if (distances_.size() != 2 * capacity) distances_.Resize(2 * capacity);
         capacity_ = capacity;
         count_ = 0;
         overflowed_ = false;

@@ -1,0 +1,95 @@
+// See running_query.h.
+#include "pg/running_query.h"
+
+extern "C" {
+#include "access/parallel.h"
+#include "executor/executor.h"
+}
+
+namespace vectorq {
+
+static QueryDesc* running;  // the innermost
+static ExecutorRun_hook_type run_before;
+
+static void run_query(QueryDesc* query, ScanDirection direction, uint64 count VQ_RUN_ONCE_PARAMETER) {
+    QueryDesc* outer = running;
+    running = query;
+    PG_TRY();
+    {
+        if (run_before != NULL) run_before(query, direction, count VQ_RUN_ONCE_ARGUMENT);
+        else standard_ExecutorRun(query, direction, count VQ_RUN_ONCE_ARGUMENT);
+    }
+    PG_FINALLY();
+    { running = outer; }
+    PG_END_TRY();
+}
+
+void watch_running_queries() {
+    run_before = ExecutorRun_hook;
+    ExecutorRun_hook = run_query;
+}
+
+namespace {
+struct PlaceSearch {
+    IndexScanDesc scan;
+    ScanPlace* place;
+    const PlanState* above;
+    bool order_matters;
+};
+}  // namespace
+
+// What a node does with the order of the rows below it.
+enum class OrderUse { kPassesOn, kReliesOn, kLoses };
+
+static OrderUse order_use(const PlanState* node) {
+    switch (nodeTag(node)) {
+        case T_MergeAppendState:
+        case T_GatherMergeState:
+        case T_MergeJoinState:
+        case T_IncrementalSortState:
+        case T_GroupState:
+        case T_UniqueState:
+        case T_SetOpState:
+        case T_WindowAggState: return OrderUse::kReliesOn;
+        case T_AggState: {
+            const AggStrategy strategy = reinterpret_cast<const Agg*>(node->plan)->aggstrategy;
+            return strategy == AGG_SORTED || strategy == AGG_MIXED ? OrderUse::kReliesOn : OrderUse::kLoses;
+        }
+        case T_SortState:
+        case T_HashState:
+        case T_HashJoinState: return OrderUse::kLoses;
+        default: return OrderUse::kPassesOn;
+    }
+}
+
+// A nested loop's rows are in the order of the outer ones alone.
+static bool is_inner_of_loop(const PlanState* node, const PlanState* above) {
+    return above != NULL && IsA(above, NestLoopState) && innerPlanState(above) == node;
+}
+
+static bool visit_node(PlanState* node, void* arg) {
+    const PlaceSearch* outer = static_cast<PlaceSearch*>(arg);
+    const bool order_matters = outer->order_matters && !is_inner_of_loop(node, outer->above);
+    if (IsA(node, IndexScanState) && reinterpret_cast<IndexScanState*>(node)->iss_ScanDesc == outer->scan) {
+        ScanPlace* place = outer->place;
+        place->node = node;
+        place->order_matters = order_matters;
+        if (outer->above != NULL && IsA(outer->above, LimitState))
+            place->limit = reinterpret_cast<const LimitState*>(outer->above);
+        return true;
+    }
+    const OrderUse use = order_use(node);
+    PlaceSearch inner = {outer->scan, outer->place, node,
+                         use == OrderUse::kPassesOn ? order_matters : use == OrderUse::kReliesOn};
+    return walk_plan_states(node, visit_node, &inner);
+}
+
+void find_scan(IndexScanDesc scan, ScanPlace* place) {
+    memset(place, 0, sizeof(*place));
+    if (running == NULL || running->planstate == NULL) return;
+    // Whether the leader merges what its workers found in order is not to be seen in a worker.
+    PlaceSearch search = {scan, place, NULL, IsParallelWorker()};
+    visit_node(running->planstate, &search);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,108 @@
+// Does what the rounds of a scan (core/search/scan_rounds.h) ask for, with pages.
+#include <algorithm>
+
+#include "core/simd/metric_distance.h"
+#include "scan/reorder.h"
+#include "store/list_uses.h"
+#include "scan/scan_state.h"
+#include "core/calibrate/effort.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+RoundSettings settings_for(ScanState* state, uint64 rows) {
+    const IndexCache* cache = state->search.cache;
+    state->choice = choose_settings(&state->plan.session, &cache->meta, &cache->calibration, static_cast<double>(rows));
+    RoundSettings settings;
+    settings.lists = state->choice.nprobe;
+    settings.own_lists = state->choice.by_effort
+                             ? ListsWithEffort(state->choice.nprobe, state->chooser.effort, cache->compact.entries)
+                             : state->choice.nprobe;
+    settings.reorder_rows = state->choice.reorder_rows;
+    settings.keeps_target = state->choice.target > 0;
+    return settings;
+}
+
+// ---- lists
+
+// Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
+// easy queries read few. They come first in the next window if the executor asks for more rows.
+static uint32 pruned_end(Relation index, ScanState* state, uint32 end) {
+    const ListScore* lists = state->chooser.scores;
+    const Metric metric = state->search.codec.metric;
+    const float norm = centroid_distance_norm(index, state->search.cache, &state->chooser, lists[0].list);
+    const float limit =
+        static_cast<float>(1 + state->plan.session.prune_epsilon) * MetricLength(metric, lists[0].score, norm);
+    while (end > 1 && MetricLength(metric, lists[end - 1].score, norm) > limit) end--;
+    return end;
+}
+
+// The first lists, as many as this query takes where the mean query takes `mean`; returns how many.
+static uint32 open_first_lists(Relation index, ScanState* state, uint32 mean) {
+    IndexCache* cache = state->search.cache;
+    uint32 count = mean;
+    if (state->choice.by_effort) {
+        const uint32 own = choose_lists_with_effort(index, cache, &state->chooser, state->search.code_query, mean,
+                                                    &cache->calibration.effort);
+        count = state->rounds->AllowedLists(std::min(own, mean), own);
+    } else {
+        choose_lists(index, cache, &state->chooser, state->search.code_query, mean);
+    }
+    if (state->search.null_query) return count;
+    if (state->plan.session.prune_epsilon > 0) count = pruned_end(index, state, count);
+    note_list_uses(index, &cache->meta, state->chooser.scores, count);
+    return count;
+}
+
+// Lists [from, to) become known and ordered; returns the end.
+static uint32 open_lists(Relation index, ScanState* state, uint32 from, uint32 to) {
+    if (from == 0) to = open_first_lists(index, state, to);
+    else choose_more_lists(index, state->search.cache, &state->chooser, from, to - from);
+    state->search.lists = state->chooser.scores;
+    return to;
+}
+
+// Returns how many rows were scored.
+static uint64 search_lists(Relation index, ListSearch* search, uint32 from, uint32 to) {
+    const uint64 scored_before = search->rows_scored;
+    search->list_begin = from;
+    search->list_end = to;
+    scan_lists(index, search);
+    check_recovery_conflict(index, search->cache);
+    return search->rows_scored - scored_before;
+}
+
+// ---- rows
+
+static void note_stats(IndexScanDesc scan, const ScanState* state) {
+    const RoundCounts& counts = state->rounds->counts();
+    last_scan_stats.index = RelationGetRelid(scan->indexRelation);
+    last_scan_stats.target = state->first_target;
+    last_scan_stats.lists_probed = counts.lists;
+    last_scan_stats.rows_scored = state->search.rows_scored;
+    last_scan_stats.rows_collected = counts.collected;
+    last_scan_stats.rows_reordered = counts.reordered;
+    last_scan_stats.rows_returned = counts.returned;
+    last_scan_stats.pages_read = state->search.pages_read;
+    last_scan_stats.rounds = counts.rounds;
+}
+
+bool find_rows(IndexScanDesc scan, ScanState* state) {
+    ScanRounds* rounds = state->rounds;
+    Relation index = scan->indexRelation;
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        RoundStep step;
+        core_call([&step, rounds] { step = rounds->Next(); });
+        switch (step.kind) {
+            case RoundStep::kChoose: rounds->Chose(settings_for(state, step.rows)); break;
+            case RoundStep::kOpen: rounds->Opened(open_lists(index, state, step.from, step.to)); break;
+            case RoundStep::kSearch: rounds->Searched(search_lists(index, &state->search, step.from, step.to)); break;
+            case RoundStep::kOrder: put_in_order(scan, state, step.rows, step.most); break;
+            case RoundStep::kReturn: note_stats(scan, state); return true;
+            case RoundStep::kEnd: note_stats(scan, state); return false;
+        }
+    }
+}
+
+}  // namespace vectorq
