@@ -27,7 +27,7 @@ DROP TABLE g;
 -- options and settings as a table
 SELECT name, scope, access_methods, type, default_value, min, max, choices FROM vectorq_options();
 -- each setting of the server is in it with the server's own default and limits, and nothing else
-SELECT count(*) AS settings, count(*) FILTER (WHERE s.boot_val::text = o.default_value AND s.short_desc = o.description
+SELECT count(*) AS settings, count(*) FILTER (WHERE CASE unit WHEN 'kB' THEN pg_size_bytes(s.boot_val || unit) = pg_size_bytes(o.default_value) ELSE s.boot_val = o.default_value END AND s.short_desc = o.description
     AND (s.min_val::float8, s.max_val::float8, s.enumvals) IS NOT DISTINCT FROM (o.min, o.max, o.choices)) AS alike
     FROM pg_settings s FULL JOIN (SELECT * FROM vectorq_options() WHERE scope = 'session') o USING (name) WHERE name LIKE 'vectorq.%' OR o.scope IS NOT NULL;
 -- a name has one row for an access method

@@ -43,7 +43,7 @@ VACUUM rebalanced;
 SELECT txid_current() \gset
 VACUUM rebalanced;
 -- 20 rows are left of what half of the lists had.
-SELECT list_rows_min >= 10 AS dissolved FROM vectorq_index_info('rebalanced_on');
+SELECT list_entries_min >= 10 AS dissolved FROM details('rebalanced_on');
 SELECT index, problem.* FROM unnest(ARRAY['rebalanced_on', 'rebalanced_off', 'rebalanced_soar', 'rebalanced_closure']) index, vectorq_check(index::regclass) problem;
 SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM rebalanced ORDER BY v <-> '[0,0,0,0]' LIMIT 10000) s;
 SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM rebalanced ORDER BY v <#> '[1,1,1,1]' LIMIT 10000) s;

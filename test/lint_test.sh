@@ -82,6 +82,7 @@ wrong 'an include goes up' "$glue" '#include "../scan/cost.h"' 'an include names
 wrong 'OpenMP elsewhere in the core' "$core" '#pragma omp parallel for\n#include <omp.h>' 'OpenMP belongs in src/core/base/parallel.cpp only'
 right 'OpenMP where it belongs' src/core/base/parallel.cpp '#pragma omp parallel for'
 wrong 'PG_TRY outside src/pg' "$glue" '    PG_TRY();\nint a = sigsetjmp(b, 0);' 'PG_TRY and sigsetjmp belong in src/pg only'
+wrong 'generic WAL outside src/pg' "$glue" 'GenericXLogStart(index);' 'pages of an index in use are changed through src/pg/page_change.h'
 right 'PG_TRY in src/pg' "$(header_of pg)" 'PG_TRY();'
 right 'PG_TRY in a comment' "$glue" '// PG_TRY'
 wrong 'a server version outside compat.h' "$glue" '#if PG_VERSION_NUM >= 160000' 'server versions are told apart in src/pg/compat.h only'

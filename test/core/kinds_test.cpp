@@ -53,14 +53,18 @@ TEST(Kinds, ColumnsAgree) {
         EXPECT_NE(code.exact, code.trained);  // what is not exact is learned
         EXPECT_GT(code.byte_cost, 0);
         EXPECT_NE(code.ams, kNoAm);
-        if (code.exact) EXPECT_EQ(code.ams, kAllAms);  // before training
+        if (code.exact) {  // before training
+            EXPECT_EQ(code.ams, kAllAms);
+        }
         Codec codec = {};
         codec.kind = code.number;
         codec.dims = 64;
         codec.pq = {64, 16, code.number == CodeKind::kPq4 ? 4u : 8u};
         EXPECT_EQ(QuantizerFloats(codec) > 0, code.trained);
         EXPECT_EQ(CodeBlockBytes(codec) > 0, code.stored == Stored::kCodewordBlocks);
-        if (!code.product) EXPECT_EQ(CodeBytes(codec), size_t(code.element_bytes) * 64);
+        if (!code.product) {
+            EXPECT_EQ(CodeBytes(codec), size_t(code.element_bytes) * 64);
+        }
         float learned[2 * 64] = {};
         AttachQuantizer(&codec, learned);
         EXPECT_EQ(codec.codebook != nullptr, code.product);
@@ -68,11 +72,17 @@ TEST(Kinds, ColumnsAgree) {
     }
     for (const MetricTraits& metric : kMetrics) {
         SCOPED_TRACE(metric.name);
-        if (metric.dot) EXPECT_EQ(metric.sum, Sum::kProducts);
-        if (metric.normalised) EXPECT_TRUE(metric.dot);
+        if (metric.dot) {
+            EXPECT_EQ(metric.sum, Sum::kProducts);
+        }
+        if (metric.normalised) {
+            EXPECT_TRUE(metric.dot);
+        }
     }
     for (const ReorderTraits& reorder : kReorders)
-        if (reorder.records) EXPECT_STREQ(reorder.name, TraitsOf(reorder.code).name);
+        if (reorder.records) {
+            EXPECT_STREQ(reorder.name, TraitsOf(reorder.code).name);
+        }
 }
 
 // Every metric's kernel over every plain code says the distance that MetricDistance says of the f32 row.
