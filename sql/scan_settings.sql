@@ -38,6 +38,8 @@ SELECT count(*) AS rows FROM (SELECT id FROM scan_rows ORDER BY v <-> array_fill
 -- Little memory: rounds collect fewer entries, and no row is lost.
 SET work_mem = 64; SET hash_mem_multiplier = 1; SET vectorq.cache_size = 64; SET vectorq.max_scan_rows = 0;
 SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM scan_rows ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector LIMIT 1000000) s;
+-- A candidate takes at least 40 bytes in the collector, and as many to put it in order.
+SELECT rows_collected >= 4000 AS all, rows_collected / rounds <= 64 * 1024 / 72 AS bounded FROM vectorq_stats();
 RESET work_mem; RESET hash_mem_multiplier; RESET vectorq.cache_size; RESET vectorq.max_scan_rows;
 SHOW vectorq.cache_size;
 
