@@ -59,7 +59,7 @@ static void collect_distances(ListSearch* state, uint32 count, const ItemPointer
         const uint16 slot = state->survivors[i];
         push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
     }
-    state->rows_scored += count;
+    state->entries_scored += count;
 }
 
 // distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
@@ -108,7 +108,7 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
         collect_distances(state, count, tids, pointers);
         return;
     }
-    state->rows_scored += count;
+    state->entries_scored += count;
     // One step more than the division says: rounding must not lose a row that ties with the last one kept,
     // and Push compares exactly.
     const float base = scan->table.bias + state->lut_scale.bias;
