@@ -38,7 +38,7 @@ SET vectorq.nprobe = 3;
 SELECT count(*) >= 297 AS find_themselves FROM many m, LATERAL (SELECT id FROM many ORDER BY v <-> m.v LIMIT 1) n WHERE m.id > 10000 AND n.id = m.id;
 RESET vectorq.nprobe;
 SELECT * FROM vectorq_check('many_v');
--- other metrics, with copies in second lists
+-- other metrics, with replicas in second lists
 CREATE INDEX many_ah ON many USING ah (v vector_ip_ops) WITH (lists = 2500, replicas = soar);
 DROP INDEX many_v;
 SET vectorq.max_scan_rows = 0;

@@ -244,7 +244,7 @@ void scan_lists(Relation index, ListSearch* state) {
         }
         const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);
-        // 1 us and more for 192 parts: a tenth of the time of such a list.
+        // 1 us and more for 192 subspaces: a tenth of the time of such a list.
         if (state->codec.kind == CodeKind::kPq4 && (!state->table_ready || TableDependsOnList(state->codec)))
             state->lut_scale = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         state->table_ready = true;
