@@ -163,7 +163,7 @@ static uint64 most_new_lists(const Rebalance* r) {
 
 // As many lists for the rows of each batch as the whole has on average, unless these are too many in all.
 static void choose_pieces(Rebalance* r) {
-    const uint32 least = CopiesVary(r->meta) ? 1 : CopiesOfRow(r->meta);
+    const uint32 least = EntriesVary(r->meta) ? 1 : EntriesOfRow(r->meta);
     const auto choose = [&](double rows_a_list) {
         for (uint32 i = 0; i < r->num_batches; i++)
             r->batches[i].pieces = std::max(least, static_cast<uint32>(std::lround(r->batches[i].rows / rows_a_list)));
@@ -183,9 +183,9 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     const uint64 needed = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
     const uint64 pages = DirectoryPages(r->meta);
     if (needed <= pages) return true;
-    uint32 part = 0;
-    while (part < kMaxDirectoryParts && r->meta.more_directory[part].blocks > 0) part++;
-    if (part == kMaxDirectoryParts) return false;
+    uint32 n = 0;
+    while (n < kMaxDirectoryRegions && r->meta.more_directory[n].blocks > 0) n++;
+    if (n == kMaxDirectoryRegions) return false;
     Region region;
     region.blocks = static_cast<uint32>(std::max(needed - pages, pages / 2 + 1));
     region.bytes = static_cast<uint64>(region.blocks) * PayloadBytes(BLCKSZ);
@@ -193,7 +193,7 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     char* bytes = static_cast<char*>(palloc_extended(region.bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     write_region(r->index, &region, PageKind::kDirectory, 0, bytes);
     pfree(bytes);
-    r->meta.more_directory[part] = region;
+    r->meta.more_directory[n] = region;
     VQ_FAULT("rebalance.directory");
     update_meta(
         r->index,

@@ -53,14 +53,14 @@ struct RoundRules {
     double may_miss = 0;         // share of the rows that the target lets a scan miss
     bool one_window = false;     // the scan ends after the first lists
     RoundOrder order = RoundOrder::kRelaxed;
-    bool reorders = false;      // rows are put in order by exact distance before they are returned
-    bool by_need = false;       // and that may stop when further ones are unlikely to matter
-    bool rows_by_hand = false;  // the number of entries to put in order is the user's
+    bool reorders = false;         // rows are put in order by exact distance before they are returned
+    bool by_need = false;          // and that may stop when further ones are unlikely to matter
+    bool entries_by_hand = false;  // the number of entries to put in order is the user's
     bool limit_known = false;
     bool replicas = false;  // a row may be in several lists
 
     // Lists that max_rows allows after so many rows, where more than the fewest are wished for.
-    uint32_t AllowedLists(uint64_t rows_seen, uint32_t fewest, uint32_t wanted) const noexcept;
+    uint32_t AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept;
 };
 
 // The settings for a number of rows.
@@ -100,7 +100,7 @@ public:
     void Chose(const RoundSettings& settings) noexcept;
     // `end`: the end of the window, which need not be the step's where it is the scan's first.
     void Opened(uint32_t end) noexcept;
-    void Searched(uint64_t rows_scored) noexcept;
+    void Searched(uint64_t entries_scored) noexcept;
 
     // The next n candidates in the order of their codes; they may be moved about among themselves.
     Candidate* Lend(size_t n) noexcept;
@@ -125,10 +125,10 @@ public:
     const RoundCounts& counts() const noexcept { return counts_; }
     // Rows that are expected to be taken of what a round collects.
     uint64_t asked() const noexcept { return asked_; }
-    uint64_t rows_seen() const noexcept { return rows_seen_; }
+    uint64_t entries_seen() const noexcept { return entries_seen_; }
     // Lists that may be opened now, where more than the fewest are wished for.
     uint32_t AllowedLists(uint32_t fewest, uint32_t wanted) const noexcept {
-        return rules_.AllowedLists(rows_seen_, fewest, wanted);
+        return rules_.AllowedLists(entries_seen_, fewest, wanted);
     }
     size_t capacity() const noexcept { return capacity_; }
 
@@ -159,7 +159,7 @@ private:
     // Entries of this round that need no second look: put in order, or returned. The others are collected again if
     // there is another round.
     size_t EntriesDone() const noexcept { return rules_.reorders ? reordered_ : next_; }
-    bool MayReadMore() const noexcept { return rules_.max_rows == 0 || rows_seen_ < rules_.max_rows; }
+    bool MayReadMore() const noexcept { return rules_.max_rows == 0 || entries_seen_ < rules_.max_rows; }
     bool HasUnordered() const noexcept { return rules_.reorders && reordered_ < collected_; }
     bool InOrder() const noexcept { return rules_.order != RoundOrder::kRelaxed && !in_rest_; }
     // Whether rounds put all in order that they collect.
@@ -196,8 +196,8 @@ private:
     // — by each round —
     size_t capacity_ = 0;          // of the collector
     size_t collected_before_ = 0;  // entries that were done in earlier rounds
-    uint64_t rows_seen_ = 0;       // scored in all windows so far, once each
-    uint32_t lists_counted_ = 0;   // whose rows are in rows_seen_
+    uint64_t entries_seen_ = 0;    // scored in all windows so far, once each
+    uint32_t lists_counted_ = 0;   // whose rows are in entries_seen_
     size_t collected_ = 0;         // entries of this round in the collector
     Candidate farthest_{};         // of these, and of those that were a further entry of a row
     size_t calibrated_ = 0;        // of these, as many as the calibration's queries needed
