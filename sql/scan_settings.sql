@@ -13,6 +13,8 @@ ANALYZE scan_rows;
 CREATE FUNCTION cursor_rows(change text) RETURNS int[] LANGUAGE plpgsql AS $$
 DECLARE c refcursor; id int; ids int[];
 BEGIN
+    -- Teaches the session that few rows are taken: the cursor's scan has then to go on after the change, by rounds and further lists.
+    PERFORM scan_rows.id FROM scan_rows ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector LIMIT 10;
     OPEN c FOR EXECUTE 'SELECT id FROM scan_rows ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector';
     FOR i IN 1 .. 1500 LOOP
         IF i = 11 THEN EXECUTE change; END IF;
@@ -24,8 +26,6 @@ BEGIN
     RESET vectorq.iterative_scan; RESET vectorq.target_recall; RESET vectorq.reorder_rows; RESET vectorq.nprobe; RESET vectorq.max_scan_rows; RESET work_mem;
     RETURN ids;
 END $$;
--- The first one teaches the session how many rows are taken.
-SELECT cardinality(cursor_rows('SELECT 1')) AS rows;
 CREATE TABLE fetched AS SELECT cursor_rows('SELECT 1') AS before;
 SELECT cardinality(before) AS rows FROM fetched;
 SELECT change, cursor_rows(change) = before AS same FROM fetched,
