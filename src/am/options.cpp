@@ -37,6 +37,9 @@ const struct config_enum_entry kSwitch[] = {
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
+                                                    // pgvector's words for them: SHOW tells ours.
+                                                    {"relaxed_order", static_cast<int>(IterativeScan::kRelaxed), true},
+                                                    {"strict_order", static_cast<int>(IterativeScan::kStrict), true},
                                                     {NULL, 0, false}};
 const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance::kAdc), false},
                                                {"sdc", static_cast<int>(Distance::kSdc), false},
