@@ -1,5 +1,7 @@
-# packages: numpy psycopg[binary] SQLAlchemy pgvector
+# packages: numpy psycopg[binary] SQLAlchemy alembic pgvector
 """SQLAlchemy: the index stands in the model, so that create_all (and Alembic) make it."""
+from alembic.autogenerate import produce_migrations, render_python_code
+from alembic.migration import MigrationContext
 from pgvector.sqlalchemy import HALFVEC, Vector
 from sqlalchemy import Index, create_engine, func, select, text
 from sqlalchemy.orm import Session, declarative_base, mapped_column
@@ -32,6 +34,9 @@ indexes = [
     Index("items_half", func.cast(Item.embedding, HALFVEC(DIMS)).label("half"), postgresql_using="ah", postgresql_with={"replicas": "none"},
           postgresql_ops={"half": "halfvec_cosine_ops"}),
 ]
+with engine.connect() as connection:
+    migration = produce_migrations(MigrationContext.configure(connection), Base.metadata)
+    ok("postgresql_using='ah', postgresql_with={'replicas': 'none'}" in render_python_code(migration.upgrade_ops), "Alembic finds the indexes and says them")
 for index in indexes:
     index.create(engine)
 with engine.begin() as connection:
