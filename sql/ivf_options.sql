@@ -25,6 +25,7 @@ CREATE INDEX ON o USING ivf (v) INCLUDE (id);
 CREATE INDEX ON o USING btree (v) WITH (lists = 1);
 SET vectorq.nprobe = -1;
 SET vectorq.nprobe = 1000001;
+SET vectorq.target_recall = 0;
 SET vectorq.iterative_scan = sometimes;
 -- pgvector's words
 SET vectorq.iterative_scan = strict_order;
