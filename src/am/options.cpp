@@ -129,7 +129,8 @@ const OptionRow kOptions[] = {
      kReplicasChoices.entries, VQ_INDEX(replicas),
      "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
      built_replicas},
-    // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
+    // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time
+    // (docs/measurements/replicas.md).
     {Scope::kIndex, kAh, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kSoar), 0, 0,
      kReplicasChoices.entries, VQ_INDEX(replicas),
      "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
