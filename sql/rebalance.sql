@@ -58,4 +58,16 @@ SELECT * FROM vectorq_check('rebalanced_off');
 CREATE INDEX ON rebalanced USING pq (v) WITH (rebalance = on);
 CREATE INDEX ON rebalanced USING ivf (v) WITH (rebalance = perhaps);
 DROP TABLE rebalanced;
+-- Rows move to and fro: the number of lists, which the rule chose, stays near it.
+CREATE TABLE moved (id serial PRIMARY KEY, v vector(4));
+INSERT INTO moved (v) SELECT near(n, 0) FROM generate_series(1, 2500) n;
+CREATE INDEX moved_v ON moved USING ivf (v);
+CREATE TABLE at_start AS SELECT lists FROM list_sizes('moved_v');
+\set ECHO none
+SELECT 'DELETE FROM moved WHERE id IN (SELECT id FROM moved ORDER BY id LIMIT 1250)', format('INSERT INTO moved (v) SELECT near(n, %s) FROM generate_series(%s, %s) n', 20 * (round % 2), 1300 * round, 1300 * round + 1249),
+    $$DO 'BEGIN PERFORM txid_current(); END'$$, 'VACUUM moved' FROM generate_series(1, 20) round \gexec
+\set ECHO all
+SELECT at_start.lists AS "lists at start", now.lists <= 1.3 * at_start.lists AS "not many more", count(*) AS rows FROM at_start, list_sizes('moved_v') now, moved GROUP BY 1, 2;
+SELECT * FROM vectorq_check('moved_v');
+DROP TABLE moved, at_start;
 DROP FUNCTION near, list_sizes;

@@ -24,6 +24,12 @@ enum BuildPhase : int64 { kPhaseSample = 2, kPhaseTrain = 3, kPhaseAssign = 4, k
 // Below so many rows an index stays one list of exact rows: too few to learn anything from.
 inline constexpr double kMinTrainingRows = 256;
 
+// Below so many an index has one list, unless told otherwise.
+inline constexpr double kFewRows = 2000;
+
+// The number of lists for so many rows.
+uint32 lists_for(AmKind am, double rows);
+
 // C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
 struct BuildObjects {
     Matrix sample;

@@ -90,12 +90,12 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
     return chosen;
 }
 
-// The number of lists for so many rows. 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
+// 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
 // the sweep in test/bench, both at a million rows. Codes of `ah` are so quickly scored that a list costs as much as
 // some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time
 // (docs/measurements/options.md).
-static uint32 lists_for(AmKind am, double rows) {
-    if (rows < 2000) return 1;
+uint32 lists_for(AmKind am, double rows) {
+    if (rows < kFewRows) return 1;
     double lists = 4.0 * std::sqrt(rows);
     if (am == AmKind::kAh) lists = std::min(lists, std::pow(rows, 0.75) / 8);
     return static_cast<uint32>(std::clamp(lists, 16.0, 200000.0));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "build/build.h"
 #include "lists/list_chooser.h"
 #include "store/list_uses.h"
 #include "am/options.h"
@@ -24,6 +25,9 @@ namespace vectorq {
 static constexpr double kSplitAbove = 2.0;
 // And of fewer rows than this nobody cares.
 static constexpr double kLeastSplit = 16;
+// Lists that there may be after it, as a multiple of those that a build would make. While rows move to and fro, the
+// lists that stay open hold few rows, and the others get the mean number: there would be more lists each time.
+static constexpr double kMostLists = 1.25;
 // Nearest lists of one out of balance that are replaced with it, since rows of either may be nearer to a new centroid.
 // make bench-churn with ah loses .034, .025 and .012 of recall with 4, .024, .014 and .007 with 8, .019, .014 and .003
 // with 12; vacuum takes as long, because there most lists are replaced anyway.
@@ -144,9 +148,6 @@ static void choose_victims(Rebalance* r) {
             vacuum_delay();
             if (c.wanted[c.order[begin]] && !c.chosen[c.order[begin]]) room = add_region(r, &c, &batch, c.order[begin]);
         }
-        // As many lists for the rows as the whole has on average.
-        batch.pieces = std::max<uint32>(EntriesVary(r->meta) ? 1 : EntriesOfRow(r->meta),
-                                        static_cast<uint32>(std::lround(batch.rows / r->mean)));
         if (batch.count > 0) r->batches[r->num_batches++] = batch;
     }
     pfree(c.wanted);
@@ -158,6 +159,21 @@ static uint64 most_new_lists(const Rebalance* r) {
     uint64 lists = 0;
     for (uint32 i = 0; i < r->num_batches; i++) lists += r->batches[i].pieces;
     return lists;
+}
+
+// As many lists for the rows of each batch as the whole has on average, unless these are too many in all.
+static void choose_pieces(Rebalance* r) {
+    const uint32 least = EntriesVary(r->meta) ? 1 : EntriesOfRow(r->meta);
+    const auto choose = [&](double rows_a_list) {
+        for (uint32 i = 0; i < r->num_batches; i++)
+            r->batches[i].pieces = std::max(least, static_cast<uint32>(std::lround(r->batches[i].rows / rows_a_list)));
+    };
+    choose(r->mean);
+    const double rows = std::max(kFewRows, static_cast<double>(r->meta.rows));
+    const double built = r->meta.wanted_lists > 0 ? r->meta.wanted_lists : lists_for(am_of_index(r->index), rows);
+    const double most = kMostLists * built - (r->meta.live_lists - r->num_victims);
+    const double made = static_cast<double>(most_new_lists(r)), wanted = std::max<double>(most, r->num_batches);
+    if (made > wanted) choose(r->mean * made / wanted);
 }
 
 // ---- room on disk
@@ -420,6 +436,7 @@ static void rebalance_in_context(Relation index, Relation heap, const MetaPage* 
     r->room = memory_for_rows(r);
     load_all_centroids(r);
     choose_victims(r);
+    choose_pieces(r);
     if (r->num_batches > 0 && grow_directory(r, r->meta.next_list + most_new_lists(r))) replace_victims(r);
 }
 

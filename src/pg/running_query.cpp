@@ -1,6 +1,8 @@
 // See running_query.h.
 #include "pg/running_query.h"
 
+#include <algorithm>
+
 extern "C" {
 #include "access/parallel.h"
 #include "executor/executor.h"
@@ -34,31 +36,30 @@ struct PlaceSearch {
     IndexScanDesc scan;
     ScanPlace* place;
     const PlanState* above;
-    bool order_matters;
+    OrderUse order_use;
 };
 }  // namespace
 
-// What a node does with the order of the rows below it.
-enum class OrderUse { kPassesOn, kReliesOn, kLoses };
-
-static OrderUse order_use(const PlanState* node) {
+// `above`: what nodes above this one do with the order of its rows. Returns what becomes of the order of the rows
+// below.
+static OrderUse order_use_below(const PlanState* node, OrderUse above) {
     switch (nodeTag(node)) {
         case T_MergeAppendState:
         case T_GatherMergeState:
+        case T_IncrementalSortState: return std::max(above, OrderUse::kMerges);
         case T_MergeJoinState:
-        case T_IncrementalSortState:
         case T_GroupState:
         case T_UniqueState:
         case T_SetOpState:
         case T_WindowAggState: return OrderUse::kReliesOn;
         case T_AggState: {
             const AggStrategy strategy = reinterpret_cast<const Agg*>(node->plan)->aggstrategy;
-            return strategy == AGG_SORTED || strategy == AGG_MIXED ? OrderUse::kReliesOn : OrderUse::kLoses;
+            return strategy == AGG_SORTED || strategy == AGG_MIXED ? OrderUse::kReliesOn : OrderUse::kNone;
         }
         case T_SortState:
         case T_HashState:
-        case T_HashJoinState: return OrderUse::kLoses;
-        default: return OrderUse::kPassesOn;
+        case T_HashJoinState: return OrderUse::kNone;
+        default: return above;
     }
 }
 
@@ -69,18 +70,16 @@ static bool is_inner_of_loop(const PlanState* node, const PlanState* above) {
 
 static bool visit_node(PlanState* node, void* arg) {
     const PlaceSearch* outer = static_cast<PlaceSearch*>(arg);
-    const bool order_matters = outer->order_matters && !is_inner_of_loop(node, outer->above);
+    const OrderUse order_use = is_inner_of_loop(node, outer->above) ? OrderUse::kNone : outer->order_use;
     if (IsA(node, IndexScanState) && reinterpret_cast<IndexScanState*>(node)->iss_ScanDesc == outer->scan) {
         ScanPlace* place = outer->place;
         place->node = node;
-        place->order_matters = order_matters;
+        place->order_use = order_use;
         if (outer->above != NULL && IsA(outer->above, LimitState))
             place->limit = reinterpret_cast<const LimitState*>(outer->above);
         return true;
     }
-    const OrderUse use = order_use(node);
-    PlaceSearch inner = {outer->scan, outer->place, node,
-                         use == OrderUse::kPassesOn ? order_matters : use == OrderUse::kReliesOn};
+    PlaceSearch inner = {outer->scan, outer->place, node, order_use_below(node, order_use)};
     return walk_plan_states(node, visit_node, &inner);
 }
 
@@ -88,7 +87,7 @@ void find_scan(IndexScanDesc scan, ScanPlace* place) {
     memset(place, 0, sizeof(*place));
     if (running == NULL || running->planstate == NULL) return;
     // Whether the leader merges what its workers found in order is not to be seen in a worker.
-    PlaceSearch search = {scan, place, NULL, IsParallelWorker()};
+    PlaceSearch search = {scan, place, NULL, IsParallelWorker() ? OrderUse::kReliesOn : OrderUse::kNone};
     visit_node(running->planstate, &search);
 }
 

@@ -11,10 +11,17 @@ namespace vectorq {
 // From _PG_init.
 void watch_running_queries();
 
+// What the nodes above a scan do with the order of its rows.
+enum class OrderUse {
+    kNone,      // return rows in that order, or in another one
+    kMerges,    // merge or sort on, by order: rows out of order end up out of order
+    kReliesOn,  // answer wrongly, or fail, where rows are out of order: groups, merge joins
+};
+
 struct ScanPlace {
     const PlanState* node;    // the scan's; NULL: not found, then all below says nothing
     const LimitState* limit;  // right above it; NULL: none
-    bool order_matters;       // a node above takes the rows for sorted and does not sort them itself
+    OrderUse order_use;       // of nodes above that take the rows for sorted; most of it counts
 };
 
 // A scan is not found while a parallel worker's plan, or EvalPlanQual's, hides it.

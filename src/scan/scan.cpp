@@ -90,7 +90,7 @@ static RoundRules rules_of(const ScanState* state) {
     rules.rows_per_answer = rows_per_answer(cache);
     rules.may_miss = 1 - plan->session.target_recall;
     rules.one_window = plan->one_window;
-    rules.strict = plan->strict;
+    rules.order = plan->order;
     rules.reorders = state->reading.from != Reorder::kOff && !state->search.null_query;
     rules.by_need = reorders_by_need(&plan->session, cache);
     rules.entries_by_hand = plan->session.reorder_rows > 0;

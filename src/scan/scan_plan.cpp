@@ -59,12 +59,18 @@ static uint64 rows_asked(const ScanPlace* place, IndexScanDesc scan) {
     return RowsAsked(place->limit->count, place->limit->offset, rows_for_one(place->node, scan));
 }
 
+// Below a node that takes the rows for sorted, a relaxed scan keeps their order.
+static RoundOrder order_of(IterativeScan iterative, OrderUse use) {
+    if (iterative == IterativeScan::kStrict || use == OrderUse::kReliesOn) return RoundOrder::kStrict;
+    return use == OrderUse::kMerges ? RoundOrder::kStrictThenRest : RoundOrder::kRelaxed;
+}
+
 void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     ScanPlace place;
     find_scan(scan, &place);
     const IterativeScan iterative = static_cast<IterativeScan>(settings.iterative_scan);
     plan->session = settings;
-    plan->strict = iterative == IterativeScan::kStrict || place.order_matters;
+    plan->order = order_of(iterative, place.order_use);
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
 }

@@ -21,7 +21,7 @@ ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const 
 
 struct ScanPlan {
     Settings session;  // as they were when the scan started
-    bool strict;       // never a row that is nearer than one returned before
+    RoundOrder order;  // of rows that further lists have too late
     bool one_window;   // no further lists than the first ones
     uint64 asked;      // rows, by the LIMIT; 0: not known
 };

@@ -44,6 +44,8 @@ static bool same_index(const IndexCache* entry, Relation index, const MetaPage* 
     now.free_head = entry->meta.free_head;
     now.replacing = entry->meta.replacing;
     now.crc = entry->meta.crc;
+    // Each vacuum that removes rows counts them in the calibration. Scans that go on keep theirs.
+    if (entry->pins == 0) now.calibration_id = entry->meta.calibration_id;
     return same_file(entry->file, file_locator(index)) && memcmp(&now, &entry->meta, sizeof(now)) == 0;
 }
 
@@ -209,8 +211,13 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     return entry;
 }
 
-// The entry of an index that is the same but for what may change: no page is read.
+// The entry of an index that is the same but for what may change: no page is read, or that of the calibration.
 static void refresh_entry(Relation index, IndexCache* entry, const MetaPage* meta) {
+    if (unlikely(entry->meta.calibration_id != meta->calibration_id)) {
+        Calibration calibration;
+        read_calibration(index, meta, &calibration);
+        entry->calibration = calibration;
+    }
     entry->meta = *meta;
     if (likely(!entry->maybe_grown)) return;
     entry->bytes += grow_recent(index, &entry->recent, entry->context);

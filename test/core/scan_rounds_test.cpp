@@ -21,7 +21,8 @@ struct MadeRow {
 // Lists of rows; entry = (row, code distance). Every entry of a row has its own code distance, as replicas have.
 class MadeIndex {
 public:
-    MadeIndex(size_t rows, uint32_t lists, size_t most_entries, double error, uint64_t seed) : lists_(lists) {
+    MadeIndex(size_t rows, uint32_t lists, size_t most_entries, double error, uint64_t seed)
+        : lists_(lists), codes_are_exact_(error == 0) {
         std::mt19937_64 random(seed);
         std::normal_distribution<double> normal;
         for (size_t i = 0; i < rows; i++) {
@@ -41,6 +42,15 @@ public:
     uint32_t lists() const { return uint32_t(lists_.size()); }
     size_t rows() const { return exact_.size(); }
     float exact(size_t row) const { return exact_[row]; }
+    bool codes_are_exact() const { return codes_are_exact_; }
+    // What the first `lists` lists have, nearest by code first.
+    std::vector<Candidate> EntriesOf(uint32_t lists) const {
+        std::vector<Candidate> entries;
+        for (uint32_t list = 0; list < lists; list++)
+            for (const Entry& entry : lists_[list]) entries.push_back({entry.code, list, TidOf(entry.row)});
+        std::sort(entries.begin(), entries.end(), NearerFirst());
+        return entries;
+    }
 
     size_t Push(uint32_t list, TopK* collector) const {
         for (const Entry& entry : lists_[list]) collector->Push(entry.code, TidOf(entry.row), list);
@@ -54,6 +64,7 @@ private:
     };
     std::vector<float> exact_;
     std::vector<std::vector<Entry>> lists_;
+    bool codes_are_exact_;
 };
 
 // An executor with an index: takes up to `limit` rows.
@@ -69,15 +80,15 @@ struct Outcome {
 using Settings = RoundSettings (*)(uint64_t rows);
 
 void Step(const MadeIndex& index, ScanRounds* rounds, const RoundStep& step, Settings settings, std::mt19937_64* random,
-          Outcome* run) {
+          bool prunes, Outcome* run) {
     switch (step.kind) {
         case RoundStep::kChoose: rounds->Chose(settings(step.rows)); return;
         case RoundStep::kOpen:
             run->windows++;
             ASSERT_LT(step.from, step.to);
             ASSERT_LE(step.to, index.lists());
-            // Pruning: the first window may be shorter.
-            rounds->Opened(step.from == 0 ? 1 + uint32_t((*random)() % step.to) : step.to);
+            // The first window may be shorter.
+            rounds->Opened(prunes && step.from == 0 ? 1 + uint32_t((*random)() % step.to) : step.to);
             return;
         case RoundStep::kSearch: {
             uint64_t scored = 0;
@@ -105,7 +116,7 @@ void Step(const MadeIndex& index, ScanRounds* rounds, const RoundStep& step, Set
 }
 
 Outcome Execute(const MadeIndex& index, ScanRounds* rounds, const RoundRules& rules, Settings settings,
-                uint64_t expected, size_t limit, uint64_t seed) {
+                uint64_t expected, size_t limit, uint64_t seed, bool prunes = true) {
     Outcome run;
     std::mt19937_64 random(seed);
     rounds->Begin(rules, settings(expected), expected);
@@ -118,7 +129,7 @@ Outcome Execute(const MadeIndex& index, ScanRounds* rounds, const RoundRules& ru
         }
         const RoundStep step = rounds->Next();
         if (step.kind == RoundStep::kEnd) break;
-        if (step.kind != RoundStep::kReturn) Step(index, rounds, step, settings, &random, &run);
+        if (step.kind != RoundStep::kReturn) Step(index, rounds, step, settings, &random, prunes, &run);
         EXPECT_LT(steps, 1000000u);
         if (steps >= 1000000u || testing::Test::HasFatalFailure()) break;
     }
@@ -139,7 +150,7 @@ RoundRules RandomRules(const MadeIndex& index, bool replicas, std::mt19937_64* r
     rules.most_capacity = (*random)() % 3 == 0 ? 1 + (*random)() % 40 : 100000;
     rules.rows_per_answer = 1 + (*random)() % 8;
     rules.may_miss = 0.05;
-    rules.strict = (*random)() % 3 == 0;
+    rules.order = RoundOrder((*random)() % 3);
     rules.reorders = (*random)() % 2 == 0;
     rules.by_need = (*random)() % 2 == 0;
     rules.entries_by_hand = !rules.by_need && (*random)() % 2 == 0;
@@ -169,7 +180,7 @@ void ForManyScans(const Body& body) {
         const RoundRules rules = RandomRules(index, replicas, &random);
         const Settings settings = random() % 2 == 0 ? ForTarget : ByHand;
         SCOPED_TRACE(testing::Message() << "seed " << seed << ", " << index.rows() << " rows in " << index.lists()
-                                        << " lists, most " << rules.most_capacity << (rules.strict ? ", strict" : "")
+                                        << " lists, most " << rules.most_capacity << ", order " << int(rules.order)
                                         << (rules.reorders ? ", reorders" : "") << (rules.by_need ? ", by need" : "")
                                         << (replicas ? ", replicas" : "") << (settings == ByHand ? ", by hand" : ""));
         auto capped = +[](uint64_t) { return RoundSettings{1, 1, 0, false}; };
@@ -181,7 +192,7 @@ void ForManyScans(const Body& body) {
 TEST(ScanRounds, AScanToTheEndReturnsEachRowOnce) {
     ScanRounds rounds;
     ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
-        rules.strict = false;
+        rules.order = RoundOrder::kRelaxed;
         const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
         ExpectEachOnce(run);
         EXPECT_EQ(run.rows.size(), index.rows());
@@ -207,7 +218,7 @@ TEST(ScanRounds, StrictOrderIsKept) {
     ScanRounds rounds;
     size_t returned = 0, rows = 0;
     ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
-        rules.strict = true;
+        rules.order = RoundOrder::kStrict;
         const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
         ExpectEachOnce(run);
         ExpectInOrder(run, 0, run.distances.size());
@@ -220,78 +231,135 @@ TEST(ScanRounds, StrictOrderIsKept) {
 TEST(ScanRounds, StrictOrderLosesNothingOfAllLists) {
     ScanRounds rounds;
     ForManyScans([&](RoundRules rules, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
-        rules.strict = true;
+        rules.order = RoundOrder::kStrict;
         rules.reorders = rules.replicas;  // codes of replicas differ, so that only exact distances can be in order
         rules.most_capacity = rules.reorders ? 100000 : rules.most_capacity;
         auto all = +[](uint64_t) { return RoundSettings{1000, 1000, 100000, true}; };
-        std::mt19937_64 random(seed);
-        Outcome run;
-        rounds.Begin(rules, all(expected), expected);
-        for (;;) {
-            if (rounds.HasRow()) {
-                run.rows.push_back(MadeIndex::RowOfTid(rounds.TakeRow().tid));
-                continue;
-            }
-            const RoundStep step = rounds.Next();
-            if (step.kind == RoundStep::kEnd) break;
-            if (step.kind == RoundStep::kReturn) continue;
-            if (step.kind == RoundStep::kOpen) rounds.Opened(step.to);
-            else Step(index, &rounds, step, all, &random, &run);
-        }
+        const Outcome run = Execute(index, &rounds, rules, all, expected, kAll, seed, false);
         ExpectEachOnce(run);
         EXPECT_EQ(run.rows.size(), index.rows());
     });
 }
 
-// So many rows as the settings were made for come in order: no further round may come between them.
-TEST(ScanRounds, ThePromisedRowsComeInOrder) {
+// First what a strict scan returns, then all others.
+TEST(ScanRounds, RowsTooLateForTheOrderComeAtTheEnd) {
     ScanRounds rounds;
-    ForManyScans([&](RoundRules rules, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
-        rules.most_capacity = 100000;
-        rules.entries_by_hand = rules.by_need = false;
-        auto plenty = +[](uint64_t rows) { return RoundSettings{2 + uint32_t(rows / 8), 2, 5000, true}; };
-        const Outcome run = Execute(index, &rounds, rules, plenty, expected, expected, seed);
-        if (run.windows == 1) ExpectInOrder(run, 0, run.distances.size());
+    size_t late = 0;
+    ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        rules.order = RoundOrder::kStrict;
+        const Outcome strict = Execute(index, &rounds, rules, settings, expected, kAll, seed);
+        rules.order = RoundOrder::kStrictThenRest;
+        const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
         ExpectEachOnce(run);
+        EXPECT_EQ(run.rows.size(), index.rows());
+        ASSERT_GE(run.rows.size(), strict.rows.size());
+        EXPECT_TRUE(std::equal(strict.rows.begin(), strict.rows.end(), run.rows.begin()));
+        ExpectInOrder(run, 0, strict.rows.size());
+        if (index.codes_are_exact() || !(rules.reorders || rules.replicas))
+            ExpectInOrder(run, strict.rows.size(), run.rows.size());
+        late += run.rows.size() - strict.rows.size();
+    });
+    EXPECT_GT(late, 10000u);
+}
+
+TEST(ScanRounds, RowsTooLateComeOfTheListsThatMaxRowsAllow) {
+    ScanRounds rounds;
+    ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        rules.order = RoundOrder::kStrictThenRest;
+        rules.max_rows = 200;
+        const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
+        std::set<size_t> rows;
+        for (const Candidate& entry : index.EntriesOf(uint32_t(run.searched.size())))
+            rows.insert(MadeIndex::RowOfTid(entry.tid));
+        ExpectEachOnce(run);
+        EXPECT_EQ(std::set<size_t>(run.rows.begin(), run.rows.end()), rows);
     });
 }
 
-// More rows than were promised: the window grows to what the settings for twice as many say before they are returned.
-// It need not grow a second time at once: that waits until the old lists' rows are past what was done in them.
+// Of the rows that come, so many are among the k nearest of the index.
+size_t Hits(const MadeIndex& index, const std::vector<size_t>& rows, size_t k) {
+    std::vector<float> exact;
+    for (size_t row = 0; row < index.rows(); row++) exact.push_back(index.exact(row));
+    std::sort(exact.begin(), exact.end());
+    const float farthest = exact[std::min(k, exact.size()) - 1];
+    size_t hits = 0;
+    for (const size_t row : rows) hits += index.exact(row) <= farthest;
+    return std::min(hits, k);
+}
+
+// The k rows that the settings give: the best entries of so many lists by code, those put in order.
+std::vector<size_t> RowsOfSettings(const MadeIndex& index, const RoundSettings& settings, bool reorders, size_t k) {
+    std::vector<Candidate> entries = index.EntriesOf(std::min(settings.lists, index.lists()));
+    if (reorders && entries.size() > settings.reorder_rows) entries.resize(settings.reorder_rows);
+    for (Candidate& entry : entries)
+        if (reorders) entry.distance = index.exact(MadeIndex::RowOfTid(entry.tid));
+    std::sort(entries.begin(), entries.end(), NearerFirst());
+    std::vector<size_t> rows;
+    std::set<size_t> met;
+    for (const Candidate& entry : entries)
+        if (rows.size() < k && met.insert(MadeIndex::RowOfTid(entry.tid)).second)
+            rows.push_back(MadeIndex::RowOfTid(entry.tid));
+    return rows;
+}
+
+TEST(ScanRounds, ThePromisedRowsHaveTheRecallOfTheSettings) {
+    ScanRounds rounds;
+    size_t hits_by_need = 0, hits_of_all = 0, hits_missed = 0, wanted = 0;
+    ForManyScans([&](RoundRules rules, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        if (index.rows() == 0) return;
+        if (rules.reorders) rules.most_capacity = 100000;
+        rules.entries_by_hand = false;
+        const std::vector<size_t> direct = RowsOfSettings(index, ForTarget(expected), rules.reorders, expected);
+        const Outcome run = Execute(index, &rounds, rules, ForTarget, expected, expected, seed, false);
+        ExpectEachOnce(run);
+        EXPECT_GE(run.rows.size(), direct.size());
+        const size_t hits = Hits(index, run.rows, expected), least = Hits(index, direct, expected);
+        if (rules.reorders && rules.by_need && rules.order == RoundOrder::kRelaxed) {
+            hits_by_need += hits;
+            hits_of_all += least;
+        } else {
+            EXPECT_GE(hits, least);
+            ExpectInOrder(run, 0, std::min(direct.size(), run.rows.size()));
+        }
+        wanted += std::min<size_t>(expected, index.rows());
+        hits_missed += std::min<size_t>(expected, index.rows()) - least;
+    });
+    // What stops by need may miss a little of it.
+    EXPECT_GT(hits_of_all, 300u);
+    EXPECT_GE(double(hits_by_need), 0.95 * double(hits_of_all));
+    EXPECT_GT(hits_missed, wanted / 10) << "a test of recall needs settings that miss something";
+}
+
+// More rows than were promised: the window grows to what the settings for twice as many say before they are returned,
+// and again for four times as many. Each promise's rows are the nearest of these lists that were not returned before.
 TEST(ScanRounds, MoreRowsThanPromisedGetMoreLists) {
     ScanRounds rounds;
-    const MadeIndex index(4000, 40, 1, 0, 1);
-    RoundRules rules;
-    rules.lists = 40;
-    rules.rows_a_list = 100;
-    rules.most_capacity = 100000;
-    auto settings = +[](uint64_t rows) { return RoundSettings{uint32_t(rows), uint32_t(rows), 0, true}; };
-    for (const uint64_t expected : {uint64_t(1), uint64_t(2), uint64_t(5)}) {
-        for (size_t taken = 1; taken <= 30; taken++) {
-            rounds.Begin(rules, settings(expected), expected);
-            std::set<uint32_t> searched;
-            uint64_t returned = 0;
-            while (returned < taken) {
-                if (rounds.HasRow()) {
-                    rounds.TakeRow();
-                    returned++;
-                    EXPECT_GE(searched.size(), std::min(returned, 2 * expected))
-                        << "a row was returned that the settings say nothing of";
-                    continue;
-                }
-                const RoundStep step = rounds.Next();
-                ASSERT_NE(step.kind, RoundStep::kEnd);
-                if (step.kind == RoundStep::kChoose) rounds.Chose(settings(step.rows));
-                if (step.kind == RoundStep::kOpen) rounds.Opened(step.to);
-                if (step.kind != RoundStep::kSearch) continue;
-                uint64_t scored = 0;
-                for (uint32_t list = step.from; list < step.to; list++) {
-                    scored += index.Push(list, &rounds.collector());
-                    searched.insert(list);
-                }
-                rounds.Searched(scored);
+    auto settings = +[](uint64_t rows) {
+        return RoundSettings{uint32_t(rows), uint32_t(rows), size_t(200 * rows), true};
+    };
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        std::mt19937_64 random(seed);
+        const MadeIndex index(4000, 40, 1, 0, seed);
+        RoundRules rules;
+        rules.lists = 40;
+        rules.rows_a_list = 100;
+        rules.most_capacity = 100000;
+        rules.replicas = random() % 2 == 0;
+        rules.reorders = random() % 2 == 0;
+        const uint64_t expected = 1 + random() % 5;
+        SCOPED_TRACE(testing::Message() << "seed " << seed << ", expected " << expected);
+        const Outcome run = Execute(index, &rounds, rules, settings, expected, 40, seed, false);
+        std::vector<float> wanted;
+        std::set<size_t> returned;
+        for (uint64_t promised = expected; wanted.size() < 40; promised *= 2) {
+            for (const Candidate& entry : index.EntriesOf(uint32_t(std::min<uint64_t>(promised, 40)))) {
+                if (wanted.size() >= std::min<uint64_t>(promised, 40)) break;
+                if (!returned.insert(MadeIndex::RowOfTid(entry.tid)).second) continue;
+                wanted.push_back(entry.distance);
             }
         }
+        EXPECT_EQ(run.distances, wanted);
+        if (testing::Test::HasFailure()) return;
     }
 }
 
@@ -336,7 +404,7 @@ TEST(ScanRounds, OneWindowIsOneWindow) {
         bool overflowed;
         all.Select(&count, &overflowed);
         for (size_t i = 0; i < count; i++) rows.insert(MadeIndex::RowOfTid(all.At(i).tid));
-        if (!rules.strict) {
+        if (rules.order != RoundOrder::kStrict) {
             EXPECT_EQ(run.rows.size(), rows.size()) << "the window's rows, all of them";
         }
     });
@@ -346,7 +414,7 @@ TEST(ScanRounds, CapacityStaysWithinMemory) {
     ScanRounds rounds;
     ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
         rules.most_capacity = 7;
-        rules.strict = false;
+        rules.order = RoundOrder::kRelaxed;
         const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
         EXPECT_LE(run.most_capacity, 7u);
         EXPECT_EQ(run.rows.size(), index.rows());

@@ -106,6 +106,7 @@ my %work = (
         "VACUUM r;\nVACUUM rw;\nVACUUM rm;\nDO 'BEGIN PERFORM txid_current(); END';\nVACUUM r;\nVACUUM rw;\nINSERT INTO r (v) SELECT v FROM base WHERE what = 1;\n"
         . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
+    query => [ '', "DO 'BEGIN PERFORM id FROM g ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector LIMIT 10; END';", '' ],
     calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
     # a tenth of the rows changed: measured again
     measure => [ 'UPDATE g SET v = v WHERE id % 8 = 0;', 'VACUUM g;', '' ],
@@ -200,6 +201,21 @@ is(join(' ', grep { !$names{$_} } sort keys %in_source), '', 'every point in the
 is(join(' ', grep { !$in_source{$_} } @known), '', 'every point that was passed was found in the sources');
 # The meta page is everybody's: locked exclusively, by those who add a segment, only to take a page that is free.
 ok($hits_of{first}{'free.look'} > 0 && !$hits_of{first}{'free.meta'}, 'new segments leave the meta page alone when no page is free');
+
+# A table that moves elsewhere takes its remembered buffers along: freed once, also if what comes next fails. Many pages, so that freeing
+# them twice would not go unnoticed.
+$node->safe_psql('postgres', q{
+    CREATE TABLE tall (v vector(16), filler text);
+    ALTER TABLE tall ALTER filler SET STORAGE plain;
+    INSERT INTO tall SELECT rv(16, i), repeat('x', 7000) FROM generate_series(1, 2500) i;
+    CREATE INDEX tall_v ON tall USING ivf (v) WITH (lists = 4, quantizer = sq8);
+    SET allow_in_place_tablespaces = on;
+    CREATE TABLESPACE elsewhere LOCATION ''});
+my $near = "SELECT count(*) FROM (SELECT v FROM tall ORDER BY v <-> array_fill(0.5, ARRAY[16])::vector LIMIT 10) s;\n";
+my ($moved, $moved_err) = run_sql("$settings $near ALTER TABLE tall SET TABLESPACE elsewhere;\nSET vectorq.fault = 'cache.track_heap:1:error';\n$near"
+    . "RESET vectorq.fault;\n$near $near");
+is($moved, "10\n10\n10\n", 'the session goes on after a failure between two sets of remembered buffers');
+like($moved_err, qr/\A\S*ERROR:  fault point "cache.track_heap"\s*\z/, 'and the failure was the wanted one');
 my $log = slurp_file($node->logfile);
 unlike($log, qr/PANIC|terminated by signal (?!3\b|6: Quit)|WARNING:  (?:buffer refcount leak|.*leak)/, 'no leak, no signal, no PANIC in the log');
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace vectorq {
 
@@ -69,8 +70,8 @@ void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, u
     capacity_ = Fitting(rules.reorders ? EntriesToCollect() : few);
     collected_before_ = collected_ = calibrated_ = reordered_ = pending_count_ = count_ = next_ = 0;
     entries_seen_ = lists_counted_ = 0;
-    overflowed_ = widening_ = false;
-    done_before_split_ = done_after_split_ = done_in_old_lists_ = kNothingDone;
+    overflowed_ = left_out_ = in_rest_ = false;
+    farthest_ = kNothingDone;
     OpenWindow(0, settings.lists);
 }
 
@@ -81,16 +82,12 @@ RoundStep ScanRounds::Next() {
                 Decide();
                 break;
             case Phase::kChoosing: return {RoundStep::kChoose, 0, 0, promised_ * kPromiseGrowth, 0};
-            case Phase::kWidening: Widen(); break;
+            case Phase::kSameLists: GoOnWithoutLists(); break;
             case Phase::kOpening:
             case Phase::kGrowing: return {RoundStep::kOpen, list_end_, wanted_end_, 0, 0};
             case Phase::kRound: BeginRound(); break;
-            case Phase::kOldLists:
-                if (list_begin_ < split_) return SearchStep(list_begin_, split_, done_before_split_);
-                phase_ = Phase::kNewLists;
-                break;
-            case Phase::kNewLists:
-                if (split_ < list_end_) return SearchStep(split_, list_end_, done_after_split_);
+            case Phase::kSearching:
+                if (segment_ < num_segments_) return SearchStep();
                 phase_ = Phase::kCollected;
                 break;
             case Phase::kCollected: EndRound(); break;
@@ -107,9 +104,10 @@ void ScanRounds::Decide() {
         BeginOrdering();
     } else if (overflowed_) {
         capacity_ = Fitting(capacity_ * (rules_.reorders ? kReorderGrowth : kCapacityGrowth));
-        phase_ = Phase::kRound;
+        RepeatRound();
     } else if (list_end_ >= rules_.lists || !MayReadMore() || rules_.one_window) {
-        phase_ = Phase::kEnded;
+        if (left_out_ && InOrder() && rules_.order == RoundOrder::kStrictThenRest) BeginRest();
+        else phase_ = Phase::kEnded;
     } else {
         // Twice as many lists each time, so that a rare match costs few rounds.
         OpenWindow(list_end_, std::max(settings_.lists, list_end_));
@@ -123,7 +121,7 @@ void ScanRounds::Promise(uint64_t rows) noexcept {
 }
 
 size_t ScanRounds::EntriesToCollect() const noexcept {
-    const bool spare = settings_.keeps_target && rules_.by_need && !rules_.strict;
+    const bool spare = settings_.keeps_target && !OrdersAll();
     const size_t rows = settings_.reorder_rows;
     if (rows > 0) return spare ? std::max(rows, std::min(rows * kSpare, kMostSpare)) : rows;
     return 16 + asked_ * rules_.rows_per_answer;
@@ -142,25 +140,12 @@ void ScanRounds::Chose(const RoundSettings& settings) noexcept {
     if (promised_ < kNoEnd) asked_ = std::max<uint64_t>(promised_ - std::min(promised_, counts_.returned + waiting), 1);
     wanted_end_ =
         rules_.AllowedLists(entries_seen_, list_end_, std::min(std::max(settings.own_lists, list_end_), rules_.lists));
-    widening_ = split_ == list_end_ && wanted_end_ > list_end_ && MayReadMore();
-    phase_ = Phase::kWidening;
-}
-
-// Whether the entries of this round that are done reach as far as what was done in the old lists before: else one bound
-// for all lists of the window would let entries of the old ones through a second time.
-bool ScanRounds::PastOldLists() noexcept {
-    const size_t done = EntriesDone();
-    return done > 0 && !NearerFirst()(collector_.Take(done - 1), done_in_old_lists_);
-}
-
-// The window grows after as many rows are put in order as that takes.
-void ScanRounds::Widen() {
-    if (!widening_) return GoOnWithoutLists();
-    if (HasUnordered() && !PastOldLists()) return BeginOrdering();
-    widening_ = false;
-    if (!PastOldLists()) return GoOnWithoutLists();
-    if (EntriesDone() < collected_) done_before_split_ = collector_.Take(EntriesDone() - 1);
-    phase_ = Phase::kGrowing;
+    if (wanted_end_ > list_end_ && num_segments_ < kMostSegments && MayReadMore()) {
+        NoteDone();
+        phase_ = Phase::kGrowing;
+    } else {
+        phase_ = Phase::kSameLists;
+    }
 }
 
 void ScanRounds::GoOnWithoutLists() {
@@ -169,7 +154,7 @@ void ScanRounds::GoOnWithoutLists() {
     if (HasUnordered()) return BeginOrdering();
     if (!overflowed_) return;
     GrowForPromise();
-    phase_ = Phase::kRound;
+    RepeatRound();
 }
 
 void ScanRounds::GrowForPromise() noexcept {
@@ -182,19 +167,65 @@ void ScanRounds::GrowForPromise() noexcept {
 // ---- windows
 
 void ScanRounds::OpenWindow(uint32_t begin, uint32_t count) noexcept {
-    list_begin_ = list_end_ = split_ = begin;
+    list_begin_ = list_end_ = begin;
+    num_segments_ = 0;
     wanted_end_ = begin + std::min(count, rules_.lists - begin);
     phase_ = Phase::kOpening;
 }
 
 void ScanRounds::Opened(uint32_t end) noexcept {
     counts_.lists += end - list_end_;
-    split_ = list_end_;
     list_end_ = end;
-    // In strict order nothing nearer than what was returned is wanted. Reordered rows are compared later.
-    const bool bounded = rules_.strict && !rules_.reorders && counts_.returned > 0;
-    done_after_split_ = bounded ? Candidate{last_.distance, 0, last_.tid} : kNothingDone;
+    // In order nothing nearer than what was returned is wanted. Reordered rows are compared later.
+    const bool bounded = InOrder() && !rules_.reorders && counts_.returned > 0;
+    segments_[num_segments_++] = {end, bounded ? Candidate{last_.distance, 0, last_.tid} : kNothingDone};
+    left_out_ = left_out_ || bounded;
     if (phase_ == Phase::kGrowing) GrowForPromise();
+    phase_ = Phase::kRound;
+}
+
+// The round at hand is left. How far it got counts for all of its segments, but for those that were done farther:
+// others brought nearer rows.
+void ScanRounds::NoteDone() noexcept {
+    const size_t done = EntriesDone(), segments = num_segments_;
+    bool joins = false;
+    if (done == 0 && collected_ > 0) return;
+    const Candidate last = done < collected_ ? collector_.Take(done - 1) : farthest_;
+    num_segments_ = 0;
+    for (size_t i = 0; i < segments; i++) {
+        Segment segment = segments_[i];
+        const bool as_far = !NearerFirst()(last, segment.done);
+        if (as_far) segment.done = last;
+        // Those that are done as far become one.
+        if (as_far && joins) num_segments_--;
+        joins = as_far;
+        segments_[num_segments_++] = segment;
+    }
+}
+
+void ScanRounds::RepeatRound() noexcept {
+    NoteDone();
+    phase_ = Phase::kRound;
+}
+
+// ---- rows that came too late
+
+// To be called before the rows at hand are forgotten.
+void ScanRounds::NoteReturned() {
+    if (rules_.order != RoundOrder::kStrictThenRest || in_rest_) return;
+    for (size_t i = 0; i < next_; i++) returned_.Add(RowOf(rules_.reorders ? results_[i] : collector_.Take(i)), 0);
+}
+
+// All lists once more, for the rows that were not returned.
+void ScanRounds::BeginRest() {
+    NoteReturned();
+    in_rest_ = true;
+    std::swap(met_, returned_);
+    collected_ = reordered_ = count_ = next_ = 0;
+    promised_ = kNoEnd;
+    list_begin_ = 0;
+    num_segments_ = 1;
+    segments_[0] = {list_end_, kNothingDone};
     phase_ = Phase::kRound;
 }
 
@@ -204,48 +235,38 @@ void ScanRounds::BeginRound() {
     const size_t done = EntriesDone();
     if (counts_.rounds == 0) {
         if (rules_.replicas) met_.Reset(0);
+        if (rules_.order == RoundOrder::kStrictThenRest) returned_.Reset(0);
     } else {
         for (size_t i = 0; rules_.replicas && i < done; i++) met_.Add(RowOf(collector_.Take(i)), 0);
+        if (!rules_.reorders) NoteReturned();
         collected_before_ += done;
     }
     collector_.Reset(capacity_);
     counts_.rounds++;
-    done_in_old_lists_ = split_ > list_begin_ ? done_before_split_ : kNothingDone;
-    phase_ = Phase::kOldLists;
+    segment_ = 0;
+    phase_ = Phase::kSearching;
 }
 
-RoundStep ScanRounds::SearchStep(uint32_t from, uint32_t to, const Candidate& behind) noexcept {
-    if (behind.distance > kNothingDone.distance) collector_.SetLowerBound(behind.distance, behind.tid);
+RoundStep ScanRounds::SearchStep() noexcept {
+    const Segment& segment = segments_[segment_];
+    if (segment.done.distance > kNothingDone.distance)
+        collector_.SetLowerBound(segment.done.distance, segment.done.tid);
     else collector_.ClearLowerBound();
-    return {RoundStep::kSearch, from, to, 0, 0};
+    return {RoundStep::kSearch, segment_ > 0 ? segments_[segment_ - 1].end : list_begin_, segment.end, 0, 0};
 }
 
 void ScanRounds::Searched(uint64_t entries_scored) noexcept {
-    const bool old_lists = phase_ == Phase::kOldLists;
-    const uint32_t end = old_lists ? split_ : list_end_;
-    if (end > lists_counted_) {
-        entries_seen_ += entries_scored;
-        lists_counted_ = end;
-    }
-    phase_ = old_lists ? Phase::kNewLists : Phase::kCollected;
-}
-
-// How far both parts of the window were collected. The farthest entry of a round that had no room for all may lie
-// before what an earlier round had reached in the old lists: then the parts stay apart.
-void ScanRounds::NoteCollected() noexcept {
-    if (collected_ == 0) return;
-    const Candidate farthest = collector_.Farthest();
-    done_after_split_ = farthest;
-    if (split_ > list_begin_ && NearerFirst()(farthest, done_before_split_)) return;
-    done_before_split_ = farthest;
-    split_ = list_end_;
+    const uint32_t end = segments_[segment_++].end;
+    if (end <= lists_counted_) return;
+    entries_seen_ += entries_scored;
+    lists_counted_ = end;
 }
 
 void ScanRounds::EndRound() {
     collector_.Select(&collected_, &overflowed_);
-    NoteCollected();
+    farthest_ = collected_ > 0 ? collector_.Farthest() : kNothingDone;
     const size_t entries = collected_;
-    if (rules_.replicas) collected_ = collector_.DropReplicas(&found_, met_);
+    if (rules_.replicas || in_rest_) collected_ = collector_.DropReplicas(&found_, met_);
     // The calibration counts entries.
     const size_t usual = settings_.reorder_rows;
     calibrated_ = usual == 0 || usual >= entries ? collected_ : collected_ * usual / entries;
@@ -265,9 +286,9 @@ void ScanRounds::EndRound() {
 // The next of the collected rows: as many as seem to be needed, or, when the executor has had those, as many again.
 // Rows that wait from before join them.
 void ScanRounds::BeginOrdering() {
+    NoteReturned();
     SetPendingAside();
-    const bool first = reordered_ == 0;
-    const bool all = rules_.strict || !rules_.by_need;
+    const bool first = reordered_ == 0, all = OrdersAll();
     ordering_by_need_ = first && !all;
     order_end_ = first || all ? collected_ : std::min(collected_, 2 * reordered_);
     next_ = count_ = 0;
@@ -309,8 +330,8 @@ void ScanRounds::FinishOrdering() noexcept {
         pending_count_ = 0;
     }
     std::sort(results_.data(), results_.data() + count_, NearerFirst());
-    if (rules_.strict) DropNearerThanLast();
-    phase_ = widening_ ? Phase::kWidening : Phase::kRows;
+    if (InOrder()) LeaveOutNearerThanLast();
+    phase_ = Phase::kRows;
 }
 
 void ScanRounds::SetPendingAside() {
@@ -320,11 +341,12 @@ void ScanRounds::SetPendingAside() {
     std::memcpy(pending_.data(), results_.data() + next_, sizeof(Candidate) * pending_count_);
 }
 
-// strict: rows that should have come before the last one returned are left out.
-void ScanRounds::DropNearerThanLast() noexcept {
+// Rows that should have come before the last one returned.
+void ScanRounds::LeaveOutNearerThanLast() noexcept {
     if (counts_.returned == 0) return;
     Candidate* end = std::remove_if(results_.data(), results_.data() + count_,
                                     [this](const Candidate& row) { return row.distance < last_.distance; });
+    left_out_ = left_out_ || end < results_.data() + count_;
     count_ = size_t(end - results_.data());
 }
 

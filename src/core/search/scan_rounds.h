@@ -5,13 +5,17 @@
 // the wanted recall for so many rows as the scan reckons with. When the executor has had these and asks for more (a
 // filter, or a larger LIMIT than last time), the settings for twice as many are asked for:
 //   - if they say more lists, the window grows and is searched again: the old lists for entries behind the last one
-//     collected, the new ones for all; rows that were put in order and not yet returned stay in the race.
+//     that is done, the new ones for all; rows that were put in order and not yet returned stay in the race. So a
+//     window is made of segments, each with how far it is done.
 // When the executor has had all that was collected:
 //   - if the collector had to drop entries, the same window is searched again for those behind the last one collected,
 //     with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched, until max_rows were scored.
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in several, the
 // rounds remember the rows that they have met once they go on to a second one.
+//
+// Rows that come too late for the order are left out by RoundOrder::kStrict. kStrictThenRest returns them at the end:
+// when there is nothing else, all lists opened so far are searched once more for the rows that were not returned.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -33,16 +37,22 @@ uint64_t RowsAsked(int64_t limit, int64_t offset, double rows_for_one) noexcept;
 // last scan.
 uint64_t RowsExpected(uint64_t asked, uint64_t took) noexcept;
 
+enum class RoundOrder : uint8_t {
+    kRelaxed,        // a row of a later round may be nearer than one returned before
+    kStrict,         // never: such rows are left out
+    kStrictThenRest  // such rows come when there are no others, nearest first
+};
+
 // What a scan keeps to from its start to its end.
 struct RoundRules {
-    uint32_t lists = 0;            // that there are
-    uint64_t max_rows = 0;         // once so many were scored, no further lists are opened; 0 = no limit
-    double rows_a_list = 0;        // in the mean
-    size_t most_capacity = 0;      // entries that fit into memory
-    size_t rows_per_answer = 0;    // to put in order for each row asked for, where the settings name no number
-    double may_miss = 0;           // share of the rows that the target lets a scan miss
-    bool one_window = false;       // the scan ends after the first lists
-    bool strict = false;           // never a row that is nearer than one returned before: such rows are left out
+    uint32_t lists = 0;          // that there are
+    uint64_t max_rows = 0;       // once so many were scored, no further lists are opened; 0 = no limit
+    double rows_a_list = 0;      // in the mean
+    size_t most_capacity = 0;    // entries that fit into memory
+    size_t rows_per_answer = 0;  // to put in order for each row asked for, where the settings name no number
+    double may_miss = 0;         // share of the rows that the target lets a scan miss
+    bool one_window = false;     // the scan ends after the first lists
+    RoundOrder order = RoundOrder::kRelaxed;
     bool reorders = false;         // rows are put in order by exact distance before they are returned
     bool by_need = false;          // and that may stop when further ones are unlikely to matter
     bool entries_by_hand = false;  // the number of entries to put in order is the user's
@@ -124,18 +134,24 @@ public:
 
 private:
     enum class Phase : uint8_t {
-        kRows,      // return rows, or decide how to go on
-        kChoosing,  // waits for Chose()
-        kWidening,  // the window is to grow, once enough rows are in order
-        kOpening,   // waits for Opened(): the next window
-        kGrowing,   // likewise, more lists of the present one
-        kRound,     // a round begins
-        kOldLists,  // waits for Searched(): lists before the split
-        kNewLists,  // likewise, behind it
+        kRows,       // return rows, or decide how to go on
+        kChoosing,   // waits for Chose()
+        kSameLists,  // more rows are promised, without more lists
+        kOpening,    // waits for Opened(): the next window
+        kGrowing,    // likewise, more lists of the present one
+        kRound,      // a round begins
+        kSearching,  // waits for Searched(): the segment at hand
         kCollected,
         kOrdering,  // waits for Ordered()
         kEnded
     };
+
+    // Lists of the window, behind those of the segment before, that are all done as far.
+    struct Segment {
+        uint32_t end;
+        Candidate done;  // the last entry, in the order of codes, that is done
+    };
+    static constexpr size_t kMostSegments = 64;
 
     void Promise(uint64_t rows) noexcept;
     size_t EntriesToCollect() const noexcept;
@@ -145,22 +161,26 @@ private:
     size_t EntriesDone() const noexcept { return rules_.reorders ? reordered_ : next_; }
     bool MayReadMore() const noexcept { return rules_.max_rows == 0 || entries_seen_ < rules_.max_rows; }
     bool HasUnordered() const noexcept { return rules_.reorders && reordered_ < collected_; }
-    bool PastOldLists() noexcept;
+    bool InOrder() const noexcept { return rules_.order != RoundOrder::kRelaxed && !in_rest_; }
+    // Whether rounds put all in order that they collect.
+    bool OrdersAll() const noexcept { return rules_.order != RoundOrder::kRelaxed || !rules_.by_need; }
     void Decide();
-    void Widen();
     void GoOnWithoutLists();
     void GrowForPromise() noexcept;
     void OpenWindow(uint32_t begin, uint32_t count) noexcept;
+    void NoteDone() noexcept;
+    void RepeatRound() noexcept;
+    void NoteReturned();
+    void BeginRest();
     void BeginRound();
-    RoundStep SearchStep(uint32_t from, uint32_t to, const Candidate& behind) noexcept;
-    void NoteCollected() noexcept;
+    RoundStep SearchStep() noexcept;
     void EndRound();
     void BeginOrdering();
     RoundStep OrderStep() const noexcept;
     bool MayStop() noexcept;
     void FinishOrdering() noexcept;
     void SetPendingAside();
-    void DropNearerThanLast() noexcept;
+    void LeaveOutNearerThanLast() noexcept;
 
     // — set by Begin, then constant —
     RoundRules rules_;
@@ -170,33 +190,35 @@ private:
     uint64_t asked_ = 0;
     // — by each window —
     uint32_t list_begin_ = 0, list_end_ = 0;  // that a round searches
-    uint32_t split_ = 0;                      // of it, lists before this one were searched before
     uint32_t wanted_end_ = 0;                 // of the window that is being opened or that grows
-    Candidate done_before_split_{};           // the last entry of these, in the order of codes, that is done
-    Candidate done_after_split_{};            // likewise of the others
-    Candidate done_in_old_lists_{};           // what the present round went on from in the lists before the split
+    Segment segments_[kMostSegments];         // of the window
+    size_t num_segments_ = 0, segment_ = 0;   // the one that is being searched
     // — by each round —
     size_t capacity_ = 0;          // of the collector
     size_t collected_before_ = 0;  // entries that were done in earlier rounds
     uint64_t entries_seen_ = 0;    // scored in all windows so far, once each
     uint32_t lists_counted_ = 0;   // whose rows are in entries_seen_
     size_t collected_ = 0;         // entries of this round in the collector
+    Candidate farthest_{};         // of these, and of those that were a further entry of a row
     size_t calibrated_ = 0;        // of these, as many as the calibration's queries needed
     bool overflowed_ = false;      // the window has entries that the collector dropped
     Phase phase_ = Phase::kEnded;
     // — by each ordering —
-    bool ordering_by_need_ = false, widening_ = false;
+    bool ordering_by_need_ = false;
     size_t reordered_ = 0;  // of the collected entries, in the order of their codes, that were put in order
     size_t order_end_ = 0;
     size_t pending_count_ = 0;
     // — by each row —
     size_t count_ = 0, next_ = 0;  // of the rows to return: the results, or the collector's
     Candidate last_{};             // the last row returned
+    bool left_out_ = false;        // there may be rows that came too late for the order
+    bool in_rest_ = false;         // and it is their turn
     RoundCounts counts_;
 
     TopK collector_;
     ReorderStop stop_;
     TidSet met_, found_;               // of rows in several lists: those of earlier rounds, of this one
+    TidSet returned_;                  // for kStrictThenRest
     AlignedArray<Candidate> results_;  // rows in order
     AlignedArray<Candidate> pending_;  // rows in order that wait while others join them
 };
