@@ -25,7 +25,14 @@ CREATE INDEX ON o USING ivf (v) INCLUDE (id);
 CREATE INDEX ON o USING btree (v) WITH (lists = 1);
 SET vectorq.nprobe = -1;
 SET vectorq.nprobe = 1000001;
+SET vectorq.target_recall = 0;
 SET vectorq.iterative_scan = sometimes;
+-- pgvector's words
+SET vectorq.iterative_scan = strict_order;
+SHOW vectorq.iterative_scan;
+SET vectorq.iterative_scan = relaxed_order;
+SHOW vectorq.iterative_scan;
+RESET vectorq.iterative_scan;
 SET vectorq.nosuch = 1;
 \set VERBOSITY default
 CREATE INDEX ON o USING ivf (v) WITH (quantizer = pq9);

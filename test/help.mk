@@ -14,6 +14,7 @@ help:
 	@echo 'make valgrind                 regression tests in that server under valgrind; others: TESTS=reorder'
 	@echo 'make check-arm                unit tests of src/core on ARM, emulated'
 	@echo 'make fuzz-sql                 random SQL (sqlsmith) for TIME=300 seconds'
+	@echo 'make check-clients            pgvector'\''s clients, as they come, on vectorq_pgvector; some: CLIENTS="use_django.py use_pgx.go"'
 	@echo 'make check-trust              all of test/README.md in its long form; TRUST=short: minutes; SEED=n repeats a run'
 	@echo 'make demo                     real data, an index, recall and speed, a plot; KEEP=1 leaves the server running'
 	@echo 'make bench                    beside pgvector, FAISS, ScaNN and hnswlib; bench-quick: the same on small sets, < 10 minutes'

@@ -99,6 +99,7 @@ check-trust: fault-tree
 .PHONY: placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
+include test/clients.mk
 include test/bench.mk
 include test/bench/micro_pq.mk
 include test/bench/micro_lists.mk

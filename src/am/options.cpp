@@ -37,6 +37,9 @@ const struct config_enum_entry kSwitch[] = {
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
                                                     {"relaxed", static_cast<int>(IterativeScan::kRelaxed), false},
                                                     {"strict", static_cast<int>(IterativeScan::kStrict), false},
+                                                    // pgvector's words for them: SHOW tells ours.
+                                                    {"relaxed_order", static_cast<int>(IterativeScan::kRelaxed), true},
+                                                    {"strict_order", static_cast<int>(IterativeScan::kStrict), true},
                                                     {NULL, 0, false}};
 const struct config_enum_entry kDistances[] = {{"adc", static_cast<int>(Distance::kAdc), false},
                                                {"sdc", static_cast<int>(Distance::kSdc), false},
@@ -126,7 +129,8 @@ const OptionRow kOptions[] = {
      kReplicasChoices.entries, VQ_INDEX(replicas),
      "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
      built_replicas},
-    // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time (README).
+    // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time
+    // (docs/measurements/replicas.md).
     {Scope::kIndex, kAh, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kSoar), 0, 0,
      kReplicasChoices.entries, VQ_INDEX(replicas),
      "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
@@ -149,7 +153,7 @@ const OptionRow kOptions[] = {
      "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
     {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
-    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
+    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0.01, 1, NULL, VQ_SESSION(target_recall),
      "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
     {Scope::kSession, 0, OptionType::kChoice, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),

@@ -17,7 +17,7 @@ static Datum names_of_choices(const OptionRow* row) {
     int count = 0;
     for (const config_enum_entry* choice = row->choices;
          choice->name != NULL && count < static_cast<int>(lengthof(names)); choice++)
-        names[count++] = CStringGetTextDatum(choice->name);
+        if (!choice->hidden) names[count++] = CStringGetTextDatum(choice->name);
     return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 

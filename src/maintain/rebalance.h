@@ -8,7 +8,7 @@ namespace vectorq {
 // True if the lists of an index with this meta page may be replaced.
 bool rebalances(Relation index, const MetaPage* meta);
 
-// Replaces lists that are out of balance by others, after the rows of all lists were counted. README.md, Rebalancing.
+// Replaces lists that are out of balance by others, after the rows of all lists were counted. maintain/README.md.
 void rebalance(Relation index, Relation heap);
 
 }  // namespace vectorq

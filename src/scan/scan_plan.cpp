@@ -20,7 +20,7 @@ static double automatic_nprobe(uint32 lists) { return 6.5 * std::pow(static_cast
 // Two lists to find a row in: 24 probes instead of 55 for recall@10 of 0.95 on a million SIFT rows, 15 instead of 46 on
 // sentence embeddings by cosine, 24 instead of 80 by inner product. Generous, as above.
 static constexpr double kSoarProbes = 0.6;
-// A fifth fewer lists for any recall (src/core/README.md).
+// A fifth fewer lists for any recall (docs/measurements/replicas.md).
 static constexpr double kClosureProbes = 0.8;
 
 ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const Calibration* calibration, double rows) {

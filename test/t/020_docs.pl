@@ -1,7 +1,10 @@
 # Every command and SQL statement of README.md and docs/*.md does what the page says. Blocks of SQL run in order, those of
 # one page in one session and a fresh database, which has what the README's first block makes. A block `result` shows what
 # the block before it returns. Blocks that cannot run are marked: ```sql no-run REASON. Of shell commands, `make` must know the
-# targets; the quick ones run. What stands in a line of text as `SET …`, `USING …` or `make …` is tried, too.
+# targets; the quick ones run. What stands in a line of text as `SET …`, `USING …` or `make …` is tried, too. Code in other languages names a
+# file of test/clients that has the same lines: make check-clients runs it.
+# A page that begins with <!-- extension: vectorq_pgvector --> begins with an empty database, and all its indexes are used in the end. It is run with
+# VQ_TYPES=pgvector, and the others are not.
 use strict;
 use warnings;
 use utf8;
@@ -27,9 +30,21 @@ sub unfit
         return "unknown words after $language: $words";
     }
     return if $language eq 'text';
+    return unlike_client($block) if $language =~ /^(python|js|go)$/;
     return 'a result without a block of SQL before it' if $language eq 'result' && !($before && $before->{language} eq 'sql' && $before->{words} eq '');
     return if $language eq 'result';
     return "unknown language: $language";
+}
+
+# Which line of a block is not in the file of test/clients that the block names, whatever the indentation.
+sub unlike_client
+{
+    my ($block) = @_;
+    my $file = "$tree/test/clients/$block->{words}";
+    return "names no file of test/clients: $block->{words}" unless $block->{words} ne '' && -f $file;
+    my %has = map { s/^\s+|\s+$//gr => 1 } split /\n/, read_page($file);
+    my ($line) = grep { $_ ne '' && !$has{$_} } map { s/^\s+|\s+$//gr } split /\n/, $block->{text};
+    return defined $line ? "test/clients/$block->{words} has no line: $line" : undef;
 }
 
 # Runs blocks of SQL in one session; (outputs of the blocks that ended, messages).
@@ -64,6 +79,8 @@ sub make_problem
 }
 
 my @pages = map { s|^\Q$tree\E/||r } "$tree/README.md", grep { !m|/measurements/| } sort glob "$tree/docs/*.md";
+my $for_pgvector = ($ENV{VQ_TYPES} // 'own') eq 'pgvector';
+@pages = grep { (read_page("$tree/$_") =~ /^<!-- extension: vectorq_pgvector -->/) == $for_pgvector } @pages;
 my (%blocks, %inline);
 for my $page (@pages) {
     my $text = read_page("$tree/$page");
@@ -81,6 +98,9 @@ for my $page (@pages) {
 ok(unfit((blocks("```\nls\n```\n"))[0]), 'a block without a language is refused');
 ok(unfit((blocks("```bash\nls\n```\n"))[0]), 'so is an unknown one');
 ok(unfit((blocks("```sql no-run\nx\n```\n"))[0]), 'and no-run without a reason');
+ok(unfit((blocks("```go\nx\n```\n"))[0]), 'and code of no client');
+ok(unfit((blocks("```python use_django.py\nx = 1\n```\n"))[0]), 'and code that the client does not have');
+ok(!unfit((blocks("```python use_django.py\nimport django\n```\n"))[0]), 'but not what it has');
 ok(unfit((blocks("```sql\nSELECT 1;\n"))[0]), 'and a block without an end');
 ok(!eval { make_commands("ls -l\n"); 1 }, 'a shell command other than make is refused');
 is_deeply([make_commands("make a # b\nmake && sudo make b X='c d'\n")], [['make', 'a'], ['make'], ['make', 'b', 'X=c d']], 'calls of make are found');
@@ -97,7 +117,26 @@ $node->init;
 $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 256MB\n");
 $node->start;
 
-my ($first) = grep { $_->{language} eq 'sql' } @{ $blocks{'README.md'} };
+# Neither blocks nor statements of these pages need what the README makes.
+if ($for_pgvector) {
+    for my $page (@pages) {
+        my @sql = grep { $_->{language} eq 'sql' && $_->{words} eq '' } @{ $blocks{$page} };
+        next unless @sql;
+        my $database = $page =~ s/\W/_/gr;
+        $node->safe_psql('postgres', "CREATE DATABASE $database");
+        my ($ended, undef, $messages) = run_sql($node, $database, map { $_->{text} } @sql);
+        is($ended, scalar @sql, "$page: SQL runs") or diag(bytes("$page:$sql[$ended]{line}: $messages"));
+        is($node->safe_psql($database, q{SELECT count(*) FROM pg_stat_user_indexes s JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam
+            WHERE amname IN ('ah', 'ivf', 'pq')}) > 0, 1, "$page: there are indexes");
+        is($node->safe_psql($database, q{SELECT string_agg(indexrelname, ' ') FROM pg_stat_user_indexes s JOIN pg_class c ON c.oid = indexrelid JOIN pg_am a ON a.oid = relam
+            WHERE amname IN ('ah', 'ivf', 'pq', 'hnsw', 'gin') AND idx_scan = 0}), '', "$page: each index is used");
+    }
+    $node->stop;
+    done_testing();
+    exit;
+}
+
+my ($first) = grep { $_->{language} eq 'sql' && $_->{words} eq '' } @{ $blocks{'README.md'} };
 $node->safe_psql('postgres', 'CREATE DATABASE start');
 my ($started, undef, $start_messages) = run_sql($node, 'start', $first->{text});
 is($started, 1, 'README.md: the first block') or diag($start_messages);

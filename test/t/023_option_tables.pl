@@ -19,7 +19,7 @@ for my $line (split /\n/, $node->safe_psql('postgres', q{SELECT name, coalesce(a
     push @{ $options{$name} }, { methods => [ split ' ', $methods ], default => $default };
 }
 
-# The rows of such tables as [file:line, name, rest of the first cell, second cell].
+# The rows of such tables as [file:line, name, what the third cell begins with: the access methods that have it, second cell].
 sub rows_of
 {
     my ($file, $name) = @_;
@@ -30,8 +30,11 @@ sub rows_of
         if ($line !~ /^\|/) { $in_table = 0; next }
         if ($line =~ /^\|\s*(option|setting)\b/i) { $in_table = 1; next }
         next if !$in_table || $line =~ /^\|[-:| ]+$/;
-        my (undef, $first, $second) = split /\s*(?<!\\)\|\s*/, $line;
-        push @rows, [ "$name:$.", $1, $2, $second ] if $first =~ /^`([^`]+)`\s*(.*)$/;
+        my (undef, $first, $second, $third) = split /\s*(?<!\\)\|\s*/, $line;
+        next if $first !~ /^`([^`]+)`$/;
+        my $option = $1;
+        my ($who) = $third =~ /^(`(?:ah|ivf|pq)`(?:, `(?:ah|ivf|pq)`)*)/;
+        push @rows, [ "$name:$.", $option, $who // '', $second ];
     }
     return @rows;
 }

@@ -32,7 +32,7 @@ constexpr size_t kOrderStep = 16;
 // Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many
 // entries as the calibration took, and beyond. They bound all entries left together: a bound on the next one alone
 // found recall@1 of 0.77 at a target of 0.99 in clusters so narrow that codes hardly tell rows apart, this one 0.99.
-// src/am/README.md has the figures.
+// docs/measurements/reordering.md has the figures.
 constexpr double kMissedShare = 0.2;
 constexpr double kMissedShareBeyond = 8;
 
