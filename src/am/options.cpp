@@ -148,7 +148,7 @@ const OptionRow kOptions[] = {
      "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
     {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
-    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0, 1, NULL, VQ_SESSION(target_recall),
+    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0.01, 1, NULL, VQ_SESSION(target_recall),
      "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
     {Scope::kSession, 0, OptionType::kChoice, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),
