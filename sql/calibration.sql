@@ -161,7 +161,7 @@ SELECT count(*) AS rows FROM (SELECT id FROM small ORDER BY v <-> (SELECT v FROM
 SELECT target FROM vectorq_stats();
 SELECT vectorq_calibrate('small_v', :'queries'::vector[]);
 SELECT recall > 0.92 AS met FROM vectorq_recall('small_v', :'queries'::vector[], 10);
--- each row ten times: what tells how hard a question is are not the copies of a row that asks it
+-- each row ten times: what tells how hard a question is are not the duplicates of a row that asks it
 CREATE TABLE tens AS SELECT id, v FROM c, generate_series(1, 10) WHERE id <= 2000;
 CREATE INDEX c_x ON tens USING ah (v);
 SELECT k, reached('<->', :'queries'::vector[], k) FROM unnest(ARRAY[1, 10, 100]) k;

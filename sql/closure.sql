@@ -1,4 +1,4 @@
--- replicas = closure: rows near a border lie in further lists, too, and come out once. Each code, metric and kind of copies.
+-- replicas = closure: rows near a border lie in further lists, too, and come out once. Each code, metric and kind of records.
 SET client_min_messages = warning;
 SELECT setseed(0.4);
 CREATE TABLE k (id int, v vector(8), h halfvec(8)) WITH (autovacuum_enabled = off);
@@ -41,7 +41,7 @@ END $$;
 CREATE INDEX k_i ON k USING ivf (v vector_l1_ops) WITH (lists = 20, replicas = closure, closure_epsilon = 1);
 SELECT recall('k', '<+>', 'v') > 0.9 AS l1, lost_or_twice('k', '<+>', 'v'), problems('k_i');
 DROP INDEX k_i;
--- a wider epsilon gives more copies, 0 next to none; in as many lists more is found
+-- a wider epsilon gives more replicas, 0 next to none; in as many lists more is found
 CREATE INDEX k_i ON k USING ivf (v) WITH (lists = 40, replicas = none);
 SET vectorq.nprobe = 2;
 SELECT recall('k', '<->', 'v') AS plain \gset
@@ -83,7 +83,7 @@ CREATE INDEX k_1 ON k USING ah (v) WITH (lists = 20, replicas = closure, closure
 CREATE INDEX k_2 ON k USING ah (v) WITH (lists = 20, replicas = closure, closure_epsilon = 0.5);
 CHECKPOINT;
 SELECT pages_that_differ('k_1', 'k_2');
--- one list, or too few rows, has no copies
+-- one list, or too few rows, has no replicas
 CREATE INDEX k_one ON k USING ivf (v) WITH (lists = 1, replicas = closure);
 SELECT replicas, rows = (SELECT count(*) FROM k) AS rows FROM details('k_one');
 CREATE TABLE few (id int, v vector(8));

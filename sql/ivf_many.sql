@@ -13,7 +13,7 @@ SET enable_sort = off;
 SET vectorq.max_scan_rows = 0;
 SET vectorq.nprobe = 1;
 SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <-> '[50,50,50,50]' LIMIT 1000000) s;
-SELECT rows_scored >= 9000 AS all_rows, lists_probed > 2800 AS all_lists FROM vectorq_stats();
+SELECT entries_scored >= 9000 AS all_rows, lists_probed > 2800 AS all_lists FROM vectorq_stats();
 SET vectorq.nprobe = 100;
 SELECT count(*) AS rows, count(DISTINCT id) AS different FROM (SELECT id FROM many ORDER BY v <-> '[1,99,1,99]' LIMIT 1000000) s;
 -- all at once
@@ -38,7 +38,7 @@ SET vectorq.nprobe = 3;
 SELECT count(*) >= 297 AS find_themselves FROM many m, LATERAL (SELECT id FROM many ORDER BY v <-> m.v LIMIT 1) n WHERE m.id > 10000 AND n.id = m.id;
 RESET vectorq.nprobe;
 SELECT * FROM vectorq_check('many_v');
--- other metrics, with copies in second lists
+-- other metrics, with replicas in second lists
 CREATE INDEX many_ah ON many USING ah (v vector_ip_ops) WITH (lists = 2500, replicas = soar);
 DROP INDEX many_v;
 SET vectorq.max_scan_rows = 0;
@@ -69,7 +69,7 @@ BEGIN
         SET LOCAL enable_indexscan = on; SET LOCAL enable_sort = off;
         EXECUTE format('SELECT $3 + count(*) FROM (SELECT id FROM very_many ORDER BY v %s $1 LIMIT 10) s WHERE id = ANY ($2)', op) INTO hits USING r.v, near, hits;
     END LOOP;
-    SELECT rows_scored < 2000 INTO few_rows FROM vectorq_stats();
+    SELECT entries_scored < 2000 INTO few_rows FROM vectorq_stats();
 END $$;
 SELECT hits >= 980 AS found, few_rows FROM nearest('<->');
 INSERT INTO very_many SELECT 100000 + i, (SELECT array_agg(sin(d * a + b) + 0.3 * sin(d * c)) FROM generate_series(1, 48) d)::vector(48) FROM (SELECT i, random() * 3 AS a, random() * 6 AS b, random() * 3 AS c FROM generate_series(1, 300) i OFFSET 0) s;

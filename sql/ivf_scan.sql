@@ -14,9 +14,9 @@ SELECT count(*) AS of_none FROM (SELECT id FROM items WHERE category = 700 ORDER
 SET vectorq.max_scan_rows = 1000;
 SELECT count(*) BETWEEN 1 AND 99 AS bounded FROM (SELECT id FROM items WHERE category = 7 ORDER BY v <-> '[50,50,50,50]' LIMIT 1000) s;
 RESET vectorq.max_scan_rows;
-SELECT rows_scored BETWEEN 1000 AND 2000 AS scored, lists_probed BETWEEN 2 AND 49 AS lists, rows_returned BETWEEN 1 AND rows_scored AS returned FROM vectorq_stats();
+SELECT entries_scored BETWEEN 1000 AND 2000 AS scored, lists_probed BETWEEN 2 AND 49 AS lists, rows_returned BETWEEN 1 AND entries_scored AS returned FROM vectorq_stats();
 SELECT count(*) AS rows FROM (SELECT id FROM items ORDER BY v <-> '[50,50,50,50]' LIMIT 10) s;
-SELECT index, rounds, lists_probed, pages_read > 0 AS pages, rows_scored > 0 AS scored, rows_returned FROM vectorq_stats();
+SELECT index, rounds, lists_probed, pages_read > 0 AS pages, entries_scored > 0 AS scored, rows_returned FROM vectorq_stats();
 -- exact when all lists are searched
 SET vectorq.nprobe = 50;
 CREATE TEMP TABLE exact AS SELECT 1 AS id LIMIT 0;

@@ -55,7 +55,7 @@ INSERT INTO sparse SELECT g, ARRAY[g % 20, g]::vector FROM generate_series(1, 70
 SELECT lost_or_twice('sparse', 2) AS none;
 SELECT * FROM vectorq_check('sparse_v');
 DROP TABLE sparse;
--- 768 parts of 4 bits: a block of 32 rows takes two pages
+-- 768 subvectors of 4 bits: a block of 32 rows takes two pages
 CREATE TABLE wide (id int, v vector(1536)) WITH (autovacuum_enabled = off);
 INSERT INTO wide SELECT g, rv(1536, g) FROM generate_series(1, 400) g;
 CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 3, quantizer = pq, bits = 4, subvectors = 768, reorder = off, seed = 3);

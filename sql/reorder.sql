@@ -1,4 +1,4 @@
--- reorder = f32, f16, sq8: copies of the vectors in the index instead of visits to the table.
+-- reorder = f32, f16, sq8: records of the rows in the index instead of visits to the table.
 SET client_min_messages = warning;
 SELECT setseed(0.35);
 CREATE TABLE r (id int, v vector(24), h halfvec(24)) WITH (autovacuum_enabled = off);
@@ -20,9 +20,9 @@ END $$;
 \i sql/include/answers.sql
 \i sql/include/details.sql
 \set ECHO all
--- every method, type and metric: a copy finds what the heap finds, f32 exactly, the others nearly; all rows once
+-- every method, type and metric: records find what the heap finds, f32 exactly, the others nearly; all rows once
 DO $$
-DECLARE am text; col text; metric text; op text; copy text; heap int[]; mine int[]; same numeric;
+DECLARE am text; col text; metric text; op text; source text; heap int[]; mine int[]; same numeric;
 BEGIN
     FOREACH am IN ARRAY ARRAY['ivf (%s) WITH (lists = 12, quantizer = sq8,', 'ivf (%s) WITH (lists = 12, quantizer = pq, bits = 4,', 'ivf (%s) WITH (lists = 12, quantizer = pq, transform = opq6,',
                               'pq (%s) WITH (subvectors = 8,', 'ah (%s) WITH (lists = 12,', 'ah (%s) WITH (lists = 12, replicas = soar,'] LOOP
@@ -30,18 +30,18 @@ BEGIN
             FOREACH metric IN ARRAY ARRAY['l2', 'ip', 'cosine'] LOOP
                 CONTINUE WHEN col = 'h' AND metric = 'ip';
                 op := CASE metric WHEN 'l2' THEN '<->' WHEN 'ip' THEN '<#>' ELSE '<=>' END;
-                FOREACH copy IN ARRAY ARRAY['heap', 'f32', 'f16', 'sq8'] LOOP
+                FOREACH source IN ARRAY ARRAY['heap', 'f32', 'f16', 'sq8'] LOOP
                     EXECUTE format('CREATE INDEX r_i ON r USING ' || am || ' reorder = %s)',
-                                   format('%s %s_%s_ops', col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END, metric), copy);
+                                   format('%s %s_%s_ops', col, CASE col WHEN 'v' THEN 'vector' ELSE 'halfvec' END, metric), source);
                     mine := found('r', col, op);
-                    IF copy = 'heap' THEN heap := mine; END IF;
+                    IF source = 'heap' THEN heap := mine; END IF;
                     -- the same neighbours in the same places
                     SELECT avg((mine[i] IS NOT DISTINCT FROM heap[i])::int) INTO same FROM generate_subscripts(heap, 1) i;
-                    IF same < (CASE copy WHEN 'sq8' THEN 0.8 WHEN 'f16' THEN 0.97 ELSE 0.99 END) THEN RAISE WARNING '% % % %: % alike', am, col, metric, copy, same; END IF;
+                    IF same < (CASE source WHEN 'sq8' THEN 0.8 WHEN 'f16' THEN 0.97 ELSE 0.99 END) THEN RAISE WARNING '% % % %: % alike', am, col, metric, source, same; END IF;
                     SELECT avg((h = ANY (mine[(i - 1) / 10 * 10 + 1 : (i - 1) / 10 * 10 + 10]))::int) INTO same FROM unnest(heap) WITH ORDINALITY AS u (h, i);
-                    IF same < (CASE copy WHEN 'sq8' THEN 0.95 WHEN 'f16' THEN 0.99 ELSE 1 END) THEN RAISE WARNING '% % % %: recall of heap''s %', am, col, metric, copy, same; END IF;
-                    IF copy <> 'heap' AND (problems('r_i') <> 0 OR lost_or_twice('r', op, col) <> 0) THEN
-                        RAISE WARNING '% % % %: % problems, % lost', am, col, metric, copy, problems('r_i'), lost_or_twice('r', op, col);
+                    IF same < (CASE source WHEN 'sq8' THEN 0.95 WHEN 'f16' THEN 0.99 ELSE 1 END) THEN RAISE WARNING '% % % %: recall of heap''s %', am, col, metric, source, same; END IF;
+                    IF source <> 'heap' AND (problems('r_i') <> 0 OR lost_or_twice('r', op, col) <> 0) THEN
+                        RAISE WARNING '% % % %: % problems, % lost', am, col, metric, source, problems('r_i'), lost_or_twice('r', op, col);
                     END IF;
                     DROP INDEX r_i;
                 END LOOP;
@@ -56,7 +56,7 @@ SELECT reorder, bytes_records > 0 AS bytes, bytes_records / rows BETWEEN 24 + 12
 SET enable_seqscan = off;
 SELECT count(*) AS rows FROM (SELECT id FROM r ORDER BY v <-> (SELECT v FROM r WHERE id = 5) LIMIT 10) s;
 SELECT rows_reordered > 10 AS reordered FROM vectorq_stats();
--- strict order holds for what copies say
+-- strict order holds for what records say
 SET vectorq.iterative_scan = strict;
 SET vectorq.nprobe = 1;
 SELECT count(*) > 100 AS rows, count(*) FILTER (WHERE d < before - 0.05) AS out_of_order FROM (SELECT d, lag(d) OVER (ORDER BY n) AS before FROM (SELECT v <-> (SELECT v FROM r WHERE id = 1) AS d, row_number() OVER () AS n
@@ -123,17 +123,17 @@ CREATE TABLE wider (id int, v vector(3000)) WITH (autovacuum_enabled = off);
 INSERT INTO wide SELECT g, rv(1536, g) FROM generate_series(1, 300) g;
 INSERT INTO wider SELECT g, rv(3000, g) FROM generate_series(1, 300) g;
 DO $$
-DECLARE t text; am text; copy text; n bigint := 400;
+DECLARE t text; am text; source text; n bigint := 400;
 BEGIN
     FOREACH t IN ARRAY ARRAY['wide', 'wider'] LOOP
         FOREACH am IN ARRAY ARRAY['ivf (v) WITH (lists = 3, quantizer = pq, bits = 4, subvectors = 96,', 'ah (v) WITH (lists = 3, subvectors = 96, replicas = soar,'] LOOP
-            FOREACH copy IN ARRAY ARRAY['f32', 'f16', 'sq8'] LOOP
+            FOREACH source IN ARRAY ARRAY['f32', 'f16', 'sq8'] LOOP
                 n := n + 40;
-                EXECUTE format('CREATE INDEX wide_i ON %I USING ' || am || ' reorder = %s)', t, copy);
+                EXECUTE format('CREATE INDEX wide_i ON %I USING ' || am || ' reorder = %s)', t, source);
                 EXECUTE format('DELETE FROM %I WHERE id %% 5 = %s', t, n / 40 % 5);
                 EXECUTE format('INSERT INTO %I SELECT g, rv(%s, g) FROM generate_series(%s, %s) g', t, CASE t WHEN 'wide' THEN 1536 ELSE 3000 END, n, n + 39);
                 IF lost_or_twice(t, '<->', 'v') + not_nearest_to_itself(t) + problems('wide_i') <> 0 THEN
-                    RAISE WARNING '% % %: % lost, % not found, % problems', t, am, copy, lost_or_twice(t, '<->', 'v'), not_nearest_to_itself(t), problems('wide_i');
+                    RAISE WARNING '% % %: % lost, % not found, % problems', t, am, source, lost_or_twice(t, '<->', 'v'), not_nearest_to_itself(t), problems('wide_i');
                 END IF;
                 DROP INDEX wide_i;
             END LOOP;
@@ -163,7 +163,7 @@ UPDATE big SET v = '[1,2,3,4]' WHERE id <= 1000;
 CREATE INDEX big_j ON big USING pq (v) WITH (reorder = f16);
 INSERT INTO big VALUES (0, '[1,2,3,66000]');
 SELECT problems('big_i'), problems('big_j');
--- too few rows: exact, no copies
+-- too few rows: exact, no records
 CREATE TABLE few (id int, v vector(4));
 CREATE INDEX few_i ON few USING ivf (v) WITH (quantizer = sq8, reorder = f32);
 INSERT INTO few SELECT i, ARRAY[i, 0, 0, 0]::vector FROM generate_series(1, 300) i;

@@ -54,7 +54,7 @@ COMMENT ON FUNCTION vectorq_recall_curve(regclass) IS
     'settings that vectorq.target_recall chooses from, and the recall that the calibration''s queries saw; no rows if not calibrated';
 
 CREATE FUNCTION vectorq_stats(
-    OUT index regclass, OUT rounds bigint, OUT lists_probed bigint, OUT pages_read bigint, OUT rows_scored bigint,
+    OUT index regclass, OUT rounds bigint, OUT lists_probed bigint, OUT pages_read bigint, OUT entries_scored bigint,
     OUT rows_collected bigint, OUT rows_reordered bigint, OUT rows_returned bigint,
     OUT target real)
     AS 'MODULE_PATHNAME', 'vectorq_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;

@@ -65,7 +65,7 @@ const char* built_subvectors(const MetaPage* meta) {
     return meta->subvectors == 0 ? NULL : number_text(meta->subvectors);
 }
 const char* rule_of_subvectors(const MetaPage* meta) {
-    return meta->bits == 4 ? psprintf("half of the %u dimensions, since parts have 4 bits", meta->code_dims)
+    return meta->bits == 4 ? psprintf("half of the %u dimensions, since subvectors have 4 bits", meta->code_dims)
                            : psprintf("a quarter of the %u dimensions, 256 at most", meta->code_dims);
 }
 const char* built_bits(const MetaPage* meta) { return meta->bits == 0 ? NULL : number_text(meta->bits); }
@@ -77,7 +77,7 @@ const char* built_lengths(const MetaPage* meta) {
 }
 const char* built_replicas(const MetaPage* meta) { return TraitsOf(static_cast<Replicas>(meta->replicas)).name; }
 const char* built_epsilon(const MetaPage* meta) {
-    return CopiesVary(*meta) ? psprintf("%g", static_cast<double>(meta->closure_epsilon)) : NULL;
+    return EntriesVary(*meta) ? psprintf("%g", static_cast<double>(meta->closure_epsilon)) : NULL;
 }
 const char* built_transform(const MetaPage* meta) {
     const TransformSpec spec = {static_cast<TransformKind>(meta->transform), meta->code_dims, meta->opq_m};
@@ -113,12 +113,13 @@ const OptionRow kOptions[] = {
      VQ_INDEX(quantizer), "How rows are kept in the lists: flat (as they are), f16, sq8 or pq (product codes)",
      built_quantizer},
     {Scope::kIndex, kAllAms, OptionType::kInteger, "subvectors", 0, 0, 2048, NULL, VQ_INDEX(subvectors),
-     "Parts that a product code cuts a vector into; 0 chooses by the dimensions", built_subvectors, rule_of_subvectors},
+     "Subvectors that a product code cuts a vector into; 0 chooses by the dimensions", built_subvectors,
+     rule_of_subvectors},
     {Scope::kIndex, kIvf | kPq, OptionType::kInteger, "bits", 8, 4, 8, NULL, VQ_INDEX(bits),
-     "Bits of each part of a product code; 4 bits are scored in registers", built_bits},
+     "Bits of each subvector of a product code; 4 bits are scored in registers", built_bits},
     {Scope::kIndex, kAh, OptionType::kReal, "anisotropic_threshold", 0.2, 0, 0.99, NULL,
      VQ_INDEX(anisotropic_threshold),
-     "Codes spare inner products above this part of a row's length; 0 = plain product codes", built_threshold},
+     "Codes spare inner products above this share of a row's length; 0 = plain product codes", built_threshold},
     {Scope::kIndex, kAh, OptionType::kChoice, "lengths", 1, 0, 0, kSwitch, VQ_INDEX(lengths),
      "Whether a row keeps the length of its residual beside its code, 4 bytes: on or off", built_lengths},
     {Scope::kIndex, kIvf, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kNone), 0, 0,
@@ -131,7 +132,7 @@ const OptionRow kOptions[] = {
      "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
      built_replicas},
     {Scope::kIndex, kIvf | kAh, OptionType::kReal, "closure_epsilon", 0.1, 0, 10, NULL, VQ_INDEX(closure_epsilon),
-     "With replicas = closure: how much farther than the nearest a further list may be, as a part of that distance",
+     "With replicas = closure: how much farther than the nearest a further list may be, as a share of that distance",
      built_epsilon},
     {Scope::kIndex, kIvf | kAh, OptionType::kChoice, "rebalance", 1, 0, 0, kSwitch, VQ_INDEX(rebalance),
      "Whether vacuum splits lists that are too large and dissolves those that are too small: on or off"},
@@ -155,9 +156,10 @@ const OptionRow kOptions[] = {
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
      "than earlier ones) or strict (exact order, some rows skipped)"},
     {Scope::kSession, 0, OptionType::kInteger, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
-     "Rows after which an iterative scan stops going on to further lists; 0 = no limit"},
+     "Entries scored after which a scan goes on to no further lists; 0 = no limit"},
     {Scope::kSession, 0, OptionType::kInteger, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
-     "Rows to put in order by exact distance at a time; 0 chooses by target_recall and the rows asked for so far"},
+     "Entries to put in order by exact distance at a time (with replicas a row may have several); 0 chooses by "
+     "target_recall and the rows asked for so far"},
     {Scope::kSession, 0, OptionType::kChoice, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},

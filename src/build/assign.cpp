@@ -24,7 +24,7 @@ namespace vectorq {
 
 // Bytes of a block of rows: a share of maintenance_work_mem between these. Rows: as many as the choice of lists is
 // quickest with, and enough to feed the matrix kernels of the other steps.
-static constexpr Size kLeastBlockBytes = 8 * 1024 * 1024, kMostBlockBytes = 64 * 1024 * 1024, kBlockMemoryPart = 16;
+static constexpr Size kLeastBlockBytes = 8 * 1024 * 1024, kMostBlockBytes = 64 * 1024 * 1024, kBlockMemoryShare = 16;
 static constexpr Size kLeastBlockRows = 8192;
 static constexpr Size kEncodeGrain = 1024;
 
@@ -40,11 +40,11 @@ static uint8_t* record_of(const Build* b, Size row) {
 // Rows [begin, end) of the block as their records keep them.
 static void encode_records(Build* b, size_t begin, size_t end) {
     BuildObjects* o = b->objects;
-    const VectorCopies* copies = &b->copies_of_rows;
+    const RecordCodec* records = &b->records;
     float scratch;
-    EncodeRows(copies->codec, o->block.data() + begin * b->dims, end - begin, copies->centroid, nullptr,
-               RecordSink(copies->geometry, record_of(b, begin) + VARHDRSZ, b->record_payload_bytes,
-                          o->copy_fits.data() + begin),
+    EncodeRows(records->codec, o->block.data() + begin * b->dims, end - begin, records->centroid, nullptr,
+               RecordSink(records->geometry, record_of(b, begin) + VARHDRSZ, b->record_payload_bytes,
+                          o->record_fits.data() + begin),
                &scratch);
 }
 
@@ -54,20 +54,20 @@ static const float* block_points(const Build* b) {
 }
 
 // Further lists of each row.
-static void assign_copies(Build* b) {
+static void assign_replicas(Build* b) {
     BuildObjects* o = b->objects;
     const Size rows = b->block_fill;
     const float* x = block_points(b);
     if (b->replicas == Replicas::kClosure) {
         o->replicas->ClosureLists(x, rows, o->block_list.data(), static_cast<float>(b->options.closure_epsilon),
-                                  b->copies, o->row_lists.data(), o->row_copies.data(), b->threads, o->stop);
+                                  b->entries_of_row, o->row_lists.data(), o->row_entries.data(), b->threads, o->stop);
         return;
     }
     o->replicas->SoarSecond(x, rows, o->block_list.data(), kSoarLambda, o->entry_list.data(), b->threads, o->stop);
     for (Size i = 0; i < rows; i++) {
         o->row_lists[2 * i] = o->block_list[i];
         o->row_lists[2 * i + 1] = o->entry_list[i];
-        o->row_copies[i] = 2;
+        o->row_entries[i] = 2;
     }
 }
 
@@ -82,12 +82,12 @@ static void assign_block(Build* b) {
             ApplyTransform(page.matrix, page.offset, in, dims, o->block.data() + begin * in, end - begin,
                            o->made.data() + begin * dims);
         }
-        if (IsCopy(b->reorder)) encode_records(b, begin, end);
+        if (KeepsRecords(b->reorder)) encode_records(b, begin, end);
     });
     if (o->assigner != nullptr)
         o->assigner->Nearest(block_points(b), rows, o->block_list.data(), nullptr, b->threads, o->stop);
     else std::fill_n(o->block_list.data(), rows, 0u);
-    if (b->copies > 1) assign_copies(b);
+    if (b->entries_of_row > 1) assign_replicas(b);
     if (o->finder != nullptr) o->finder->Add(o->block.data(), o->block_tids.data(), rows, o->stop);
 }
 
@@ -97,12 +97,13 @@ static Size take_entries(Build* b, Size row) {
     BuildObjects* o = b->objects;
     b->entries = 0;
     for (; row < b->block_fill; row++) {
-        const uint32 copies = b->copies > 1 ? o->row_copies[row] : 1;
-        const uint32* lists = b->copies > 1 ? o->row_lists.data() + row * b->copies : o->block_list.data() + row;
-        if (b->entries + copies > b->max_entries) break;
-        for (uint32 copy = 0; copy < copies; copy++) {
+        const uint32 entries = b->entries_of_row > 1 ? o->row_entries[row] : 1;
+        const uint32* lists =
+            b->entries_of_row > 1 ? o->row_lists.data() + row * b->entries_of_row : o->block_list.data() + row;
+        if (b->entries + entries > b->max_entries) break;
+        for (uint32 entry = 0; entry < entries; entry++) {
             o->entry_row[b->entries] = static_cast<uint32>(row);
-            o->entry_list[b->entries++] = lists[copy];
+            o->entry_list[b->entries++] = lists[entry];
         }
     }
     return row;
@@ -112,7 +113,7 @@ static Size take_entries(Build* b, Size row) {
 static constexpr Size kGatherRows = 64;
 
 static Size scratch_floats(const Build* b) {
-    return EncodeScratchFloats(b->codec, kEncodeGrain) + (b->copies > 1 ? kGatherRows * b->codec.dims : 0);
+    return EncodeScratchFloats(b->codec, kEncodeGrain) + (b->entries_of_row > 1 ? kGatherRows * b->codec.dims : 0);
 }
 
 // Codes entries [begin, end), whose rows lie one after another at `rows`.
@@ -130,7 +131,7 @@ static void encode_entries(Build* b) {
     ParallelFor(b->entries, kEncodeGrain, b->threads, o->stop, [&](size_t begin, size_t end, int thread) {
         float* scratch = o->scratch.data() + thread * scratch_floats(b);
         // One entry a row: they are where the rows are.
-        if (b->copies == 1) return encode_range(b, x + o->entry_row[begin] * dims, begin, end, scratch);
+        if (b->entries_of_row == 1) return encode_range(b, x + o->entry_row[begin] * dims, begin, end, scratch);
         float* gathered = scratch + EncodeScratchFloats(b->codec, kEncodeGrain);
         for (size_t at = begin; at < end; at += kGatherRows) {
             const size_t last = std::min<size_t>(end, at + kGatherRows);
@@ -181,8 +182,8 @@ static void sort_entries(Build* b) {
             SetStagedTid(RowOfEntry(payload_of(b, end)), to_tid(&o->tids[row]));
             if (!o->entry_fits[end]) report_unfit_row(b->index);
         }
-        if (IsCopy(b->reorder)) {
-            if (!o->copy_fits[row]) report_unfit_row(b->index);
+        if (KeepsRecords(b->reorder)) {
+            if (!o->record_fits[row]) report_unfit_row(b->index);
             sort_entries_with_record(b, begin, end);
         } else {
             for (Size entry = begin; entry < end; entry++) sort_entry(b, entry);
@@ -216,7 +217,8 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
     if (!kept) return;
     o->tids[b->block_fill] = *tid;
     if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(tid);
-    if (IsCopy(b->reorder)) memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
+    if (KeepsRecords(b->reorder))
+        memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
     if (++b->block_fill == b->block_rows) flush_block(b);
 }
 
@@ -235,17 +237,17 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
 
 void build_assign(Build* b) {
     b->payload_bytes = EntryStride(b->geometry.code_bytes);
-    b->record_payload_bytes = IsCopy(b->reorder) ? MAXALIGN(VARHDRSZ + b->copies_of_rows.geometry.record_bytes) : 0;
-    const Size further = b->copies > 1 ? b->copies : 0;
+    b->record_payload_bytes = KeepsRecords(b->reorder) ? MAXALIGN(VARHDRSZ + b->records.geometry.record_bytes) : 0;
+    const Size further = b->entries_of_row > 1 ? b->entries_of_row : 0;
     // Twice the rows hold the entries of soar, and nearly always those of a closure.
-    const Size entries_a_row = std::min<Size>(b->copies, 2);
+    const Size entries_a_row = std::min<Size>(b->entries_of_row, 2);
     const Size made_dims = b->objects->transform.size() > 0 ? b->codec.dims : 0;
     const Size row_bytes = sizeof(float) * (b->dims + made_dims) + b->record_payload_bytes + 4 * further + 12 +
                            entries_a_row * (b->payload_bytes + 9);
     b->block_rows =
-        std::clamp<Size>(std::clamp(b->memory / kBlockMemoryPart, kLeastBlockBytes, kMostBlockBytes) / row_bytes, 1,
+        std::clamp<Size>(std::clamp(b->memory / kBlockMemoryShare, kLeastBlockBytes, kMostBlockBytes) / row_bytes, 1,
                          std::max<Size>(kLeastBlockRows, PanelAssigner::RowsAtATime(b->lists)));
-    b->max_entries = std::max<Size>(b->copies, entries_a_row * b->block_rows);
+    b->max_entries = std::max<Size>(b->entries_of_row, entries_a_row * b->block_rows);
     const Size block_bytes = b->block_rows * row_bytes;
     core_call([&] {
         BuildObjects* o = b->objects;
@@ -253,26 +255,26 @@ void build_assign(Build* b) {
         o->tids.Resize(b->block_rows);
         o->block_list.Resize(b->block_rows);
         o->row_lists.Resize(further * b->block_rows);
-        o->row_copies.Resize(b->block_rows);
+        o->row_entries.Resize(b->block_rows);
         o->entry_row.Resize(b->max_entries);
         o->entry_list.Resize(b->max_entries);
         o->entry_fits.Resize(b->max_entries);
         o->payload.Resize(b->max_entries * b->payload_bytes);
         o->payload.Fill(0);
         if (o->finder != nullptr) o->block_tids.Resize(b->block_rows);
-        o->copy_fits.Resize(b->block_rows);
+        o->record_fits.Resize(b->block_rows);
         o->records.Resize(b->block_rows * b->record_payload_bytes);
         o->records.Fill(0);
         o->made.Resize(b->block_rows * made_dims);
         o->scratch.Resize(b->threads * scratch_floats(b));
     });
-    for (Size i = 0; i < b->block_rows && IsCopy(b->reorder); i++)
-        SET_VARSIZE(record_of(b, i), VARHDRSZ + b->copies_of_rows.geometry.record_bytes);
+    for (Size i = 0; i < b->block_rows && KeepsRecords(b->reorder); i++)
+        SET_VARSIZE(record_of(b, i), VARHDRSZ + b->records.geometry.record_bytes);
 
     const Size left = b->memory > 2 * block_bytes ? b->memory - block_bytes : b->memory / 2;
     VQ_FAULT("sort.begin");
     // With records a second sort follows while this one is read.
-    begin_row_sort(b, IsCopy(b->reorder) ? 3 : 2, IsCopy(b->reorder) ? left / 2 : left);
+    begin_row_sort(b, KeepsRecords(b->reorder) ? 3 : 2, KeepsRecords(b->reorder) ? left / 2 : left);
     VQ_FAULT("build.scan");
     b->heap_rows = table_index_build_scan(b->heap, b->index, b->info, false, true, add_row, b, NULL);
     flush_block(b);

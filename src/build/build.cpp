@@ -63,7 +63,7 @@ static void choose_codec(Build* b, const TransformSpec& spec) {
     b->reorder = o->reorder != kReorderAuto ? static_cast<Reorder>(o->reorder) : exact ? Reorder::kOff : Reorder::kHeap;
 }
 
-// True if no copy could be more exact than the codes.
+// True if no record could be more exact than the codes.
 static bool lists_keep_rows(const Build* b) {
     return b->transform_spec.kind == TransformKind::kNone &&
            (b->codec.kind == CodeKind::kF32 || b->codec.kind == TraitsOf(b->opclass->element).code);
@@ -79,14 +79,14 @@ static void check_options(const Build* b) {
         refuse("option subvectors needs quantizer = pq", "Add quantizer = pq, or leave subvectors away.");
     if (o->quantizer == kQuantizerPq && !PqShapeIsValid(b->codec.pq))
         refuse(psprintf("subvectors = %u is more than the %u dimensions", b->codec.pq.m, b->codec.dims),
-               "Choose at most one part for each dimension.");
+               "Choose at most one subvector for each dimension.");
     if (metric.dot && b->transform_spec.kind == TransformKind::kCenter)
         refuse("transform = center changes inner products", "Use it with L2 distance, or leave it away.");
-    if (IsCopy(b->reorder) && lists_keep_rows(b))
-        refuse("copies for reordering beside lists that keep the rows as they are",
+    if (KeepsRecords(b->reorder) && lists_keep_rows(b))
+        refuse("records for reordering beside lists that keep the rows as they are",
                "Leave reorder away, or choose a quantizer.");
     if (codec_geometry(&b->codec, b->reorder, false).capacity == 0)
-        refuse(psprintf("product codes of %u parts do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
+        refuse(psprintf("product codes of %u subvectors do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 
 // Automatic transform of `ah`: the leading directions that carry so much of the variance, where these are at most half
@@ -143,7 +143,7 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
     choose_codec(b, spec);
     b->replicas = static_cast<Replicas>(b->options.replicas);
-    b->copies = TraitsOf(b->replicas).lists;
+    b->entries_of_row = TraitsOf(b->replicas).lists;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);

@@ -43,16 +43,17 @@ struct BuildObjects {
     AlignedArray<uint64_t> block_tids;   // (block_rows), as Candidate::tid; empty without a finder
     AlignedArray<ItemPointerData> tids;  // (block_rows)
     AlignedArray<uint32_t> block_list;   // (block_rows) the nearest list
-    AlignedArray<uint32_t> row_lists;    // (block_rows, copies) that list and further ones; empty without copies
-    AlignedArray<uint8_t> row_copies;    // (block_rows) how many; likewise
-    AlignedArray<uint32_t> entry_row;    // (max_entries) of the block
-    AlignedArray<uint32_t> entry_list;   // (max_entries)
-    AlignedArray<uint8_t> payload;       // (max_entries, payload_bytes)
-    AlignedArray<uint8_t> entry_fits;    // (max_entries)
-    AlignedArray<float> copy_params;     // sq8 copies: offset (dims), scale (dims)
-    AlignedArray<float> zeros;           // likewise: (dims)
-    AlignedArray<uint8_t> records;       // (block_rows, record_payload_bytes); empty without copies
-    AlignedArray<uint8_t> copy_fits;     // (block_rows)
+    AlignedArray<uint32_t>
+        row_lists;  // (block_rows, entries_of_row) that list and further ones; empty without replicas
+    AlignedArray<uint8_t> row_entries;  // (block_rows) how many; likewise
+    AlignedArray<uint32_t> entry_row;   // (max_entries) of the block
+    AlignedArray<uint32_t> entry_list;  // (max_entries)
+    AlignedArray<uint8_t> payload;      // (max_entries, payload_bytes)
+    AlignedArray<uint8_t> entry_fits;   // (max_entries)
+    AlignedArray<float> record_params;  // sq8 records: offset (dims), scale (dims)
+    AlignedArray<float> zeros;          // likewise: (dims)
+    AlignedArray<uint8_t> records;      // (block_rows, record_payload_bytes); empty without records
+    AlignedArray<uint8_t> record_fits;  // (block_rows)
     StopToken stop;
     BuildObjects();
     ~BuildObjects() {
@@ -86,9 +87,9 @@ struct Build {
     TransformSpec transform_spec;
     Reorder reorder;
     Replicas replicas;
-    uint32 copies;  // lists that hold a row, at most
+    uint32 entries_of_row;  // lists that hold a row, at most
     PostingGeometry geometry;
-    VectorCopies copies_of_rows;  // if IsCopy(reorder)
+    RecordCodec records;  // if KeepsRecords(reorder)
     // — changed while rows are assigned —
     Size block_rows, block_fill;
     Size max_entries, entries;  // of rows of the block, at a time
@@ -117,7 +118,7 @@ void build_report_memory(Build* b);  // a NOTICE if the index loses something fo
 void build_train(Build* b);          // lists, centroids, quantizer, codec, geometry
 void build_assign(Build* b);         // heap scan into the sort
 void build_write(Build* b);          // the index's pages
-// Measures the index just written, if queries were held out. meta: of the index; sealed and written anew.
+// Measures the index just written, if queries were held out. meta: of the index; written anew.
 void build_calibrate(Build* b, MetaPage* meta);
 
 // Writes the meta page of an index that is being built.
@@ -125,7 +126,7 @@ void write_meta(Relation index, ForkNumber fork, MetaPage* meta);
 
 // A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
 void begin_row_sort(Build* b, int columns, Size bytes);
-// Writes the records from the sort of rows with copies, and puts a new sort of posting rows in its place.
+// Writes the records from the sort of rows with records, and puts a new sort of posting rows in its place.
 void build_records(Build* b, ForkNumber fork, MetaPage* meta);
 
 // The meta page of an index with these properties; regions are filled in by the writer.

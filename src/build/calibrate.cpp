@@ -26,14 +26,14 @@ static constexpr double kLeastQueries = 64;
 static constexpr double kListsPerQuery = 8;
 // Part of the sample, and of maintenance_work_mem.
 static constexpr Size kSampleRowsPerQuery = 40;
-static constexpr Size kMemoryPart = 8;
+static constexpr Size kMemoryShare = 8;
 // Step of the search for as many as memory holds.
 static constexpr double kFewerQueries = 0.8;
 // Rows with a query's vector do not train either, or the query lies nearer to a centroid than what is asked for later;
 // if all such rows are more than this part of the sample, those of some queries do. With each row in the table ten
 // times, recall@10 at a target of 0.99 was .983 with them and .993 without (a hundred times: .981 and .990; three
 // seeds).
-static constexpr double kMostCopies = 0.2;
+static constexpr double kMostDuplicates = 0.2;
 
 // Queries of a sample of so many rows, where memory allows.
 static double wanted_queries(const Build* b, double sample) {
@@ -44,9 +44,9 @@ static double wanted_queries(const Build* b, double sample) {
 }
 
 static double bytes_of_queries(const Build* b, double queries) {
-    return static_cast<double>(kMemoryPart * NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims,
-                                                                    kAllNeighbours, kDeepQueries, kDeepNeighbours,
-                                                                    b->threads));
+    return static_cast<double>(kMemoryShare * NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims,
+                                                                     kAllNeighbours, kDeepQueries, kDeepNeighbours,
+                                                                     b->threads));
 }
 
 double calibration_bytes(const Build* b, double sample) {
@@ -67,16 +67,16 @@ static Size held_out_rows(const Build* b) {
 // fills a list of its own trains.
 static std::vector<uint8_t> held_out(const Matrix& sample, const RowSet& queries, uint32 lists) {
     const Size rows = sample.rows();
-    std::vector<std::vector<Size>> copies(queries.size());
+    std::vector<std::vector<Size>> duplicates(queries.size());
     std::vector<uint8_t> out(rows, 0);
     for (Size i = 0; i < rows; i++) {
         const size_t query = queries.Find(sample.row(i));
         if (query == RowSet::kNone) continue;
         if (queries.row(query) == sample.row(i)) out[i] = 1;
-        else copies[query].push_back(i);
+        else duplicates[query].push_back(i);
     }
-    Size left = static_cast<Size>(kMostCopies * static_cast<double>(rows));
-    for (const std::vector<Size>& of_query : copies) {
+    Size left = static_cast<Size>(kMostDuplicates * static_cast<double>(rows));
+    for (const std::vector<Size>& of_query : duplicates) {
         if (of_query.size() > std::min(left, rows / lists)) continue;
         left -= of_query.size();
         for (const Size i : of_query) out[i] = 1;

@@ -84,7 +84,7 @@ void build_records(Build* b, ForkNumber fork, MetaPage* meta) {
     memset(&w, 0, sizeof(w));
     w.build = b;
     w.fork = fork;
-    w.geometry = &b->copies_of_rows.geometry;
+    w.geometry = &b->records.geometry;
     w.extent = RelationGetNumberOfBlocksInFork(b->index, fork);
     w.images = static_cast<char*>(palloc(w.geometry->pages * BLCKSZ));
     w.record = static_cast<char*>(palloc(w.geometry->record_bytes));

@@ -123,14 +123,14 @@ static void train_lists(Build* b, KMeansOptions* options, const Progress& progre
     std::fill_n(o->centroids.data(), b->codec.dims, 0.0f);
 }
 
-// The range of each dimension of the rows themselves: copies are neither transformed nor residuals.
-static void train_copies(Build* b) {
+// The range of each dimension of the rows themselves: records are neither transformed nor residuals.
+static void train_records(Build* b) {
     BuildObjects* o = b->objects;
     const size_t dims = static_cast<size_t>(b->dims);
     const Sq8Params params = TrainSq8(o->sample);
-    o->copy_params.Resize(2 * dims);
-    std::copy_n(params.offset.data(), dims, o->copy_params.data());
-    std::copy_n(params.scale.data(), dims, o->copy_params.data() + dims);
+    o->record_params.Resize(2 * dims);
+    std::copy_n(params.offset.data(), dims, o->record_params.data());
+    std::copy_n(params.scale.data(), dims, o->record_params.data() + dims);
     o->zeros.Resize(dims);
     o->zeros.Fill(0.0f);
 }
@@ -153,7 +153,7 @@ static void lengthen_centroids(Build* b) {
 static void train(Build* b) {
     BuildObjects* o = b->objects;
     const Progress progress(report_progress, b);
-    if (b->reorder == Reorder::kSq8) train_copies(b);
+    if (b->reorder == Reorder::kSq8) train_records(b);
     if (b->transform_spec.kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
@@ -174,7 +174,7 @@ static void train(Build* b) {
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
         b->codec.eta_origin = o->eta_origin.data();
     }
-    if (b->copies > 1 && o->centroids.rows() > 1)
+    if (b->entries_of_row > 1 && o->centroids.rows() > 1)
         o->replicas =
             new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
     if (TraitsOf(b->codec.kind).trained) train_quantizer(b, progress.Part(kListsShare, 1));
@@ -225,20 +225,20 @@ void build_train(Build* b) {
     }
     if (b->objects->replicas == nullptr) {
         // `ivf` has replicas only if they were asked for.
-        if (b->trained && b->copies > 1 && am_of_index(b->index) == AmKind::kIvf)
+        if (b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf)
             ereport(NOTICE, (errmsg("index \"%s\" has no replicas", RelationGetRelationName(b->index)),
                              errdetail("It has one list, and a replica lies in another one.")));
         b->replicas = Replicas::kNone;
-        b->copies = 1;
+        b->entries_of_row = 1;
     }
     if (b->objects->quantizer.size() > 0) AttachQuantizer(&b->codec, b->objects->quantizer.data());
     const bool long_list = b->lists == 1 && b->expected_rows * CodeBytes(b->codec) >= kLongListBytes;
     b->geometry = codec_geometry(&b->codec, b->reorder, long_list);
-    if (IsCopy(b->reorder)) {
-        b->copies_of_rows.codec = copy_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
-        b->copies_of_rows.geometry = copy_geometry(&b->copies_of_rows.codec);
+    if (KeepsRecords(b->reorder)) {
+        b->records.codec = record_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
+        b->records.geometry = record_geometry(&b->records.codec);
         if (b->reorder == Reorder::kSq8)
-            attach_copy_params(&b->copies_of_rows, b->objects->copy_params.data(), b->objects->zeros.data());
+            attach_record_params(&b->records, b->objects->record_params.data(), b->objects->zeros.data());
     }
     if (b->geometry.capacity == 0) elog(ERROR, "no page geometry for %d dimensions", b->dims);
 }

@@ -45,7 +45,7 @@ static Region write_directory(const PostingBuilder* w, uint32 lists) {
 
 void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
     PGAlignedBlock image;
-    seal_meta(meta);
+    set_meta_crc(meta);
     init_page(image.data, PageKind::kMeta, 0, 0);
     memcpy(page_payload(image.data), meta, sizeof(*meta));
     overwrite_built_page(index, fork, 0, image.data);
@@ -65,8 +65,8 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     meta->centroid_run = {meta->centroids.start, meta->centroids.blocks + meta->compact.blocks};
     meta->quantizer =
         append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(), sizeof(float) * o->quantizer.size());
-    meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->copy_params.data(),
-                                         sizeof(float) * o->copy_params.size());
+    meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->record_params.data(),
+                                         sizeof(float) * o->record_params.size());
     meta->transform_matrix =
         append_region(b->index, fork, PageKind::kTransform, o->transform.data(), sizeof(float) * o->transform.size());
     meta->calibration = append_calibration(b->index, fork);
@@ -80,7 +80,7 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
     COMP_CRC32C(crc, o->transform.data(), sizeof(float) * o->transform.size());
-    COMP_CRC32C(crc, o->copy_params.data(), sizeof(float) * o->copy_params.size());
+    COMP_CRC32C(crc, o->record_params.data(), sizeof(float) * o->record_params.size());
     COMP_CRC32C(crc, o->quantizer.data(), sizeof(float) * o->quantizer.size());
     FIN_CRC32C(crc);
     meta->content_crc = crc;
@@ -132,7 +132,7 @@ static void write_index(Build* b, ForkNumber fork) {
     DirectoryEntry* directory =
         static_cast<DirectoryEntry*>(MemoryContextAllocHuge(b->context, sizeof(DirectoryEntry) * b->lists));
     PostingBuilder w;
-    if (b->sort != NULL && IsCopy(b->reorder)) build_records(b, fork, &meta);
+    if (b->sort != NULL && KeepsRecords(b->reorder)) build_records(b, fork, &meta);
     posting_builder_begin(&w, b->index, fork, &b->geometry, directory, b->lists);
     meta.postings_start = w.end;
     if (b->sort != NULL) write_rows(b, &w);

@@ -34,15 +34,16 @@ static InsertState* insert_state(Relation index, IndexInfo* info) {
     return state;
 }
 
-// The row's copy for reordering, in an index that has them.
+// The row's record, in an index that has them.
 static char* encode_record(Relation index, const IndexCache* cache, const float* row, ItemPointer heap_tid) {
-    const VectorCopies* copies = &cache->copies;
+    const RecordCodec* records = &cache->records;
     if (!HasRecords(cache->meta)) return NULL;
-    char* record = static_cast<char*>(palloc(copies->geometry.record_bytes));
-    begin_record(&copies->geometry, heap_tid, record);
+    char* record = static_cast<char*>(palloc(records->geometry.record_bytes));
+    begin_record(&records->geometry, heap_tid, record);
     uint8 fits = 1;
     float scratch;
-    EncodeRows(copies->codec, row, 1, copies->centroid, NULL, RecordSink(copies->geometry, record, 0, &fits), &scratch);
+    EncodeRows(records->codec, row, 1, records->centroid, NULL, RecordSink(records->geometry, record, 0, &fits),
+               &scratch);
     if (!fits) report_unfit_row(index);
     return record;
 }
@@ -52,47 +53,47 @@ namespace {
 struct NewRow {
     const float* x;  // (code dims)
     ItemPointer tid;
-    uint32 copies;
-    uint32 lists[kMaxCopies];
-    uint8* codes;  // (copies, stride)
+    uint32 entries;
+    uint32 lists[kMaxEntriesOfRow];
+    uint8* codes;  // (entries, stride)
     Size stride;
     ItemPointerData record;
     bool replaced;  // lists, since the row's first entry
 };
 }  // namespace
 
-// Codes of copies [first, first + count) of the row. All copies in one call: score-aware codes are made a tile of rows
-// at a time.
+// Codes of entries [first, first + count) of the row. All entries in one call: score-aware codes are made a tile of
+// rows at a time.
 static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uint32 first, uint32 count) {
     const uint32 dims = cache->meta.code_dims;
     float* rows = static_cast<float*>(palloc(sizeof(float) * dims * count));
     float* centroids = static_cast<float*>(palloc(sizeof(float) * dims * count));
-    uint32 own_centroid[kMaxCopies];
-    for (uint32 copy = 0; copy < count; copy++) {
-        own_centroid[copy] = copy;
-        float* centroid = centroids + copy * dims;
-        const float* cached = cached_centroid(index, cache, row->lists[first + copy], centroid);
+    uint32 own_centroid[kMaxEntriesOfRow];
+    for (uint32 entry = 0; entry < count; entry++) {
+        own_centroid[entry] = entry;
+        float* centroid = centroids + entry * dims;
+        const float* cached = cached_centroid(index, cache, row->lists[first + entry], centroid);
         if (cached != centroid) memcpy(centroid, cached, sizeof(float) * dims);
-        memcpy(rows + copy * dims, row->x, sizeof(float) * dims);
+        memcpy(rows + entry * dims, row->x, sizeof(float) * dims);
     }
     const Codec* codec = codec_to_encode(index, cache);
     float* scratch =
         static_cast<float*>(palloc_extended(sizeof(float) * EncodeScratchFloats(*codec, count), MCXT_ALLOC_HUGE));
-    uint8 fits[kMaxCopies];
+    uint8 fits[kMaxEntriesOfRow];
     memset(fits, 1, sizeof(fits));
     const RowSink sink = {row->codes + first * row->stride, row->stride, 0, cache->geometry.code_bytes, fits};
     EncodeRows(*codec, rows, count, centroids, own_centroid, sink, scratch);
-    for (uint32 copy = 0; copy < count; copy++)
-        if (!fits[copy]) report_unfit_row(index);
+    for (uint32 entry = 0; entry < count; entry++)
+        if (!fits[entry]) report_unfit_row(index);
 }
 
-static bool append_copy(Relation index, IndexCache* cache, NewRow* row, uint32 copy) {
-    const uint8* code = row->codes + copy * row->stride;
+static bool append_entry(Relation index, IndexCache* cache, NewRow* row, uint32 entry) {
+    const uint8* code = row->codes + entry * row->stride;
     float scalar = 0;
     memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
     VQ_FAULT("insert.append");
-    return posting_append(index, cache, row->lists[copy], row->tid, HasRecords(cache->meta) ? &row->record : NULL, code,
-                          scalar);
+    return posting_append(index, cache, row->lists[entry], row->tid, HasRecords(cache->meta) ? &row->record : NULL,
+                          code, scalar);
 }
 
 // The lists as they are now, if they were replaced since: true.
@@ -107,11 +108,11 @@ static bool know_new_lists(Relation index, InsertState* state) {
 }
 
 static bool has_entry(const NewRow* row, uint32 list) {
-    return std::find(row->lists, row->lists + row->copies, list) != row->lists + row->copies;
+    return std::find(row->lists, row->lists + row->entries, list) != row->lists + row->entries;
 }
 
-// Puts the copy into the nearest list that takes it and that has none of the row yet. False if there is none.
-static bool append_to_another(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+// Puts the entry into the nearest list that takes it and that has none of the row yet. False if there is none.
+static bool append_to_another(Relation index, InsertState* state, NewRow* row, uint32 entry) {
     IndexCache* cache = state->cache;
     const uint32 lists = cache->compact.entries;
     ListChooser chooser;
@@ -123,11 +124,11 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
             CHECK_FOR_INTERRUPTS();
             const uint32 list = chooser.scores[tried].list;
             if (has_entry(row, list) ||
-                (row->replaced && row->copies > 1 && list_has_row(index, cache, list, row->tid)))
+                (row->replaced && row->entries > 1 && list_has_row(index, cache, list, row->tid)))
                 continue;
-            row->lists[copy] = list;
-            encode_row(index, cache, row, copy, 1);
-            if (append_copy(index, cache, row, copy)) return true;
+            row->lists[entry] = list;
+            encode_row(index, cache, row, entry, 1);
+            if (append_entry(index, cache, row, entry)) return true;
         }
     }
     return false;
@@ -135,13 +136,13 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
 
 // Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is
 // under way, since it may know the old ones; and never all of them at a time.
-static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 copy) {
+static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 entry) {
     // The first is enough where further ones are as they come.
-    if (copy > 0 && CopiesVary(state->cache->meta)) return;
+    if (entry > 0 && EntriesVary(state->cache->meta)) return;
     do {
         CHECK_FOR_INTERRUPTS();
         if (know_new_lists(index, state)) row->replaced = true;
-    } while (!append_to_another(index, state, row, copy));
+    } while (!append_to_another(index, state, row, entry));
 }
 
 static void insert_row(Relation index, InsertState* state, Datum value, ItemPointer heap_tid) {
@@ -153,15 +154,15 @@ static void insert_row(Relation index, InsertState* state, Datum value, ItemPoin
     memset(&row, 0, sizeof(row));
     row.x = to_code_space(cache, vector, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
     row.tid = heap_tid;
-    row.copies = lists_of_row(index, cache, row.x, row.lists);
+    row.entries = lists_of_row(index, cache, row.x, row.lists);
     row.stride = MAXALIGN(cache->geometry.code_bytes + sizeof(float));
-    row.codes = static_cast<uint8*>(palloc(row.stride * row.copies));
+    row.codes = static_cast<uint8*>(palloc(row.stride * row.entries));
     char* record = encode_record(index, cache, vector, heap_tid);
-    encode_row(index, cache, &row, 0, row.copies);
+    encode_row(index, cache, &row, 0, row.entries);
     // The record first, so that every posting entry has one; both entries of a row have the same.
     if (record != NULL) row.record = record_append(index, cache, record);
-    for (uint32 copy = 0; copy < row.copies; copy++)
-        if (!append_copy(index, cache, &row, copy)) append_elsewhere(index, state, &row, copy);
+    for (uint32 entry = 0; entry < row.entries; entry++)
+        if (!append_entry(index, cache, &row, entry)) append_elsewhere(index, state, &row, entry);
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,

@@ -91,7 +91,7 @@ static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, c
 static constexpr int kMaxTries = 8;
 
 ItemPointerData record_append(Relation index, IndexCache* cache, const char* record) {
-    const ReorderGeometry* g = &cache->copies.geometry;
+    const ReorderGeometry* g = &cache->records.geometry;
     ItemPointerData at;
     BlockNumber extent = cache->record_target;
     for (int tries = 0; tries < kMaxTries; tries++) {

@@ -1,4 +1,4 @@
-// Adding one row's record: the copy of its vector that reordering reads.
+// Adding one row's record: its vector, which reordering reads.
 #pragma once
 #include "store/index_cache.h"
 #include "pg/pg_headers.h"

@@ -252,12 +252,12 @@ static void check_duplicates(Checker* c) {
     Datum value;
     bool isnull;
     int64 last = -1;
-    uint32 copies = 0;
+    uint32 entries = 0;
     while (next_sorted_datum(c->tids, &value, &isnull)) {
         const int64 entry = DatumGetInt64(value), row = entry_row(entry);
-        copies = last >= 0 && row == entry_row(last) ? copies + 1 : 1;
-        if (copies == 1) check_heap_row(c, row);
-        if (copies == CopiesOfRow(c->meta) + 1 || (copies > 1 && CopiesOfRow(c->meta) > 1 && entry == last))
+        entries = last >= 0 && row == entry_row(last) ? entries + 1 : 1;
+        if (entries == 1) check_heap_row(c, row);
+        if (entries == EntriesOfRow(c->meta) + 1 || (entries > 1 && EntriesOfRow(c->meta) > 1 && entry == last))
             found(c, 0, psprintf("row (%u,%u) is in the index too often", row_block(row), row_offset(row)));
         last = entry;
     }
@@ -336,7 +336,7 @@ static void check_index(Checker* c) {
     check_calibration(c);
     check_region(c, &c->meta.list_uses, PageKind::kListUses);
     check_region(c, &c->meta.directory, PageKind::kDirectory);
-    for (const Region& part : c->meta.more_directory) check_region(c, &part, PageKind::kDirectory);
+    for (const Region& region : c->meta.more_directory) check_region(c, &region, PageKind::kDirectory);
     for (uint32 list = 0; list < c->meta.lists; list++)
         if (!is_dropped(&c->lists, list)) check_list(c, list);
     if (HasRecords(c->meta)) {

@@ -112,11 +112,11 @@ static Report make_report(Oid index_oid) {
     uint32* entries =
         static_cast<uint32*>(palloc_extended(sizeof(uint32) * r.meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const AllLists table = read_list_table(r.opened.index, &r.meta);
-    RowCounter* counter = CopiesVary(r.meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
+    RowCounter* counter = EntriesVary(r.meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
     const BlockNumber record_pages = count_rows(r.opened.index, &r.meta, &table, entries, counter);
     count_bytes(&r, static_cast<int64>(r.meta.records_blocks) + record_pages);
     count_lists(&r, &table, entries);
-    r.entries_per_row = counter != NULL ? counter->EntriesPerRow() : CopiesOfRow(r.meta);
+    r.entries_per_row = counter != NULL ? counter->EntriesPerRow() : EntriesOfRow(r.meta);
     r.rows = std::rint(static_cast<double>(r.entries) / r.entries_per_row);
     pfree(entries);
     return r;

@@ -97,8 +97,8 @@ static void prewarm(Prewarm* p) {
         !load_region(p, &meta->reorder_params) || !load_region(p, &meta->calibration) ||
         !load_region(p, &meta->directory) || !load_region(p, &meta->list_uses))
         return;
-    for (const Region& part : meta->more_directory)
-        if (!load_region(p, &part)) return;
+    for (const Region& region : meta->more_directory)
+        if (!load_region(p, &region)) return;
     uint32 count;
     const ListUse* lists = lists_by_use(p, &count);
     for (uint32 i = 0; i < count; i++)

@@ -16,7 +16,7 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rounds));
     values[n++] = Int64GetDatum(static_cast<int64>(s->lists_probed));
     values[n++] = Int64GetDatum(static_cast<int64>(s->pages_read));
-    values[n++] = Int64GetDatum(static_cast<int64>(s->rows_scored));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->entries_scored));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_collected));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_reordered));
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));

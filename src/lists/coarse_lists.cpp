@@ -16,16 +16,18 @@ static constexpr uint32 kScoreBlock = 256, kRowBlock = 32;
 // In place of a coarse score, which may be infinite but always is a number.
 static constexpr float kTakenScore = std::numeric_limits<float>::quiet_NaN();
 
-static uint32 lists_of_group(const IndexCache* cache, uint32 group) { return RangeOfPart(cache->compact, group).count; }
+static uint32 lists_of_group(const IndexCache* cache, uint32 group) {
+    return RangeOfGroup(cache->compact, group).count;
+}
 
-static CompactPart part_of_group(const IndexCache* cache, uint32 group) {
-    return ViewCompactPart(kept_compact_part(cache, group), lists_of_group(cache, group), cache->compact.dims);
+static CompactGroup members_of_group(const IndexCache* cache, uint32 group) {
+    return ViewCompactGroup(kept_compact_group(cache, group), lists_of_group(cache, group), cache->compact.dims);
 }
 
 static const float* coarse_scalars(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
     const Size all = CoarseScalarOffset(front->entries, front->groups, front->dims);
-    return reinterpret_cast<const float*>(cache->compact_bytes + all) + RangeOfPart(*front, group).start;
+    return reinterpret_cast<const float*>(cache->compact_bytes + all) + RangeOfGroup(*front, group).start;
 }
 
 bool begin_coarse(const IndexCache* cache, CoarseLists* c, Metric metric, const float* query) {
@@ -62,7 +64,7 @@ uint32 score_coarse(const IndexCache* cache, CoarseLists* c, uint32 group, float
 }
 
 namespace {
-// Where the list's entry in its part is.
+// Where the list's entry in its group is.
 struct FinerList {
     const uint8* code;
     const float* scalar;
@@ -74,16 +76,16 @@ struct FinerList {
 struct GroupCursor {
     const IndexCache* cache;
     const ListScore* groups;
-    CompactPart part;
+    CompactGroup members;
     uint32 begin, end;
 
-    GroupCursor(const IndexCache* of, const ListScore* taken) : cache(of), groups(taken), part{}, begin(0), end(0) {}
-    // The entry of `part` that score `at` is of; never a smaller one than before.
+    GroupCursor(const IndexCache* of, const ListScore* taken) : cache(of), groups(taken), members{}, begin(0), end(0) {}
+    // The entry of `members` that score `at` is of; never a smaller one than before.
     uint32 EntryOf(uint32 at) {
         for (; at >= end; groups++) {
             begin = end;
             end += lists_of_group(cache, groups->list);
-            if (at < end) part = part_of_group(cache, groups->list);
+            if (at < end) members = members_of_group(cache, groups->list);
         }
         return at - begin;
     }
@@ -102,9 +104,9 @@ static void choose_finer(const IndexCache* cache, const CoarseLists* c, const Li
         const size_t count = CompressBelow(c->scores + begin, std::min(kScoreBlock, c->count - begin), farthest, below);
         for (size_t i = 0; i < count && found < wanted; i++) {
             const uint32 at = begin + below[i], entry = cursor.EntryOf(at);
-            const CompactPart& part = cursor.part;
-            const FinerList one = {part.code + static_cast<Size>(entry) * cache->compact.dims, part.scalar + entry,
-                                   part.list + entry, at};
+            const CompactGroup& members = cursor.members;
+            const FinerList one = {members.code + static_cast<Size>(entry) * cache->compact.dims,
+                                   members.scalar + entry, members.list + entry, at};
             prefetch_bytes(one.code, cache->compact.dims);
             __builtin_prefetch(one.scalar);
             __builtin_prefetch(one.list);
@@ -148,7 +150,7 @@ uint32 take_others(const IndexCache* cache, CoarseLists* c, const ListScore* gro
     for (uint32 at = 0; at < c->count; at++) {
         if (std::isnan(c->scores[at])) continue;
         const uint32 entry = cursor.EntryOf(at);
-        list[taken] = cursor.part.list[entry];
+        list[taken] = cursor.members.list[entry];
         score[taken++] = c->scores[at] + c->error;
     }
     c->count = 0;

@@ -50,14 +50,14 @@ static void make_score_room(const CompactFront* front, ListChooser* c, uint32 en
 }
 
 // Returns how many lists it has.
-static uint32 score_part(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
+static uint32 score_lists_of_group(Relation index, IndexCache* cache, ListChooser* c, uint32 group) {
     const CompactFront* front = &cache->compact;
-    const uint32 entries = RangeOfPart(*front, group).count;
+    const uint32 entries = RangeOfGroup(*front, group).count;
     make_score_room(front, c, entries);
-    const uint8* bytes = compact_part(index, cache, group, &c->part, &c->part_bytes, c->context);
-    const CompactPart part = ViewCompactPart(bytes, entries, front->dims);
-    ScoreCompact(c->compact, part.scalar, part.code, entries, front->dims, c->flat + c->scored);
-    memcpy(c->flat_list + c->scored, part.list, sizeof(uint32) * entries);
+    const uint8* bytes = compact_group(index, cache, group, &c->buffer, &c->buffer_bytes, c->context);
+    const CompactGroup members = ViewCompactGroup(bytes, entries, front->dims);
+    ScoreCompact(c->compact, members.scalar, members.code, entries, front->dims, c->flat + c->scored);
+    memcpy(c->flat_list + c->scored, members.list, sizeof(uint32) * entries);
     c->scored += entries;
     return entries;
 }
@@ -81,11 +81,11 @@ static uint32 next_groups(const CompactFront* front, ListChooser* c, uint32 more
     return c->groups_taken + taken;
 }
 
-// Asks for the memory of a group's part: it lies anywhere among those of all groups.
-static void prefetch_part(const IndexCache* cache, uint32 group) {
+// Asks for the memory of a group's members: it lies anywhere among those of all groups.
+static void prefetch_group(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
-    const uint8* part = kept_compact_part(cache, group);
-    if (part != NULL) prefetch_bytes(part, CompactPartBytes(RangeOfPart(*front, group).count, front->dims));
+    const uint8* members = kept_compact_group(cache, group);
+    if (members != NULL) prefetch_bytes(members, CompactGroupBytes(RangeOfGroup(*front, group).count, front->dims));
 }
 
 // Takes groups until `have` is so much, or there are no more: use(group, next) returns how many lists it has; next is
@@ -132,7 +132,7 @@ static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint3
     if (front->groups == 0) {
         if (c->scored >= wanted || c->groups_taken > 0) return;
         c->groups_taken = 1;
-        score_part(index, cache, c, 0);
+        score_lists_of_group(index, cache, c, 0);
         return;
     }
     if (c->groups_taken == 0 && score_coarse_first(cache, c, wanted, nearest)) return;
@@ -140,8 +140,8 @@ static void score_lists(Relation index, IndexCache* cache, ListChooser* c, uint3
     if (c->coarse.count > 0 && 2 * c->scored >= 3 * nearest) return;
     score_coarse_others(cache, c);
     take_groups(front, c, c->scored, wanted, [&](const ListScore& group, const ListScore* next) {
-        if (next != NULL) prefetch_part(cache, next->list);
-        return score_part(index, cache, c, group.list);
+        if (next != NULL) prefetch_group(cache, next->list);
+        return score_lists_of_group(index, cache, c, group.list);
     });
 }
 
@@ -340,7 +340,7 @@ void choose_more_lists(Relation index, IndexCache* cache, ListChooser* c, uint32
 
 // The further lists of a row are looked for among so many nearest ones: as good as the table of neighbours that
 // builds use (cluster/replicas.h).
-static constexpr uint32 kCopyCandidates = 64;
+static constexpr uint32 kReplicaCandidates = 64;
 
 // Of scores[1 .. n), the lists that hold the row beside scores[0]: to row_lists[1 ..). Returns how many hold it.
 static uint32 further_lists(Relation index, IndexCache* cache, const float* row, const ListScore* scores, uint32 n,
@@ -353,29 +353,29 @@ static uint32 further_lists(Relation index, IndexCache* cache, const float* row,
         const float* centroid = cached_centroid(index, cache, scores[i].list, near + i * dims);
         if (centroid != near + i * dims) memcpy(near + i * dims, centroid, sizeof(float) * dims);
     }
-    uint32 chosen[kMaxCopies] = {0}, copies = 2;
-    if (CopiesVary(cache->meta))
-        copies = static_cast<uint32>(
-            ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon, kMaxCopies, chosen, scratch));
+    uint32 chosen[kMaxEntriesOfRow] = {0}, entries = 2;
+    if (EntriesVary(cache->meta))
+        entries = static_cast<uint32>(ClosureListsOfOne(near, n, dims, spherical, row, cache->meta.closure_epsilon,
+                                                        kMaxEntriesOfRow, chosen, scratch));
     else chosen[1] = SoarSecondOfOne(near, n, dims, spherical, row, 0, kSoarLambda, scratch);
-    for (uint32 copy = 1; copy < copies; copy++) row_lists[copy] = scores[chosen[copy]].list;
+    for (uint32 entry = 1; entry < entries; entry++) row_lists[entry] = scores[chosen[entry]].list;
     pfree(near);
     pfree(scratch);
-    return copies;
+    return entries;
 }
 
 uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32* row_lists) {
     const uint32 lists = cache->compact.entries;
     row_lists[0] = 0;
     if (cache->meta.lists == 1) return 1;
-    const uint32 copies = CopiesOfRow(cache->meta);
-    const uint32 wanted = copies > 1 ? std::min(kCopyCandidates, lists) : 1;
+    const uint32 entries = EntriesOfRow(cache->meta);
+    const uint32 wanted = entries > 1 ? std::min(kReplicaCandidates, lists) : 1;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
     chooser.metric = row_list_metric(cache->codec.metric);
     choose_lists(index, cache, &chooser, row, wanted);
     row_lists[0] = chooser.scores[0].list;
-    return copies > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;
+    return entries > 1 ? further_lists(index, cache, row, chooser.scores, wanted, row_lists) : 1;
 }
 
 }  // namespace vectorq

@@ -31,8 +31,8 @@ struct ListChooser {
     ListScore* groups;    // (groups)
     float* group_scores;  // (groups): work space
     uint32 groups_taken;
-    uint8* part;  // buffer of a group that the cache does not keep
-    Size part_bytes;
+    uint8* buffer;  // of a group that the cache does not keep
+    Size buffer_bytes;
     CoarseLists coarse;
     // — the choice —
     ListScore* scores;  // (scores_room), of which `known` are there
@@ -56,7 +56,7 @@ float centroid_distance_norm(Relation index, IndexCache* cache, const ListChoose
 // Goes on: scores[from .. from + count) are the next ones; 0 < from, the end of what was chosen before.
 void choose_more_lists(Relation index, IndexCache* cache, ListChooser* chooser, uint32 from, uint32 count);
 
-// The lists that a new row belongs to, the nearest first: lists (CopiesOfRow). Returns how many.
+// The lists that a new row belongs to, the nearest first: lists (EntriesOfRow). Returns how many.
 uint32 lists_of_row(Relation index, IndexCache* cache, const float* row, uint32* lists);
 
 }  // namespace vectorq

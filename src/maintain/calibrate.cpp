@@ -28,11 +28,11 @@ extern "C" {
 
 namespace vectorq {
 
-static constexpr double kChangedPart = 0.1;
+static constexpr double kChangedShare = 0.1;
 // Fewer than a build takes of a large table: vacuum works with one thread.
 static constexpr Size kQueries = 160, kFewestQueries = 64;
 static constexpr double kRowsPerQuery = 40;
-static constexpr Size kMemoryPart = 8;
+static constexpr Size kMemoryShare = 8;
 // Blocks of the table that queries are drawn from.
 static constexpr BlockNumber kSampleBlocks = 256;
 
@@ -126,7 +126,7 @@ static void sample_queries(QuerySample* s, uint32 seed) {
 
 static Size affordable_queries(int dims, double rows) {
     Size queries = std::min(kQueries, static_cast<Size>(rows / kRowsPerQuery));
-    const Size memory = static_cast<Size>(maintenance_work_mem) * 1024 / kMemoryPart;
+    const Size memory = static_cast<Size>(maintenance_work_mem) * 1024 / kMemoryShare;
     while (queries >= kFewestQueries && NeighbourFinder::Bytes(queries, static_cast<Size>(dims), kAllNeighbours,
                                                                kDeepQueries, kDeepNeighbours, 1) > memory)
         queries = queries * 4 / 5;
@@ -174,12 +174,12 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
     const double removed = stats == NULL ? 0 : stats->tuples_removed;
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
-    const double enough = kChangedPart * std::max(rows, static_cast<double>(calibration.rows));
+    const double enough = kChangedShare * std::max(rows, static_cast<double>(calibration.rows));
     const bool measured = rows_changed(&calibration, rows, removed_since) >= enough &&
                           measure_again(index, heap, &meta, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
-    seal_calibration(&calibration);
+    set_calibration_crc(&calibration);
     update_calibration(index, &calibration);
 }
 

@@ -28,8 +28,8 @@ static void mark_searched(Relation index, const MetaPage* meta, AllLists* table)
     const uint32* start = meta->groups > 0 ? ViewCompactFront(bytes, meta->code_dims).start : all;
     for (uint32 g = 0; g < std::max<uint32>(meta->groups, 1); g++) {
         const uint32 entries = start[g + 1] - start[g];
-        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(meta->groups, meta->code_dims, g, start[g]),
-                                                 entries, meta->code_dims);
+        const CompactGroup part = ViewCompactGroup(
+            bytes + CompactGroupOffset(meta->groups, meta->code_dims, g, start[g]), entries, meta->code_dims);
         for (uint32 i = 0; i < entries; i++) {
             if (part.list[i] >= table->lists)
                 report_corruption(index, meta->compact.start, "impossible groups of centroids");

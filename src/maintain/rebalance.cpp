@@ -145,7 +145,7 @@ static void choose_victims(Rebalance* r) {
             if (c.wanted[c.order[begin]] && !c.chosen[c.order[begin]]) room = add_region(r, &c, &batch, c.order[begin]);
         }
         // As many lists for the rows as the whole has on average.
-        batch.pieces = std::max<uint32>(CopiesVary(r->meta) ? 1 : CopiesOfRow(r->meta),
+        batch.pieces = std::max<uint32>(EntriesVary(r->meta) ? 1 : EntriesOfRow(r->meta),
                                         static_cast<uint32>(std::lround(batch.rows / r->mean)));
         if (batch.count > 0) r->batches[r->num_batches++] = batch;
     }
@@ -167,9 +167,9 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     const uint64 needed = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
     const uint64 pages = DirectoryPages(r->meta);
     if (needed <= pages) return true;
-    uint32 part = 0;
-    while (part < kMaxDirectoryParts && r->meta.more_directory[part].blocks > 0) part++;
-    if (part == kMaxDirectoryParts) return false;
+    uint32 n = 0;
+    while (n < kMaxDirectoryRegions && r->meta.more_directory[n].blocks > 0) n++;
+    if (n == kMaxDirectoryRegions) return false;
     Region region;
     region.blocks = static_cast<uint32>(std::max(needed - pages, pages / 2 + 1));
     region.bytes = static_cast<uint64>(region.blocks) * PayloadBytes(BLCKSZ);
@@ -177,7 +177,7 @@ static bool grow_directory(Rebalance* r, uint64 lists) {
     char* bytes = static_cast<char*>(palloc_extended(region.bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     write_region(r->index, &region, PageKind::kDirectory, 0, bytes);
     pfree(bytes);
-    r->meta.more_directory[part] = region;
+    r->meta.more_directory[n] = region;
     VQ_FAULT("rebalance.directory");
     update_meta(
         r->index,

@@ -234,9 +234,9 @@ static Twins find_twins(const Rebalance* r) {
 // The lists of each row of `t`: lists (rows, most), of which counts are set, as the build chooses them.
 static void choose_lists_of_twins(const Rebalance* r, const ReplicaAssigner& replicas, const Twins& t,
                                   std::vector<uint32_t>& lists, std::vector<uint32_t>& counts) {
-    const size_t rows = t.rows.rows(), most = CopiesOfRow(r->meta);
+    const size_t rows = t.rows.rows(), most = EntriesOfRow(r->meta);
     lists.resize(rows * most);
-    if (CopiesVary(r->meta)) {
+    if (EntriesVary(r->meta)) {
         std::vector<uint8_t> found(rows);
         replicas.ClosureLists(t.rows.data(), rows, t.first.data(), r->meta.closure_epsilon, most, lists.data(),
                               found.data(), 1, r->objects->stop);
@@ -267,17 +267,17 @@ static bool part_twins(Rebalance* r) {
     const Twins t = find_twins(r);
     if (t.start.empty()) return true;
     const uint32 none = static_cast<uint32>(o->centroids.rows());
-    if (none < 2 && !CopiesVary(r->meta)) return false;
+    if (none < 2 && !EntriesVary(r->meta)) return false;
     const ReplicaAssigner replicas(o->centroids, IsDotMetric(r->cache->codec.metric), kReplicaNeighbours, 1, o->stop);
     std::vector<uint32_t> lists, counts;
     choose_lists_of_twins(r, replicas, t, lists, counts);
-    const size_t most = CopiesOfRow(r->meta);
+    const size_t most = EntriesOfRow(r->meta);
     for (size_t i = 0; i < t.start.size(); i++) {
         uint32_t* own = lists.data() + i * most;
         const uint32 wanted = std::min<uint32>(t.count[i], static_cast<uint32>(most));
         const uint32 count = add_neighbours(replicas, own, counts[i], wanted);
-        for (uint32 copy = 0; copy < t.count[i]; copy++)
-            o->target[t.order[t.start[i] + copy]] = copy < count ? own[copy] : none;
+        for (uint32 entry = 0; entry < t.count[i]; entry++)
+            o->target[t.order[t.start[i] + entry]] = entry < count ? own[entry] : none;
     }
     return true;
 }
@@ -295,7 +295,7 @@ bool train_new_lists(Rebalance* r) {
     if (r->num_rows == 0) return true;
     Assigner(o->centroids, IsDotMetric(r->cache->codec.metric) ? AssignMetric::kDot : AssignMetric::kL2)
         .Nearest(o->rows.data(), r->num_rows, o->target.data(), nullptr, 1, o->stop);
-    return CopiesOfRow(r->meta) == 1 || part_twins(r);
+    return EntriesOfRow(r->meta) == 1 || part_twins(r);
 }
 
 // ---- writing

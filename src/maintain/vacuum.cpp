@@ -235,7 +235,7 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
-    if (CopiesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
+    if (EntriesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));

@@ -26,17 +26,17 @@ static constexpr double kMostGrowth = 4, kLeastGrowth = 1.3;
 // was tried would reach a target of 0.99 (96 dimensions of normal noise: 0.92 instead of it).
 static constexpr double kMissingTooMany = 0.01;
 // Of the budget that a further round is reckoned to take, since later lists cost what earlier ones did.
-static constexpr double kBudgetPart = 0.9;
+static constexpr double kBudgetShare = 0.9;
 
 // A build assigns and encodes a row in the time in which it could score some thousand codes.
 static constexpr double kReadsOfCode = 64;
 static constexpr double kLeastBytesPerRow = 4096;
 
 // Nanoseconds on a 2.5 GHz server with AVX-512, pages in shared buffers: opening a list (directory, pin, lock, its
-// lookup table), a row of the table or of a copy looked at. Only the ratios matter; a byte of code is in kCodes.
+// lookup table), a row of the table or a record looked at. Only the ratios matter; a byte of code is in kCodes.
 static constexpr double kListCost = 700;
 static constexpr double kHeapRowCost = 700;
-static constexpr double kCopyCost = 350;
+static constexpr double kRecordCost = 350;
 
 namespace {
 struct Measurement {
@@ -75,12 +75,12 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
         search->list_begin = i;
         search->list_end = i + 1;
         core_call([&] { m->collector->Reset(RankTable::kMostRank); });
-        const uint64 scored = search->rows_scored;
+        const uint64 scored = search->entries_scored;
         scan_lists(m->index, search);
         size_t count;
         bool overflowed;
         m->collector->Select(&count, &overflowed);
-        const size_t scanned = static_cast<size_t>(search->rows_scored - scored);
+        const size_t scanned = static_cast<size_t>(search->entries_scored - scored);
         m->code_bytes_left -= static_cast<double>(scanned) * cache->geometry.code_bytes;
         if (m->code_bytes_left < 0) return false;
         core_call([&] { found = m->ranks->AddList(&m->collector->At(0), count, scanned); });
@@ -114,7 +114,7 @@ static ScanCosts scan_costs(const IndexCache* cache) {
     ScanCosts costs;
     costs.list = kListCost;
     costs.entry = TraitsOf(cache->codec.kind).byte_cost * cache->geometry.code_bytes;
-    costs.row = IsCopy(static_cast<Reorder>(cache->meta.reorder)) ? kCopyCost : kHeapRowCost;
+    costs.row = KeepsRecords(static_cast<Reorder>(cache->meta.reorder)) ? kRecordCost : kHeapRowCost;
     return costs;
 }
 
@@ -148,7 +148,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
         trace_queries(&m, limit);
         const double missing = static_cast<double>(m.wanted_rows - m.found_rows) / std::max<double>(m.wanted_rows, 1);
         if (limit == lists || missing <= kMissingToGoOn) break;
-        const double growth = kBudgetPart * m.code_bytes_left / std::max(left - m.code_bytes_left, 1.0);
+        const double growth = kBudgetShare * m.code_bytes_left / std::max(left - m.code_bytes_left, 1.0);
         if (growth >= kLeastGrowth) {
             limit = static_cast<uint32>(std::min<double>(lists, limit * std::min(growth, kMostGrowth)));
         } else if (missing > kMissingTooMany) {
@@ -168,10 +168,10 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
         calibration->source = source;
         core_call([&] {
             BuildLadderWithEffort(m.ranks, scan_order(cache), scan_costs(cache),
-                                  CopiesVary(cache->meta) ? 1 : CopiesOfRow(cache->meta), calibration);
+                                  EntriesVary(cache->meta) ? 1 : EntriesOfRow(cache->meta), calibration);
         });
     }
-    seal_calibration(calibration);
+    set_calibration_crc(calibration);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(m.context);
     return enough;

@@ -15,8 +15,8 @@ inline constexpr Size kDeepQueries = 96;
 // Bytes of codes that a calibration may read beside a build of so many rows, or a vacuum of them.
 double calibration_budget(const MetaPage* meta, double rows);
 
-// Searches for each of the finder's queries (after Finish) and fills the calibration, sealed. False if there were too
-// few queries to say anything: then it says so, too. Needs posting pages and directory only, so a build may call it
+// Searches for each of the finder's queries (after Finish) and fills the calibration, its crc set. False if there were
+// too few queries to say anything: then it says so, too. Needs posting pages and directory only, so a build may call it
 // before its end. code_bytes: bytes of codes to read at most, over all queries; then the remaining queries are left
 // out.
 bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source,

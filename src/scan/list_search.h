@@ -41,7 +41,7 @@ struct ListSearch {
     float* scalars;             // likewise
     // — counted —
     BlockNumber index_blocks;  // as many as are known to be there
-    uint64 rows_scored, pages_read;
+    uint64 entries_scored, pages_read;
 };
 
 // Memory and constants that stay for all queries; they live as long as `context`. Pins the index's cache.

@@ -79,16 +79,16 @@ void reorder_from_heap(IndexScanDesc scan, ScanState* state, Candidate* rows, Si
 // Where pages are missing, as many candidates as the disk is asked for at once: waiting costs more than rows too many.
 static Size candidates_at_once(IndexScanDesc scan, const ScanState* state, Size wished) {
     const IndexCache* cache = state->search.cache;
-    const bool copies = IsCopy(state->reading.from);
-    if (!(copies ? cache->records_cold : cache->heap_cold)) return wished;
-    Relation relation = copies ? scan->indexRelation : scan->heapRelation;
+    const bool records = KeepsRecords(state->reading.from);
+    if (!(records ? cache->records_cold : cache->heap_cold)) return wished;
+    Relation relation = records ? scan->indexRelation : scan->heapRelation;
     return std::max(wished, static_cast<Size>(get_tablespace_io_concurrency(relation->rd_rel->reltablespace)));
 }
 
 void put_in_order(IndexScanDesc scan, ScanState* state, Size wished, Size most) {
     const Size n = std::min(candidates_at_once(scan, state, wished), most);
     Candidate* rows = state->rounds->Lend(n);
-    if (IsCopy(state->reading.from)) reorder_from_copies(scan->indexRelation, state, rows, n);
+    if (KeepsRecords(state->reading.from)) reorder_from_records(scan->indexRelation, state, rows, n);
     else reorder_from_heap(scan, state, rows, n);
     state->rounds->Ordered(n);
 }

@@ -20,7 +20,7 @@ namespace {
 struct RecordReader {
     Relation index;
     ScanState* state;
-    const VectorCopies* copies;
+    const RecordCodec* records;
     ListTable table;
     RowFn kernel;
     Buffer buffer;
@@ -45,7 +45,7 @@ static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
 
 // A record that inserts wrote after this scan began lies beyond what the index had then.
 static void check_place(RecordReader* r, const Candidate* candidate) {
-    const ReorderGeometry* g = &r->copies->geometry;
+    const ReorderGeometry* g = &r->records->geometry;
     const uint64 end = static_cast<uint64>(candidate->source) + g->pages;
     if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
                end <= r->state->search.index_blocks))
@@ -59,9 +59,9 @@ static void check_place(RecordReader* r, const Candidate* candidate) {
 
 // False if the record is another row's by now.
 static bool read_distance(RecordReader* r, const Candidate* candidate, float* distance) {
-    const ReorderGeometry* g = &r->copies->geometry;
+    const ReorderGeometry* g = &r->records->geometry;
     const uint32 slot = record_slot(candidate->tid),
-                 element = static_cast<uint32>(CodeElementBytes(r->copies->codec.kind));
+                 element = static_cast<uint32>(CodeElementBytes(r->records->codec.kind));
     const uint32 at = RecordOffsetInPart(*g, slot);
     const char* payload = open_page(r, candidate->source, RecordPart(*g, slot));
     if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate))
@@ -79,7 +79,7 @@ static bool read_distance(RecordReader* r, const Candidate* candidate, float* di
 
 // rows[at] is read next: asks for the pages of those after it.
 static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* rows, size_t count, size_t at) {
-    const ReorderGeometry* g = &r->copies->geometry;
+    const ReorderGeometry* g = &r->records->geometry;
     const size_t end = std::min(count, at + 1 + static_cast<size_t>(ahead->depth));
     for (ahead->next = std::max(ahead->next, static_cast<uint32>(at + 1)); ahead->next < end; ahead->next++) {
         const uint32 slot = record_slot(rows[ahead->next].tid);
@@ -102,17 +102,17 @@ static void sort_by_place(Candidate* rows, size_t n) {
 static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
     r->index = index;
     r->state = state;
-    r->copies = &state->search.cache->copies;
-    if (state->reading.copy_table == NULL)
-        state->reading.copy_table = static_cast<float*>(
-            MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->copies->codec)));
-    r->table =
-        PrepareListTable(r->copies->codec, state->search.query, r->copies->centroid, state->reading.copy_table, true);
-    r->kernel = GetRowKernel(CodecKernel(r->copies->codec));  // rows lie apart: one at a time
+    r->records = &state->search.cache->records;
+    if (state->reading.record_table == NULL)
+        state->reading.record_table = static_cast<float*>(
+            MemoryContextAllocHuge(state->context, sizeof(float) * TableScratchFloats(r->records->codec)));
+    r->table = PrepareListTable(r->records->codec, state->search.query, r->records->centroid,
+                                state->reading.record_table, true);
+    r->kernel = GetRowKernel(CodecKernel(r->records->codec));  // rows lie apart: one at a time
     r->buffer = InvalidBuffer;
 }
 
-void reorder_from_copies(Relation index, ScanState* state, Candidate* rows, Size n) {
+void reorder_from_records(Relation index, ScanState* state, Candidate* rows, Size n) {
     RecordReader r;
     sort_by_place(rows, n);
     begin_reading(&r, index, state);

@@ -93,9 +93,9 @@ static RoundRules rules_of(const ScanState* state) {
     rules.strict = plan->strict;
     rules.reorders = state->reading.from != Reorder::kOff && !state->search.null_query;
     rules.by_need = reorders_by_need(&plan->session, cache);
-    rules.rows_by_hand = plan->session.reorder_rows > 0;
+    rules.entries_by_hand = plan->session.reorder_rows > 0;
     rules.limit_known = plan->asked > 0;
-    rules.replicas = CopiesOfRow(cache->meta) > 1;
+    rules.replicas = EntriesOfRow(cache->meta) > 1;
     rules.most_capacity = most_capacity(&rules);
     return rules;
 }
@@ -118,7 +118,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     plan_scan(scan, &state->plan);
     load_query(scan, search);
     search->index_blocks = RelationGetNumberOfBlocks(index);
-    search->rows_scored = search->pages_read = 0;
+    search->entries_scored = search->pages_read = 0;
     search->codec.symmetric = state->plan.session.distance == static_cast<int>(Distance::kSdc);
     const uint64 expected = RowsExpected(state->plan.asked, search->cache->rows_taken);
     const RoundRules rules = rules_of(state);

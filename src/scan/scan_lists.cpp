@@ -59,7 +59,7 @@ static void collect_distances(ListSearch* state, uint32 count, const ItemPointer
         const uint16 slot = state->survivors[i];
         push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
     }
-    state->rows_scored += count;
+    state->entries_scored += count;
 }
 
 // distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
@@ -108,7 +108,7 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
         collect_distances(state, count, tids, pointers);
         return;
     }
-    state->rows_scored += count;
+    state->entries_scored += count;
     // One step more than the division says: rounding must not lose a row that ties with the last one kept,
     // and Push compares exactly.
     const float base = scan->table.bias + state->lut_scale.bias;
@@ -244,7 +244,7 @@ void scan_lists(Relation index, ListSearch* state) {
         }
         const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);
-        // 1 us and more for 192 parts: a tenth of the time of such a list.
+        // 1 us and more for 192 subspaces: a tenth of the time of such a list.
         if (state->codec.kind == CodeKind::kPq4 && (!state->table_ready || TableDependsOnList(state->codec)))
             state->lut_scale = QuantizeLut16(scan.table.table, state->codec.pq.m, state->lut);
         state->table_ready = true;

@@ -35,9 +35,9 @@ ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const 
         choice.by_effort = choice.target > 0 && (calibration->effort.nearest != 0 || calibration->effort.farther != 0);
     } else {
         choice.nprobe =
-            static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (CopiesVary(*meta) ? kClosureProbes
-                                                                                : CopiesOfRow(*meta) > 1 ? kSoarProbes
-                                                                                                         : 1)));
+            static_cast<uint32>(std::ceil(automatic_nprobe(meta->live_lists) * (EntriesVary(*meta) ? kClosureProbes
+                                                                                : EntriesOfRow(*meta) > 1 ? kSoarProbes
+                                                                                                          : 1)));
     }
     if (session->nprobe > 0) choice.nprobe = static_cast<uint32>(session->nprobe);
     choice.nprobe = std::clamp<uint32>(choice.nprobe, 1, meta->live_lists);

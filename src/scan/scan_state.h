@@ -13,7 +13,7 @@ namespace vectorq {
 struct ScanStats {
     Oid index;
     uint64 lists_probed;
-    uint64 rows_scored;
+    uint64 entries_scored;
     uint64 rows_collected;
     uint64 rows_reordered;
     uint64 rows_returned;
@@ -25,11 +25,11 @@ extern ScanStats last_scan_stats;
 
 // What reading the rows to put in order takes.
 struct RowReading {
-    Reorder from;       // kOff: rows come in the order of their codes
-    void* heap_reader;  // heap_reader.cpp; NULL until used
-    float* copy_table;  // reorder_records.cpp; NULL until used
-    float* row;         // (dims): buffer
-    uint64* tids;       // (tids_size) of the rows at hand
+    Reorder from;         // kOff: rows come in the order of their codes
+    void* heap_reader;    // heap_reader.cpp; NULL until used
+    float* record_table;  // reorder_records.cpp; NULL until used
+    float* row;           // (dims): buffer
+    uint64* tids;         // (tids_size) of the rows at hand
     Size tids_size;
     BlockNumber heap_blocks;  // of the table, as far as rows of this scan lie in it
 };

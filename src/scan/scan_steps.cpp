@@ -64,12 +64,12 @@ static uint32 open_lists(Relation index, ScanState* state, uint32 from, uint32 t
 
 // Returns how many rows were scored.
 static uint64 search_lists(Relation index, ListSearch* search, uint32 from, uint32 to) {
-    const uint64 scored_before = search->rows_scored;
+    const uint64 scored_before = search->entries_scored;
     search->list_begin = from;
     search->list_end = to;
     scan_lists(index, search);
     check_recovery_conflict(index, search->cache);
-    return search->rows_scored - scored_before;
+    return search->entries_scored - scored_before;
 }
 
 // ---- rows
@@ -79,7 +79,7 @@ static void note_stats(IndexScanDesc scan, const ScanState* state) {
     last_scan_stats.index = RelationGetRelid(scan->indexRelation);
     last_scan_stats.target = state->first_target;
     last_scan_stats.lists_probed = counts.lists;
-    last_scan_stats.rows_scored = state->search.rows_scored;
+    last_scan_stats.entries_scored = state->search.entries_scored;
     last_scan_stats.rows_collected = counts.collected;
     last_scan_stats.rows_reordered = counts.reordered;
     last_scan_stats.rows_returned = counts.returned;

@@ -13,7 +13,7 @@ static uint32 calibration_crc(const Calibration* calibration) {
     return crc_of(calibration, offsetof(Calibration, crc));
 }
 
-void seal_calibration(Calibration* calibration) {
+void set_calibration_crc(Calibration* calibration) {
     calibration->version = kCalibrationVersion;
     calibration->crc = calibration_crc(calibration);
 }
@@ -32,7 +32,7 @@ void read_calibration(Relation index, const MetaPage* meta, Calibration* calibra
 Region append_calibration(Relation index, ForkNumber fork) {
     Calibration none;
     memset(&none, 0, sizeof(none));
-    seal_calibration(&none);
+    set_calibration_crc(&none);
     return append_region(index, fork, PageKind::kCalibration, &none, sizeof(none));
 }
 
@@ -51,7 +51,7 @@ void update_calibration(Relation index, const Calibration* calibration) {
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
     memcpy(page_payload(change_page(&change, buffer)), calibration, sizeof(*calibration));
     meta->calibration_id = calibration->crc;
-    seal_meta(meta);
+    set_meta_crc(meta);
     finish_change(&change);
 }
 

@@ -10,13 +10,13 @@ void read_calibration(Relation index, const MetaPage* meta, Calibration* calibra
 // Why the bytes cannot be a calibration of this index; NULL if they can.
 const char* calibration_problem(const Calibration* calibration, const MetaPage* meta);
 
-// Seals it with its crc.
-void seal_calibration(Calibration* calibration);
-// Building: appends a page of an index that is not calibrated, and later puts a sealed calibration into it.
+// Sets its crc, which the functions below want set.
+void set_calibration_crc(Calibration* calibration);
+// Building: appends a page of an index that is not calibrated, and later puts a calibration into it.
 Region append_calibration(Relation index, ForkNumber fork);
 void overwrite_built_calibration(Relation index, const MetaPage* meta, const Calibration* calibration);
 
-// Replaces the calibration of a live index by a sealed one, WAL-logged in one record with the meta page. Takes the meta
+// Replaces the calibration of a live index by another, WAL-logged in one record with the meta page. Takes the meta
 // page's lock, then that of the calibration page.
 void update_calibration(Relation index, const Calibration* calibration);
 

@@ -45,7 +45,7 @@ Buffer take_free_page(Relation index, const PostingGeometry* g) {
     PageChange change = begin_change(index, "free");
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
     meta->free_head = next;
-    seal_meta(meta);
+    set_meta_crc(meta);
     Page page = change_page(&change, buffer, kWholePage | kKeepPageLocked);
     init_page(page, PageKind::kPosting, 0, 0);
     // Full, of a segment of no list: nobody else puts a segment there before it is filled.
@@ -61,7 +61,7 @@ void put_free_page(Relation index, Buffer buffer) {
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
     init_page(change_page(&change, buffer, kWholePage | kKeepPageLocked), PageKind::kFree, meta->free_head, 0);
     meta->free_head = BufferGetBlockNumber(buffer);
-    seal_meta(meta);
+    set_meta_crc(meta);
     finish_change(&change);
 }
 

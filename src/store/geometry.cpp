@@ -19,7 +19,7 @@ Codec meta_codec(const MetaPage* meta) {
 
 static PostingRow posting_row(const Codec* codec, Reorder reorder) {
     return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)), CodeHasScalar(*codec),
-            IsCopy(reorder)};
+            KeepsRecords(reorder)};
 }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
@@ -41,9 +41,9 @@ PostingGeometry meta_geometry(const MetaPage* meta) {
     return GeometryOfPages(BLCKSZ, posting_row(&codec, static_cast<Reorder>(meta->reorder)), meta->extent_pages);
 }
 
-// Cosine: copies are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less
+// Cosine: records are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less
 // of the rounding in it than the product has.
-Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
+Codec record_codec(Metric metric, Reorder reorder, uint32 dims) {
     Codec codec;
     memset(&codec, 0, sizeof(codec));
     codec.metric = TraitsOf(metric).normalised && reorder != Reorder::kF32 ? Metric::kL2 : metric;
@@ -52,13 +52,14 @@ Codec copy_codec(Metric metric, Reorder reorder, uint32 dims) {
     return codec;
 }
 
-ReorderGeometry copy_geometry(const Codec* codec) {
+ReorderGeometry record_geometry(const Codec* codec) {
     return ChooseReorderGeometry(BLCKSZ, static_cast<uint32>(CodeBytes(*codec)), CodeHasScalar(*codec));
 }
 
 ReorderGeometry meta_reorder_geometry(const MetaPage* meta) {
-    const Codec codec = copy_codec(static_cast<Metric>(meta->metric), static_cast<Reorder>(meta->reorder), meta->dims);
-    return copy_geometry(&codec);
+    const Codec codec =
+        record_codec(static_cast<Metric>(meta->metric), static_cast<Reorder>(meta->reorder), meta->dims);
+    return record_geometry(&codec);
 }
 
 }  // namespace vectorq

@@ -14,8 +14,8 @@ Codec meta_codec(const MetaPage* meta);
 PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list);
 PostingGeometry meta_geometry(const MetaPage* meta);
 // The same for the records that reordering reads; only of an index that has them.
-Codec copy_codec(Metric metric, Reorder reorder, uint32 dims);
-ReorderGeometry copy_geometry(const Codec* codec);
+Codec record_codec(Metric metric, Reorder reorder, uint32 dims);
+ReorderGeometry record_geometry(const Codec* codec);
 ReorderGeometry meta_reorder_geometry(const MetaPage* meta);
 
 }  // namespace vectorq

@@ -22,7 +22,7 @@ namespace vectorq {
 
 // The most that one index's centroids may take, exact and in compact form: 32,000 and 130,000 lists of 128 dimensions;
 // and each at most this part of vectorq.cache_size. What is more is read through shared buffers.
-static constexpr Size kCentroidPart = 4;
+static constexpr Size kCentroidShare = 4;
 #ifndef VECTORQ_FAULTS
 static constexpr Size kMaxCentroidBytes = 16 * 1024 * 1024, kMaxCompactBytes = 24 * 1024 * 1024;
 #else  // the tests' indexes are small
@@ -134,35 +134,35 @@ static float* load_floats(Relation index, const Region* region, PageKind kind, M
     return floats;
 }
 
-void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros) {
-    const Sq8Page page = ViewSq8Page(params, copies->codec.dims);
-    copies->centroid = page.offset;
-    copies->codec.sq8_offset = zeros;
-    copies->codec.sq8_scale = page.scale;
+void attach_record_params(RecordCodec* records, const float* params, const float* zeros) {
+    const Sq8Page page = ViewSq8Page(params, records->codec.dims);
+    records->centroid = page.offset;
+    records->codec.sq8_offset = zeros;
+    records->codec.sq8_scale = page.scale;
 }
 
-static void load_copies(Relation index, IndexCache* entry, MemoryContext context) {
+static void load_records(Relation index, IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
-    entry->copies.codec = copy_codec(entry->codec.metric, static_cast<Reorder>(meta->reorder), meta->dims);
-    entry->copies.geometry = meta_reorder_geometry(meta);
+    entry->records.codec = record_codec(entry->codec.metric, static_cast<Reorder>(meta->reorder), meta->dims);
+    entry->records.geometry = meta_reorder_geometry(meta);
     if (meta->reorder_params.bytes == 0) return;
-    attach_copy_params(&entry->copies, load_floats(index, &meta->reorder_params, PageKind::kReorderParams, context),
-                       static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
+    attach_record_params(&entry->records, load_floats(index, &meta->reorder_params, PageKind::kReorderParams, context),
+                         static_cast<float*>(MemoryContextAllocZero(context, sizeof(float) * meta->dims)));
 }
 
 static bool keeps_compact(const MetaPage* meta) {
-    return meta->groups == 0 || meta->compact.bytes <= std::min(kMaxCompactBytes, cache_size() / kCentroidPart);
+    return meta->groups == 0 || meta->compact.bytes <= std::min(kMaxCompactBytes, cache_size() / kCentroidShare);
 }
 static bool keeps_exact(const MetaPage* meta) {
-    return meta->centroids.bytes <= std::min(kMaxCentroidBytes, cache_size() / kCentroidPart);
+    return meta->centroids.bytes <= std::min(kMaxCentroidBytes, cache_size() / kCentroidShare);
 }
-static Size compact_bytes(const MetaPage* meta, bool keeps_parts) {
-    return keeps_parts ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
+static Size compact_bytes(const MetaPage* meta, bool keeps_groups) {
+    return keeps_groups ? meta->compact.bytes : CompactFrontBytes(meta->groups, meta->code_dims);
 }
 
 static void load_centroids(Relation index, IndexCache* entry, MemoryContext context) {
     const MetaPage* meta = &entry->meta;
-    const Size bytes = compact_bytes(meta, entry->keeps_parts);
+    const Size bytes = compact_bytes(meta, entry->keeps_groups);
     uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(context, bytes));
     read_region(index, &meta->compact, PageKind::kCompactCentroids, meta->generation, 0, bytes, compact);
     entry->compact_bytes = compact;
@@ -174,8 +174,8 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
 }
 
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
-    const bool keeps_parts = keeps_compact(meta);
-    const Size bytes = compact_bytes(meta, keeps_parts) + meta->quantizer.bytes + meta->transform_matrix.bytes +
+    const bool keeps_groups = keeps_compact(meta);
+    const Size bytes = compact_bytes(meta, keeps_groups) + meta->quantizer.bytes + meta->transform_matrix.bytes +
                        2 * meta->reorder_params.bytes + (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
     loading_index = RelationGetRelid(index);
@@ -188,13 +188,13 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->context = context;
     entry->bytes = bytes;
     entry->meta = *meta;
-    entry->keeps_parts = keeps_parts;
+    entry->keeps_groups = keeps_groups;
     entry->geometry = meta_geometry(meta);
     load_centroids(index, entry, context);
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)
         AttachQuantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
-    if (HasRecords(*meta)) load_copies(index, entry, context);
+    if (HasRecords(*meta)) load_records(index, entry, context);
     read_calibration(index, meta, &entry->calibration);
     entry->record_target = InvalidBlockNumber;
     entry->cold = entry->records_cold = entry->heap_cold = true;
@@ -304,28 +304,28 @@ void prefetch_centroid(const IndexCache* cache, uint32 list) {
                   std::min<uint32>(from + bytes, BLCKSZ));
 }
 
-const uint8* kept_compact_part(const IndexCache* cache, uint32 group) {
+const uint8* kept_compact_group(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
-    if (unlikely(!cache->keeps_parts)) return NULL;
+    if (unlikely(!cache->keeps_groups)) return NULL;
     return cache->compact_bytes +
-           CompactPartOffset(front->groups, front->dims, group, RangeOfPart(*front, group).start);
+           CompactGroupOffset(front->groups, front->dims, group, RangeOfGroup(*front, group).start);
 }
 
 const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
-    if (unlikely(!cache->keeps_parts)) return NULL;
+    if (unlikely(!cache->keeps_groups)) return NULL;
     return cache->compact_bytes +
-           CoarseOffset(front->entries, front->groups, front->dims, group, RangeOfPart(*front, group).start);
+           CoarseOffset(front->entries, front->groups, front->dims, group, RangeOfGroup(*front, group).start);
 }
 
-const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
-                          MemoryContext context) {
-    const uint8* kept = kept_compact_part(cache, group);
+const uint8* compact_group(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
+                           MemoryContext context) {
+    const uint8* kept = kept_compact_group(cache, group);
     if (likely(kept != NULL)) return kept;
     const CompactFront* front = &cache->compact;
-    const PartRange range = RangeOfPart(*front, group);
-    const Size offset = CompactPartOffset(front->groups, front->dims, group, range.start);
-    const Size bytes = CompactPartBytes(range.count, front->dims);
+    const GroupRange range = RangeOfGroup(*front, group);
+    const Size offset = CompactGroupOffset(front->groups, front->dims, group, range.start);
+    const Size bytes = CompactGroupBytes(range.count, front->dims);
     if (*buffer_bytes < bytes) {
         if (*buffer != NULL) pfree(*buffer);
         *buffer = static_cast<uint8*>(MemoryContextAllocHuge(context, bytes));

@@ -13,14 +13,14 @@
 
 namespace vectorq {
 
-// Copies of the vectors for reordering: how they are coded, and where within an extent they lie.
-struct VectorCopies {
+// The records of rows: how their vectors are coded, and where within an extent they lie.
+struct RecordCodec {
     Codec codec;            // sq8: its offset is in `centroid`, so that norms stay small beside distances
     const float* centroid;  // (dims) sq8 only, else NULL
     ReorderGeometry geometry;
 };
 
-// Where EncodeRows puts copies into records that follow each other by `stride`.
+// Where EncodeRows puts vectors into records that follow each other by `stride`.
 inline RowSink RecordSink(const ReorderGeometry& g, void* records, Size stride, uint8* fits) {
     return {static_cast<uint8*>(records), stride, g.vector_at, kRecordScalarAt, fits};
 }
@@ -34,10 +34,10 @@ struct IndexCache {
     MetaPage meta;  // what may change in it (rows and the like) is as of the last pin
     PostingGeometry geometry;
     Codec codec;          // its eta_origin once it was needed: see codec_to_encode()
-    VectorCopies copies;  // if HasRecords(meta)
+    RecordCodec records;  // if HasRecords(meta)
     Calibration calibration;
-    const uint8* compact_bytes;  // of the front and, with keeps_parts, of the parts: see compact_part()
-    bool keeps_parts;
+    const uint8* compact_bytes;  // of the front and, with keeps_groups, of the groups: see compact_group()
+    bool keeps_groups;
     CompactFront compact;
     const float* centroids;  // NULL when too many to keep: see cached_centroid()
     const float* transform;  // (code_dims, dims) and then its offset (code_dims); NULL without one
@@ -74,17 +74,17 @@ const Codec* codec_to_encode(Relation index, IndexCache* cache);
 const float* cached_centroid(Relation index, IndexCache* cache, uint32 list, float* buffer);
 // Asks for the memory of a centroid that the cache does not keep.
 void prefetch_centroid(const IndexCache* cache, uint32 list);
-// A group's part of the compact centroids; *buffer (*buffer_bytes, of `context`) is used, and made larger, when the
+// A group's compact centroids; *buffer (*buffer_bytes, of `context`) is used, and made larger, when the
 // cache does not keep them.
-const uint8* compact_part(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
-                          MemoryContext context);
+const uint8* compact_group(Relation index, IndexCache* cache, uint32 group, uint8** buffer, Size* buffer_bytes,
+                           MemoryContext context);
 
 // The same if the cache keeps them, else NULL.
-const uint8* kept_compact_part(const IndexCache* cache, uint32 group);
+const uint8* kept_compact_group(const IndexCache* cache, uint32 group);
 // Likewise the group's coarse codes: of an index that has such (compact_centroids.h).
 const uint8* kept_coarse_codes(const IndexCache* cache, uint32 group);
 
-// Points the codec of sq8 copies at its numbers: offset (dims) and scale (dims) as trained, and zeros (dims).
-void attach_copy_params(VectorCopies* copies, const float* params, const float* zeros);
+// Points the codec of sq8 records at its numbers: offset (dims) and scale (dims) as trained, and zeros (dims).
+void attach_record_params(RecordCodec* records, const float* params, const float* zeros);
 
 }  // namespace vectorq

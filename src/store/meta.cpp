@@ -27,7 +27,7 @@ uint32 crc_of(const void* bytes, Size size) {
 
 static uint32 meta_crc(const MetaPage* meta) { return crc_of(meta, offsetof(MetaPage, crc)); }
 
-void seal_meta(MetaPage* meta) { meta->crc = meta_crc(meta); }
+void set_meta_crc(MetaPage* meta) { meta->crc = meta_crc(meta); }
 
 static bool region_fits(const Region* region, uint64 bytes, BlockNumber blocks) {
     if (bytes == 0) return region->blocks == 0 && region->bytes == 0;
@@ -61,8 +61,8 @@ static bool directory_fits(const MetaPage* meta, BlockNumber blocks) {
     if (meta->directory.start < 1 || meta->directory.start >= blocks ||
         meta->directory.blocks > blocks - meta->directory.start)
         return false;
-    for (const Region& part : meta->more_directory)
-        if (part.blocks > 0 && (part.start < 1 || part.start >= blocks || part.blocks > blocks - part.start))
+    for (const Region& region : meta->more_directory)
+        if (region.blocks > 0 && (region.start < 1 || region.start >= blocks || region.blocks > blocks - region.start))
             return false;
     return meta->next_list >= meta->lists && DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
 }
@@ -76,7 +76,7 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         meta->metric >= kNumMetrics || meta->element >= kNumElements || meta->code >= kNumCodeKinds ||
         meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
         meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
-        !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxCopies) || meta->lists < 1 ||
+        !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxEntriesOfRow) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
     if (!(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)))
@@ -117,7 +117,7 @@ void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void
     PageChange page_change = begin_change(index, "meta");
     MetaPage* meta = meta_on(change_page(&page_change, buffer));
     change(meta, arg);
-    seal_meta(meta);
+    set_meta_crc(meta);
     finish_change(&page_change);
 }
 

@@ -10,7 +10,7 @@ void read_meta(Relation index, MetaPage* meta);
 // Why this meta page cannot be right for an index of so many blocks; NULL if it can.
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks);
 uint32 crc_of(const void* bytes, Size size);  // CRC-32C
-void seal_meta(MetaPage* meta);               // renews the crc
+void set_meta_crc(MetaPage* meta);            // renews the crc
 MetaPage* meta_on(Page page);
 // Replaces the meta page of a live index, WAL-logged. `change` edits a copy under exclusive lock.
 void update_meta(Relation index, void (*change)(MetaPage* meta, void* arg), void* arg);

@@ -105,14 +105,14 @@ void read_recent_region(Relation index, IndexCache* cache, const Region* region,
     char* to = static_cast<char*>(out);
     while (length > 0) {
         const uint32 at = static_cast<uint32>(offset % payload);
-        const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
+        const uint32 bytes_here = static_cast<uint32>(std::min<uint64>(length, payload - at));
         Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind,
                                     cache->meta.generation, 0);
-        memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
+        memcpy(to, page_payload(BufferGetPage(buffer)) + at, bytes_here);
         UnlockReleaseBuffer(buffer);
-        to += part;
-        offset += part;
-        length -= part;
+        to += bytes_here;
+        offset += bytes_here;
+        length -= bytes_here;
     }
 }
 

@@ -13,13 +13,13 @@ void read_region(Relation index, const Region* region, PageKind kind, uint32 own
     while (length > 0) {
         const BlockNumber block = region->start + static_cast<BlockNumber>(offset / payload);
         const uint32 at = static_cast<uint32>(offset % payload);
-        const uint32 part = static_cast<uint32>(std::min<uint64>(length, payload - at));
+        const uint32 bytes_here = static_cast<uint32>(std::min<uint64>(length, payload - at));
         Buffer buffer = read_page(index, block, kind, owner, 0, BUFFER_LOCK_SHARE);
-        memcpy(to, page_payload(BufferGetPage(buffer)) + at, part);
+        memcpy(to, page_payload(BufferGetPage(buffer)) + at, bytes_here);
         UnlockReleaseBuffer(buffer);
-        to += part;
-        offset += part;
-        length -= part;
+        to += bytes_here;
+        offset += bytes_here;
+        length -= bytes_here;
     }
 }
 

@@ -84,8 +84,8 @@ std::vector<uint32_t> Choose(const uint8_t* compact, const Matrix& centroids, co
     for (size_t i = 0; i < groups && n < least; i++) {
         const size_t g = order[i], start = front.groups > 0 ? front.start[g] : 0;
         const size_t entries = (front.groups > 0 ? front.start[g + 1] : front.entries) - start;
-        const CompactPart part =
-            ViewCompactPart(compact + CompactPartOffset(front.groups, kDims, g, start), entries, kDims);
+        const CompactGroup part =
+            ViewCompactGroup(compact + CompactGroupOffset(front.groups, kDims, g, start), entries, kDims);
         if (is_coarse) {
             sums.resize(entries + kLut16BlockRows);
             const uint8_t* scalars = compact + CoarseScalarOffset(front.entries, front.groups, kDims);

@@ -28,7 +28,7 @@ BEGIN
         SELECT array_agg(id) INTO ids FROM (SELECT id FROM {TABLE} ORDER BY embedding <-> q.embedding LIMIT {K}) s;
         ms := 1000 * extract(epoch FROM clock_timestamp() - begun);
         SELECT * INTO s FROM vectorq_stats();
-        RETURN NEXT concat_ws(' ', ms, s.pages_read, s.lists_probed, s.rows_scored, array_to_string(ids, ' '));
+        RETURN NEXT concat_ws(' ', ms, s.pages_read, s.lists_probed, s.entries_scored, array_to_string(ids, ' '));
     END LOOP;
 END $$"""
 

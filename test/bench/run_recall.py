@@ -33,7 +33,7 @@ BEGIN
     FOR q IN EXECUTE format('SELECT embedding FROM %s ORDER BY id LIMIT %s', queries, n) LOOP
         EXECUTE sql USING q.embedding;
         SELECT * INTO s FROM vectorq_stats();
-        total := ARRAY[total[1] + s.lists_probed, total[2] + s.rows_scored, total[3] + s.rows_reordered, total[4] + s.pages_read,
+        total := ARRAY[total[1] + s.lists_probed, total[2] + s.entries_scored, total[3] + s.rows_reordered, total[4] + s.pages_read,
                        total[5] + s.rounds];
     END LOOP;
     lists := total[1] / n; codes := total[2] / n; reordered := total[3] / n; pages := total[4] / n; rounds := total[5] / n;

@@ -54,7 +54,7 @@ def work(peer, step, queries=20):
     for value in values:
         session.run(peer.statement(10).replace("$1", f"'{value}'") + ";")
         found.append([float(x) for x in session.run(
-            "SELECT lists_probed || ',' || pages_read || ',' || rows_scored || ',' || rows_reordered FROM vectorq_stats();")[-1].split(",")])
+            "SELECT lists_probed || ',' || pages_read || ',' || entries_scored || ',' || rows_reordered FROM vectorq_stats();")[-1].split(",")])
     session.close()
     return dict(zip(("lists_probed", "pages_read", "entries_scored", "rows_reordered"), (round(statistics.mean(c), 1) for c in zip(*found))))
 

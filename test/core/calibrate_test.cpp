@@ -66,8 +66,8 @@ TEST(NeighbourFinder, FindsTheNearestRowsWhateverTheBlocksAndThreads) {
     });
 }
 
-// Each query is a row, and so is a copy of it.
-TEST(NeighbourFinder, CopiesOfAQueryAreNoNeighboursUnlessItIsTheUsers) {
+// Each query is a row, and so is a duplicate of it.
+TEST(NeighbourFinder, DuplicatesOfAQueryAreNoNeighboursUnlessItIsTheUsers) {
     for (const Metric metric : {Metric::kL2, Metric::kCosine, Metric::kL1, Metric::kInnerProduct}) {
         Matrix base = RandomMatrix(200, 24, 1, 5);
         for (size_t d = 0; d < 24; d++) base.row(170)[d] = 3 * base.row(70)[d];
@@ -83,10 +83,10 @@ TEST(NeighbourFinder, CopiesOfAQueryAreNoNeighboursUnlessItIsTheUsers) {
         std::copy_n(base.row(70), 24, queries.row(0));
         std::copy_n(base.row(71), 24, queries.row(1));
         for (const bool users : {false, true}) {
-            Matrix copied(2, 24);
-            std::copy_n(queries.data(), 48, copied.data());
+            Matrix both(2, 24);
+            std::copy_n(queries.data(), 48, both.data());
             const uint64_t none = NeighbourFinder::kNoRow;
-            NeighbourFinder finder(std::move(copied), users ? std::vector{none, none} : std::vector{1070ul, 1071ul},
+            NeighbourFinder finder(std::move(both), users ? std::vector{none, none} : std::vector{1070ul, 1071ul},
                                    metric, 199, 2, 199, 1);
             StopToken stop;
             finder.Add(base.row(0), tids.data(), base.rows(), stop);
@@ -116,7 +116,7 @@ Lists RandomLists(uint32_t count, uint64_t seed) {
     Lists out;
     out.lists.resize(count);
     for (uint64_t row = 0; row < 40 * count; row++)
-        for (int copy = 0; copy < 2; copy++)
+        for (int duplicate = 0; duplicate < 2; duplicate++)
             out.lists[random() % count].push_back({float(random() % 5000), 0, row << 16});
     return out;
 }

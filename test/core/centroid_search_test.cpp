@@ -52,10 +52,10 @@ TEST(CompactCentroids, PartsLieApartForAnySizes) {
     for (const size_t dims : {1, 2, 3, 5, 8})
         for (size_t a = 0; a < 9; a++)
             for (size_t b = 0; b < 9; b++) {
-                ASSERT_LE(CompactPartOffset(2, dims, 0, 0) + CompactPartBytes(a, dims),
-                          CompactPartOffset(2, dims, 1, a));
-                ASSERT_LE(CompactPartOffset(2, dims, 1, a) + CompactPartBytes(b, dims), CompactBytes(a + b, 2, dims));
-                ASSERT_EQ(CompactPartOffset(2, dims, 1, a) % 4, 0u);
+                ASSERT_LE(CompactGroupOffset(2, dims, 0, 0) + CompactGroupBytes(a, dims),
+                          CompactGroupOffset(2, dims, 1, a));
+                ASSERT_LE(CompactGroupOffset(2, dims, 1, a) + CompactGroupBytes(b, dims), CompactBytes(a + b, 2, dims));
+                ASSERT_EQ(CompactGroupOffset(2, dims, 1, a) % 4, 0u);
             }
 }
 
@@ -68,8 +68,8 @@ std::vector<float> AllScores(const AlignedArray<uint8_t>& bytes, size_t dims, Me
     for (size_t g = 0; g < std::max<size_t>(front.groups, 1); g++) {
         const size_t start = front.groups > 0 ? front.start[g] : 0;
         const size_t n = (front.groups > 0 ? front.start[g + 1] : front.entries) - start;
-        const CompactPart part =
-            ViewCompactPart(bytes.data() + CompactPartOffset(front.groups, dims, g, start), n, dims);
+        const CompactGroup part =
+            ViewCompactGroup(bytes.data() + CompactGroupOffset(front.groups, dims, g, start), n, dims);
         ScoreCompact(prepared, part.scalar, part.code, n, dims, score.data());
         for (size_t j = 0; j < n; j++) {
             EXPECT_EQ(by_number[part.list[j]], -1e30f);
@@ -108,8 +108,8 @@ TEST(CompactCentroids, ScoresAreNearlyDistancesWithAndWithoutGroups) {
 }
 
 TEST(CompactCentroids, CoarseBlocksLieApartForAnySizes) {
-    const size_t dims = 49, groups = 1000, block = Lut16BlockBytes(CoarseParts(groups, dims));
-    ASSERT_EQ(CoarseParts(groups, dims), 25u);
+    const size_t dims = 49, groups = 1000, block = Lut16BlockBytes(CoarseSubspaces(groups, dims));
+    ASSERT_EQ(CoarseSubspaces(groups, dims), 25u);
     for (size_t a = 0; a < 70; a++)
         for (size_t b = 0; b < 70; b++) {
             const size_t entries = 7 + a + b, before = CoarseOffset(entries, groups, dims, 1, 7);
@@ -117,7 +117,7 @@ TEST(CompactCentroids, CoarseBlocksLieApartForAnySizes) {
             ASSERT_LE(CoarseOffset(entries, groups, dims, 999, 7 + a) + CoarseBytes(b, groups, dims),
                       CoarseScalarOffset(entries, groups, dims));
             ASSERT_EQ(CoarseScalarOffset(entries, groups, dims) + 4 * entries, CompactBytes(entries, groups, dims));
-            ASSERT_GE(before, CompactPartOffset(groups, dims, groups, entries));
+            ASSERT_GE(before, CompactGroupOffset(groups, dims, groups, entries));
             ASSERT_EQ(CoarseBytes(a, groups, dims), (a + 31) / 32 * block);
         }
 }
@@ -134,7 +134,7 @@ TEST(CompactCentroids, CoarseScoresAreDistancesOfWhatCodesMean) {
         BuildCompactCentroids(c, nullptr, groups, 2, stop, bytes.data());
         const CompactFront front = ViewCompactFront(bytes.data(), dims);
         ASSERT_NE(front.codebook, nullptr);
-        const PqShape shape = {uint32_t(dims), uint32_t(CoarseParts(count, dims)), 4};
+        const PqShape shape = {uint32_t(dims), uint32_t(CoarseSubspaces(count, dims)), 4};
         AlignedArray<float> scratch(CoarseScratchFloats(front));
         for (const Metric metric : {Metric::kL2, Metric::kInnerProduct})
             for (size_t i = 0; i < q.rows(); i++) {
@@ -181,9 +181,9 @@ TEST(CompactCentroids, CoarseScoresAreDistancesOfWhatCodesMean) {
 }
 
 TEST(CompactCentroids, FewGroupsAndFewDimensionsHaveNoCoarseCodes) {
-    EXPECT_GT(CoarseParts(640, 48), 0u);
-    EXPECT_EQ(CoarseParts(639, 48), 0u);
-    EXPECT_EQ(CoarseParts(640, 47), 0u);
+    EXPECT_GT(CoarseSubspaces(640, 48), 0u);
+    EXPECT_EQ(CoarseSubspaces(639, 48), 0u);
+    EXPECT_EQ(CoarseSubspaces(640, 47), 0u);
     StopToken stop;
     const Matrix c = ClumpedMatrix(300, 4, 30, 3);
     const CentroidGroups groups = GroupCentroids(c, 20, false, 7, 1, stop);

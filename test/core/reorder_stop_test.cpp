@@ -74,12 +74,12 @@ TEST(ReorderStop, NeedsAsManyRowsAsAreWanted) {
 }
 
 // Each row ten times: ten rows of the same error are one error, and the next row may be nearer.
-TEST(ReorderStop, CopiesOfARowAreOneError) {
+TEST(ReorderStop, DuplicatesAreOneError) {
     ReorderStop stop;
     stop.Reset(10);
     for (int row = 0; row < 8; row++) {
         EXPECT_FALSE(stop.Enough(1000, 100, 0.01)) << row;
-        for (int copy = 0; copy < 10; copy++) stop.Add(float(row), float(row) + 0.5f * float(row % 3));
+        for (int duplicate = 0; duplicate < 10; duplicate++) stop.Add(float(row), float(row) + 0.5f * float(row % 3));
     }
     EXPECT_TRUE(stop.Enough(1000, 100, 0.01));
     size_t found = 0;

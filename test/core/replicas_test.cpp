@@ -225,22 +225,22 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                 const std::vector<uint32_t> first = FirstLists(c, x, spherical);
                 const ReplicaAssigner replicas(c, spherical, 40, 1, stop);
                 for (const float epsilon : {0.0f, 0.1f, 0.7f}) {
-                    for (const size_t max_copies : {1, 2, 8}) {
-                        std::vector<uint32_t> lists(x.rows() * max_copies, 9999);
+                    for (const size_t max_lists : {1, 2, 8}) {
+                        std::vector<uint32_t> lists(x.rows() * max_lists, 9999);
                         std::vector<uint8_t> counts(x.rows());
-                        replicas.ClosureLists(x.data(), x.rows(), first.data(), epsilon, max_copies, lists.data(),
+                        replicas.ClosureLists(x.data(), x.rows(), first.data(), epsilon, max_lists, lists.data(),
                                               counts.data(), 1, stop);
                         size_t same = 0;
                         for (size_t i = 0; i < x.rows(); i++) {
                             uint32_t want[8];
                             const size_t n =
-                                reference::ClosureLists(c, spherical, x.row(i), first[i], epsilon, max_copies,
+                                reference::ClosureLists(c, spherical, x.row(i), first[i], epsilon, max_lists,
                                                         replicas.neighbour_ids(first[i]), 40, want);
-                            const uint32_t* got = lists.data() + i * max_copies;
+                            const uint32_t* got = lists.data() + i * max_lists;
                             ASSERT_EQ(got[0], first[i]);
-                            ASSERT_LE(counts[i], max_copies);
+                            ASSERT_LE(counts[i], max_lists);
                             ASSERT_GE(counts[i], 1);
-                            for (size_t j = counts[i]; j < max_copies; j++) ASSERT_EQ(got[j], 9999u);
+                            for (size_t j = counts[i]; j < max_lists; j++) ASSERT_EQ(got[j], 9999u);
                             for (size_t j = 1; j < counts[i]; j++)
                                 ASSERT_EQ(std::count(got, got + counts[i], got[j]), 1);
                             if (!spherical) {
@@ -262,7 +262,7 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                             same += counts[i] == n && std::equal(got, got + n, want);
                         }
                         // Rounding may turn a comparison at the border.
-                        EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_copies;
+                        EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_lists;
                         same = 0;
                         for (size_t i = 0; i < x.rows(); i++) {
                             // As an insert does: the centroids in order of their distance from the row.
@@ -281,13 +281,13 @@ TEST(Replicas, ClosureEqualsReferenceAndKeepsItsRules) {
                                 std::copy_n(c.row(order[l].second), dims, sorted.row(l));
                             uint32_t want[8], chosen[8];
                             std::vector<float> scratch(dims);
-                            const size_t n = reference::ClosureLists(sorted, spherical, x.row(i), 0, epsilon,
-                                                                     max_copies, nullptr, 0, want);
+                            const size_t n = reference::ClosureLists(sorted, spherical, x.row(i), 0, epsilon, max_lists,
+                                                                     nullptr, 0, want);
                             const size_t got = ClosureListsOfOne(sorted.data(), sorted.rows(), dims, spherical,
-                                                                 x.row(i), epsilon, max_copies, chosen, scratch.data());
+                                                                 x.row(i), epsilon, max_lists, chosen, scratch.data());
                             same += got == n && std::equal(chosen, chosen + got, want);
                         }
-                        EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_copies;
+                        EXPECT_GE(same, x.rows() - 2) << epsilon << " " << max_lists;
                     }
                 }
             }

@@ -29,7 +29,7 @@ TEST(RowCounter, EstimatesBeyond) {
     uint64_t entries = 0;
     const uint64_t rows = 1000000;
     for (uint64_t i = 0; i < rows; i++)
-        for (uint64_t copies = 1 + (random() % 8 == 0) + (random() % 8 == 0); copies > 0; copies--) {
+        for (uint64_t of_row = 1 + (random() % 8 == 0) + (random() % 8 == 0); of_row > 0; of_row--) {
             counter.Add((i / 40) << 16 | (i % 40 + 1));
             entries++;
         }

@@ -60,8 +60,8 @@ private:
 struct Outcome {
     std::vector<size_t> rows;
     std::vector<float> distances;
-    std::map<uint32_t, int> searched;  // lists by how often they were new
-    uint64_t rows_scored_first = 0;    // once for each list
+    std::map<uint32_t, int> searched;   // lists by how often they were new
+    uint64_t entries_scored_first = 0;  // once for each list
     size_t most_capacity = 0, most_ordered = 0;
     uint64_t windows = 0;
 };
@@ -84,7 +84,7 @@ void Step(const MadeIndex& index, ScanRounds* rounds, const RoundStep& step, Set
             for (uint32_t list = step.from; list < step.to; list++) {
                 const size_t rows = index.Push(list, &rounds->collector());
                 scored += rows;
-                if (run->searched[list]++ == 0) run->rows_scored_first += rows;
+                if (run->searched[list]++ == 0) run->entries_scored_first += rows;
             }
             run->most_capacity = std::max(run->most_capacity, rounds->capacity());
             rounds->Searched(scored);
@@ -142,7 +142,7 @@ RoundRules RandomRules(const MadeIndex& index, bool replicas, std::mt19937_64* r
     rules.strict = (*random)() % 3 == 0;
     rules.reorders = (*random)() % 2 == 0;
     rules.by_need = (*random)() % 2 == 0;
-    rules.rows_by_hand = !rules.by_need && (*random)() % 2 == 0;
+    rules.entries_by_hand = !rules.by_need && (*random)() % 2 == 0;
     rules.limit_known = (*random)() % 2 == 0;
     rules.replicas = replicas;
     return rules;
@@ -248,7 +248,7 @@ TEST(ScanRounds, ThePromisedRowsComeInOrder) {
     ScanRounds rounds;
     ForManyScans([&](RoundRules rules, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
         rules.most_capacity = 100000;
-        rules.rows_by_hand = rules.by_need = false;
+        rules.entries_by_hand = rules.by_need = false;
         auto plenty = +[](uint64_t rows) { return RoundSettings{2 + uint32_t(rows / 8), 2, 5000, true}; };
         const Outcome run = Execute(index, &rounds, rules, plenty, expected, expected, seed);
         if (run.windows == 1) ExpectInOrder(run, 0, run.distances.size());
@@ -302,7 +302,7 @@ TEST(ScanRounds, MaxRowsEndTheOpeningOfLists) {
             rules.max_rows = most;
             const Outcome run = Execute(index, &rounds, rules, settings, expected, kAll, seed);
             ExpectEachOnce(run);
-            EXPECT_EQ(rounds.rows_seen(), run.rows_scored_first);
+            EXPECT_EQ(rounds.entries_seen(), run.entries_scored_first);
             // The window that begins below the limit is searched whole; it is as large as all before it, or the first.
             size_t first = 0, largest = 0;
             std::vector<size_t> sizes;
@@ -312,9 +312,9 @@ TEST(ScanRounds, MaxRowsEndTheOpeningOfLists) {
                 largest = std::max(largest, index.Push(list, &all));
             }
             first = largest * (2 * run.searched.size());
-            EXPECT_LE(run.rows_scored_first, std::max<uint64_t>(first, most));
+            EXPECT_LE(run.entries_scored_first, std::max<uint64_t>(first, most));
             if (run.searched.size() < index.lists()) {
-                EXPECT_GE(run.rows_scored_first, most);
+                EXPECT_GE(run.entries_scored_first, most);
             }
         }
     });

@@ -1,4 +1,4 @@
--- Tables for sqlsmith: each access method, code and copy, small enough that random joins end.
+-- Tables for sqlsmith: each access method, code and kind of record, small enough that random joins end.
 CREATE EXTENSION vectorq;
 SET client_min_messages = warning;
 CREATE TABLE items (id int PRIMARY KEY, category int, name text, v vector(3), h halfvec(3));

@@ -29,8 +29,8 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 20, replicas = soar);
     CREATE INDEX t_closure ON t USING ivf ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 20, quantizer = sq8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 4);
-    CREATE INDEX t_copies ON t USING ah (v vector_cosine_ops) WITH (lists = 20, replicas = soar, reorder = sq8);
-    CREATE INDEX wide_copies ON wide USING pq (v vector_ip_ops) WITH (subvectors = 64, reorder = f32);
+    CREATE INDEX t_records ON t USING ah (v vector_cosine_ops) WITH (lists = 20, replicas = soar, reorder = sq8);
+    CREATE INDEX wide_records ON wide USING pq (v vector_ip_ops) WITH (subvectors = 64, reorder = f32);
 });
 
 my $script = $node->basedir . '/load.sql';
@@ -101,15 +101,15 @@ for my $round (1 .. $kills)
     $node->safe_psql('postgres', "DROP INDEX $_")
         for split /\n/, $node->safe_psql('postgres', 'SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid');
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
-        for qw(t_flat t_sq8 t_pq4 t_ah t_closure wide_v t_copies wide_copies);
+        for qw(t_flat t_sq8 t_pq4 t_ah t_closure wide_v t_records wide_records);
     is(all_rows_found('t', 't_flat', '<->'), '0|0|0', "round $round: flat index has every row once");
-    is(all_rows_found('t', 't_sq8', '<=>', undef, 't_copies'), '0|0|0', "round $round: sq8 index has every row once");
+    is(all_rows_found('t', 't_sq8', '<=>', undef, 't_records'), '0|0|0', "round $round: sq8 index has every row once");
     is(all_rows_found('t', 't_pq4', '<#>'), '0|0|0', "round $round: 4-bit index has every row once");
     is(all_rows_found('t', 't_ah', '<->', '::halfvec(16)'), '0|0|0', "round $round: ah index has every row once");
     is(all_rows_found('t', 't_closure', '<#>', '::halfvec(16)'), '0|0|0', "round $round: closure index has every row once");
     is(all_rows_found('wide', 'wide_v', '<->'), '0|0|0', "round $round: index of wide vectors has every row once");
-    is(all_rows_found('t', 't_copies', '<=>', undef, 't_sq8'), '0|0|0', "round $round: index with copies has every row once");
-    is(all_rows_found('wide', 'wide_copies', '<#>'), '0|0|0', "round $round: index with wide copies has every row once");
+    is(all_rows_found('t', 't_records', '<=>', undef, 't_sq8'), '0|0|0', "round $round: index with records has every row once");
+    is(all_rows_found('wide', 'wide_records', '<#>'), '0|0|0', "round $round: index with wide records has every row once");
     # or a long run would spend its time on checks
     $node->safe_psql('postgres', 'DELETE FROM t WHERE id < (SELECT max(id) FROM t) - 4000; DELETE FROM wide WHERE id < (SELECT max(id) FROM wide) - 500')
         if $round % 5 == 0;

@@ -70,7 +70,7 @@ $node->safe_psql('postgres', q{
         SELECT array_agg(id) INTO by_seq FROM t;
         SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <-> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
-        PERFORM agree('t by copies', by_index, by_seq);
+        PERFORM agree('t by records', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM t ORDER BY v::halfvec(8) <=> '[1,1,0,0,0,0,0,0]'::halfvec LIMIT 1000000) s;
         PERFORM agree('t by closure', by_index, by_seq);
         SELECT array_agg(id) INTO by_index FROM (SELECT id FROM c ORDER BY v <-> array_fill(0, ARRAY[1536])::vector LIMIT 1000000) s;

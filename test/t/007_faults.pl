@@ -41,10 +41,10 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX w_v ON w USING ivf (v);
-    CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
     INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 260) i;
-    CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
+    CREATE INDEX c_records ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
     CREATE TABLE r (id bigserial PRIMARY KEY, v vector(16));
     CREATE TABLE rw (id bigserial PRIMARY KEY, v vector(3000));
     CREATE TABLE rm (id bigserial PRIMARY KEY, v vector(2));
@@ -64,7 +64,7 @@ $node->safe_psql('postgres', q{
 } =~ s/SEED/rand/er);
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
-    t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1536)' ],
+    t_records => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_records => [ 'c', 'v <#>', 'vector(1536)' ],
     t_k => [ 't', 'v <+>', 'vector(16)' ], g_v => [ 'g', 'v <->', 'vector(8)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     r_flat => [ 'r', 'v <->', 'vector(16)' ], r_ah => [ 'r', 'v <#>', 'vector(16)' ], rw_v => [ 'rw', 'v <->', 'vector(3000)' ], rm_v => [ 'rm', 'v <->', 'vector(2)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
@@ -111,7 +111,7 @@ my %work = (
     measure => [ 'UPDATE g SET v = v WHERE id % 8 = 0;', 'VACUUM g;', '' ],
     truncate => [ 'INSERT INTO ew (v) SELECT rv(3000, i) FROM generate_series(1, 3) i;', 'TRUNCATE ew;', '' ],
     reindex => [ '', 'REINDEX INDEX CONCURRENTLY t_ah;', 'DROP INDEX IF EXISTS t_ah_ccnew; DROP INDEX IF EXISTS t_ah_ccold;' ],
-    reindex_copies => [ '', 'REINDEX INDEX CONCURRENTLY t_copies;', 'DROP INDEX IF EXISTS t_copies_ccnew; DROP INDEX IF EXISTS t_copies_ccold;' ],
+    reindex_records => [ '', 'REINDEX INDEX CONCURRENTLY t_records;', 'DROP INDEX IF EXISTS t_records_ccnew; DROP INDEX IF EXISTS t_records_ccold;' ],
     reindex_wide => [ '', 'REINDEX INDEX CONCURRENTLY w_v;', 'DROP INDEX IF EXISTS w_v_ccnew; DROP INDEX IF EXISTS w_v_ccold;' ]);
 
 my $file = 0;

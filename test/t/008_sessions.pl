@@ -28,14 +28,14 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 12, replicas = soar);
     CREATE INDEX w_v ON w USING ivf (v);
-    CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 12, reorder = sq8);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 12, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1024));
     INSERT INTO c (v) SELECT rv(1024, i) FROM generate_series(1, 270) i;
-    CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 3, subvectors = 32, reorder = f32);
+    CREATE INDEX c_records ON c USING ah (v vector_ip_ops) WITH (lists = 3, subvectors = 32, reorder = f32);
 });
 my %scan = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ],
-    t_copies => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_copies => [ 'c', 'v <#>', 'vector(1024)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ]);
+    t_records => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_records => [ 'c', 'v <#>', 'vector(1024)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ]);
 sub order_by
 {
     my ($name, $query) = @_;

@@ -33,12 +33,12 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq4 ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 8, transform = 'rr');
     CREATE INDEX t_pq8 ON t USING ivf ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 6, quantizer = pq, subvectors = 8);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 6, replicas = soar);
-    CREATE INDEX t_copies ON t USING ah ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, reorder = f16);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, reorder = f16);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 6, replicas = closure, closure_epsilon = 1);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE TABLE c (id int PRIMARY KEY, v vector(1024));
     INSERT INTO c SELECT i, rv(1024, i) FROM generate_series(1, 280) i;
-    CREATE INDEX c_copies ON c USING ah (v vector_ip_ops) WITH (lists = 3, subvectors = 32, reorder = f32);
+    CREATE INDEX c_records ON c USING ah (v vector_ip_ops) WITH (lists = 3, subvectors = 32, reorder = f32);
     INSERT INTO c SELECT i, rv(1024, i) FROM generate_series(281, 300) i;
     INSERT INTO t SELECT i, rv(32, i) FROM generate_series(501, 600) i;  -- segments added by inserts
     INSERT INTO w SELECT i, rv(2500, i) FROM generate_series(61, 70) i;
@@ -74,8 +74,8 @@ my %query = (
     t_flat => 'FROM t ORDER BY v <-> array_fill(0.5, ARRAY[32])::vector(32)', t_sq8 => 'FROM t ORDER BY v <=> array_fill(0.5, ARRAY[32])::vector(32)',
     t_pq4 => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[32])::vector(32)', t_pq8 => 'FROM t ORDER BY v::halfvec(32) <=> array_fill(0.5, ARRAY[32])::halfvec(32)',
     t_ah => 'FROM t ORDER BY v::halfvec(32) <-> array_fill(0.5, ARRAY[32])::halfvec(32)',
-    t_copies => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)',
-    c_copies => 'FROM c ORDER BY v <#> array_fill(0.5, ARRAY[1024])::vector(1024)',
+    t_records => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)',
+    c_records => 'FROM c ORDER BY v <#> array_fill(0.5, ARRAY[1024])::vector(1024)',
     t_k => 'FROM t ORDER BY v <+> array_fill(0.5, ARRAY[32])::vector(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my @names = sort keys %query;
 my %pages = map { $_ => $node->safe_psql('postgres', "SELECT pg_relation_size('$_') / 8192") } @names;
@@ -143,7 +143,7 @@ is($node->safe_psql('postgres', q{SELECT index, what, state, rows FROM trials WH
     '', "each of $smaller smaller row counts is noticed by the scan and by the check");
 cmp_ok($smaller, '>', 20, 'of lists of all kinds');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM trials WHERE state <> ''"), '>', $trials / 20, 'damage is noticed');
-# A row in one list twice is less than the copies that a closure may have of it: the second tid of a page becomes the first.
+# A row in one list twice is less than the entries that a closure may have of it: the second tid of a page becomes the first.
 $node->safe_psql('postgres', q{
     CREATE FUNCTION twice_in_a_list(index text) RETURNS bigint LANGUAGE plpgsql AS $$
     DECLARE first bytea; second bytea; n bigint; pages bigint := 0;

@@ -70,7 +70,7 @@ SKIP:
         CREATE TABLE s (id serial, v vector(64));
         INSERT INTO s (v) SELECT v FROM t LIMIT 1000;
         CREATE INDEX s_v ON s USING ivf (v) WITH (lists = 10) TABLESPACE small;
-        CREATE INDEX s_copies ON s USING ah (v vector_ip_ops) WITH (lists = 10, reorder = sq8) TABLESPACE small;
+        CREATE INDEX s_records ON s USING ah (v vector_ip_ops) WITH (lists = 10, reorder = sq8) TABLESPACE small;
         CREATE TABLE w (id serial, v vector(3000));
         CREATE INDEX w_v ON w USING ivf (v) TABLESPACE small;
     });
@@ -81,17 +81,17 @@ SKIP:
         my $full = $insert =~ /LIMIT/ ? qr/^$|No space left/ : qr/ERROR:  could not extend file .*No space left/;
         like($err, $full, "disk full: INSERT INTO $insert");
     }
-    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('w_v'); SELECT * FROM vectorq_check('s_copies')"), '', 'indexes are sound');
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('w_v'); SELECT * FROM vectorq_check('s_records')"), '', 'indexes are sound');
     is($node->safe_psql('postgres', "SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 100; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM s ORDER BY v <-> array_fill(0, ARRAY[64])::vector LIMIT 100000) x"),
         $node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM s'), 'and whole');
     # Lists that vacuum replaces need room, too.
     my $vacuum_err = '';
     $node->psql('postgres', 'VACUUM s', stderr => \$vacuum_err);
     like($vacuum_err, qr/^$|No space left/, 'disk full: VACUUM');
-    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('s_copies')"), '', 'indexes are sound');
-    $node->safe_psql('postgres', "ALTER INDEX $_ SET (rebalance = off)") for qw(s_v w_v s_copies);
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('s_records')"), '', 'indexes are sound');
+    $node->safe_psql('postgres', "ALTER INDEX $_ SET (rebalance = off)") for qw(s_v w_v s_records);
     $node->safe_psql('postgres', 'VACUUM s; VACUUM w; DROP INDEX w_v; INSERT INTO s (v) SELECT v FROM t LIMIT 100');
-    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('s_copies')"), '', 'once there is room again, rows go in');
+    is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('s_v'); SELECT * FROM vectorq_check('s_records')"), '', 'once there is room again, rows go in');
     $node->safe_psql('postgres', 'DROP TABLE s; DROP TABLE w; DROP TABLESPACE small');
 }
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal|server process .* exited with|leak/, 'nothing in the log');

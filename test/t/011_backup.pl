@@ -1,5 +1,5 @@
 # A base backup taken while sessions write, and the archived WAL after it: recovery to a named point gives each index
-# exactly the rows of its table at that point, for each access method, code, replicas and copies. So does the backup
+# exactly the rows of its table at that point, for each access method, code, replicas and records. So does the backup
 # alone, recovered to its end.
 use strict;
 use warnings;
@@ -22,14 +22,14 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8, replicas = soar);
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8);
-    CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, replicas = none, reorder = sq8);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, replicas = none, reorder = sq8);
     CREATE INDEX w_flat ON w USING ivf (v) WITH (quantizer = f16);
-    CREATE INDEX w_copies ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
+    CREATE INDEX w_records ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
 });
 my %order = (t_flat => 'FROM t ORDER BY v <-> array_fill(0.5, ARRAY[16])::vector(16)', t_sq8 => 'FROM t ORDER BY v <=> array_fill(0.5, ARRAY[16])::vector(16)',
     t_pq => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[16])::vector(16)', t_ah => 'FROM t ORDER BY v::halfvec(16) <-> array_fill(0.5, ARRAY[16])::halfvec(16)',
-    t_copies => 'FROM t ORDER BY v::halfvec(16) <=> array_fill(0.5, ARRAY[16])::halfvec(16)',
-    w_flat => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)', w_copies => 'FROM w ORDER BY v <#> array_fill(0.5, ARRAY[2500])::vector(2500)');
+    t_records => 'FROM t ORDER BY v::halfvec(16) <=> array_fill(0.5, ARRAY[16])::halfvec(16)',
+    w_flat => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)', w_records => 'FROM w ORDER BY v <#> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my $settings = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;';
 like($node->safe_psql('postgres', "$settings EXPLAIN SELECT id $order{$_} LIMIT 100000"), qr/Index Scan using $_ /, "$_ is what is scanned") for sort keys %order;
 

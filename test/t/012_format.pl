@@ -45,7 +45,7 @@ sub whole
         . " HAVING count(*) <> (SELECT count(*) FROM f) OR count(DISTINCT id) <> count(*);" for sort keys %order;
     return $node->safe_psql('postgres', $sql);
 }
-# The nearest ten by each index; at these settings all are exact but for copies of 8 bits.
+# The nearest ten by each index; at these settings all are exact but for records of 8 bits.
 sub nearest { my ($node, $set) = @_; return join "\n", map { $node->safe_psql('postgres', "$set SELECT array_agg(id) FROM (SELECT id $order{$_} LIMIT 10) s") } grep { $_ ne 'f_copies' } sort keys %order; }
 
 # An index file of a format that this build does not read: an error of class XX that says so, and REINDEX makes it good.

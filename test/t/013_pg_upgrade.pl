@@ -21,13 +21,13 @@ $old->safe_psql('postgres', q{
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8, transform = 'rr');
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8);
-    CREATE INDEX t_copies ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
     CREATE INDEX w_flat ON w USING ivf (v) WITH (quantizer = f16);
     DELETE FROM t WHERE id % 9 = 0;
 });
 my %order = (t_flat => 'FROM t ORDER BY v <-> array_fill(0.5, ARRAY[16])::vector(16)', t_sq8 => 'FROM t ORDER BY v <=> array_fill(0.5, ARRAY[16])::vector(16)',
     t_pq => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[16])::vector(16)', t_ah => 'FROM t ORDER BY v::halfvec(16) <-> array_fill(0.5, ARRAY[16])::halfvec(16)',
-    t_copies => 'FROM t ORDER BY v::halfvec(16) <=> array_fill(0.5, ARRAY[16])::halfvec(16)',
+    t_records => 'FROM t ORDER BY v::halfvec(16) <=> array_fill(0.5, ARRAY[16])::halfvec(16)',
     w_flat => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my $settings = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;';
 my $all = "$settings SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;";

@@ -104,7 +104,7 @@ inline constexpr ReorderTraits kReorders[kNumReorders] = {
 inline constexpr const ReorderTraits& TraitsOf(Reorder reorder) noexcept {
     return kReorders[static_cast<int>(reorder)];
 }
-inline constexpr bool IsCopy(Reorder reorder) noexcept { return TraitsOf(reorder).records; }
+inline constexpr bool KeepsRecords(Reorder reorder) noexcept { return TraitsOf(reorder).records; }
 
 // ---- replicas
 
@@ -113,7 +113,7 @@ inline constexpr bool IsCopy(Reorder reorder) noexcept { return TraitsOf(reorder
 // nearly as near as the first (cluster/replicas.h).
 enum class Replicas : uint8_t { kNone = 0, kSoar = 1, kClosure = 2 };
 inline constexpr int kNumReplicas = 3;
-inline constexpr uint32_t kMaxCopies = 8;
+inline constexpr uint32_t kMaxEntriesOfRow = 8;
 
 struct ReplicasTraits {
     Replicas number;
@@ -124,7 +124,7 @@ struct ReplicasTraits {
 inline constexpr ReplicasTraits kReplicas[kNumReplicas] = {
     {Replicas::kNone, "none", 1, false},
     {Replicas::kSoar, "soar", 2, false},
-    {Replicas::kClosure, "closure", kMaxCopies, true},
+    {Replicas::kClosure, "closure", kMaxEntriesOfRow, true},
 };
 inline constexpr const ReplicasTraits& TraitsOf(Replicas replicas) noexcept {
     return kReplicas[static_cast<int>(replicas)];

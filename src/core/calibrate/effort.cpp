@@ -13,12 +13,12 @@ static constexpr double kPower = 0.75;
 static constexpr double kRidge = 0.02;
 static constexpr size_t kFewestSamples = 24;
 // A nearest distance below this part of the farther one says no more.
-static constexpr double kNearestPart = 0.05;
+static constexpr double kNearestShare = 0.05;
 static constexpr double kLeastSpread = 1e-6;
 
 EffortFeatures FeaturesOf(double nearest_distance, double farther_distance) noexcept {
     if (!(farther_distance > 0) || !std::isfinite(farther_distance)) return {};
-    const double nearest = std::max(nearest_distance, kNearestPart * farther_distance);
+    const double nearest = std::max(nearest_distance, kNearestShare * farther_distance);
     return {float(std::log(nearest)), float(std::log(farther_distance))};
 }
 

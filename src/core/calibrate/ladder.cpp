@@ -94,14 +94,14 @@ struct Column {
 };
 }  // namespace
 
-static Column MakeColumn(const RankTable& ranks, ScanOrder order, size_t k, uint32_t copies) {
+static Column MakeColumn(const RankTable& ranks, ScanOrder order, size_t k, uint32_t entries_of_row) {
     Column column;
     column.k = k;
     const Samples samples = SamplesOf(k, order);
     column.wanted = Wanted(ranks, samples);
     column.neighbours = samples.deep ? kDeepNeighbours / kDeepStep : samples.end;
     column.queries = column.wanted / column.neighbours;
-    column.limit = uint32_t(k) * copies;
+    column.limit = uint32_t(k) * entries_of_row;
     column.found.resize(ranks.grid_points());
     for (size_t g = 0; g < ranks.grid_points(); g++) {
         std::vector<uint16_t>& found = column.found[g];
@@ -153,11 +153,11 @@ static double BestRecall(const Column& column) {
 
 // Returns the sum of the logarithms of what the rungs from kLeastCompared on cost.
 static double FillColumn(const RankTable& ranks, const Column& column, ScanOrder order, const ScanCosts& costs,
-                         uint32_t copies, CalibrationRung* rungs) {
+                         uint32_t entries_of_row, CalibrationRung* rungs) {
     const double most = BestRecall(column);
     double cost = 0;
     size_t grid_point = 0;
-    uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * copies + 2 : 0;
+    uint32_t rows = order == ScanOrder::kReordered ? uint32_t(column.k) * entries_of_row + 2 : 0;
     for (int i = 0; i < kNumTargets; i++) {
         const double target = kRungTargets[i];
         const double wanted = std::min(target + Margin(target, column.neighbours, column.queries), most);
@@ -174,12 +174,13 @@ static double FillColumn(const RankTable& ranks, const Column& column, ScanOrder
     return cost;
 }
 
-double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t entries_of_row,
                    Calibration* calibration) {
     double cost = 0;
     for (int c = 0; c < kNumCalibratedK; c++) {
         CalibrationRung* rungs = calibration->rungs[c];
-        cost += FillColumn(ranks, MakeColumn(ranks, order, kCalibratedK[c], copies), order, costs, copies, rungs);
+        cost += FillColumn(ranks, MakeColumn(ranks, order, kCalibratedK[c], entries_of_row), order, costs,
+                           entries_of_row, rungs);
         for (int i = 0; i < kNumTargets && c > 0; i++) {
             rungs[i].nprobe = std::max(rungs[i].nprobe, calibration->rungs[c - 1][i].nprobe);
             rungs[i].rows = std::max(rungs[i].rows, calibration->rungs[c - 1][i].rows);
@@ -202,11 +203,11 @@ static EffortRule FitOn(const std::vector<EffortSample>& samples, size_t first, 
     return FitEffort(some);
 }
 
-void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t entries_of_row,
                            Calibration* calibration) {
     ranks->SetEfforts({});
     calibration->effort = {};
-    const double plain_cost = BuildLadder(*ranks, order, costs, copies, calibration);
+    const double plain_cost = BuildLadder(*ranks, order, costs, entries_of_row, calibration);
     if (ranks->Grid(ranks->grid_points() - 1) < kFewestLists) return;
     std::vector<EffortSample> samples(ranks->queries());
     for (size_t q = 0; q < samples.size(); q++)
@@ -218,7 +219,7 @@ void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& c
     for (size_t q = 0; q < samples.size(); q++) efforts[q] = EffortOf(halves[q % 2], samples[q].features);
     ranks->SetEfforts(efforts);
     Calibration with = *calibration;
-    const double cost = BuildLadder(*ranks, order, costs, copies, &with);
+    const double cost = BuildLadder(*ranks, order, costs, entries_of_row, &with);
     const auto compared =
         std::count_if(kRungTargets, kRungTargets + kNumTargets, [](float t) { return t >= kLeastCompared; });
     if (cost > plain_cost - kWorthwhile * double(compared) * kNumCalibratedK) return;

@@ -27,14 +27,14 @@ constexpr size_t SampledNeighbour(size_t i) noexcept {
     return i < kAllNeighbours ? i : kAllNeighbours + kDeepStep / 2 + (i - kAllNeighbours) * kDeepStep;
 }
 
-// Rungs of a calibration; the head is left to the caller. `copies`: entries of a row, at most. Returns what the better
-// rungs cost: a sum of logarithms.
-double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+// Rungs of a calibration; the head is left to the caller. `entries_of_row`: entries of a row, at most. Returns what the
+// better rungs cost: a sum of logarithms.
+double BuildLadder(const RankTable& ranks, ScanOrder order, const ScanCosts& costs, uint32_t entries_of_row,
                    Calibration* calibration);
 
 // The same with a rule of effort (effort.h), if rungs get cheaper by it for queries that it was not fitted on. Leaves
 // the ranks' efforts as it wants.
-void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t copies,
+void BuildLadderWithEffort(RankTable* ranks, ScanOrder order, const ScanCosts& costs, uint32_t entries_of_row,
                            Calibration* calibration);
 
 // Share of the first k neighbours that `nprobe` lists (a grid point, by number) and `rows` reordered entries find.

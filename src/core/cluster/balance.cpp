@@ -38,7 +38,7 @@ std::vector<uint32_t> Trainer::SmallLists() const {
 
 // Centroids of up to `pieces` pieces of a list; fewer if it has fewer distinct rows.
 Matrix Trainer::Split(uint32_t list, size_t pieces, uint64_t seed) const {
-    const size_t rows = ListRows(list), taken = std::min(rows, std::max(n_ / kPartShare, pieces));
+    const size_t rows = ListRows(list), taken = std::min(rows, std::max(n_ / kSplitShare, pieces));
     Matrix part(taken, dims_);
     for (size_t j = 0; j < taken; j++) {
         std::memcpy(part.row(j), rows_.row(order_[start_[list] + j * rows / taken]), dims_ * sizeof(float));

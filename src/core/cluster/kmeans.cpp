@@ -439,7 +439,7 @@ size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options
     if (two_level) bytes += sample_rows * (dims * sizeof(float) + per_row) + lists * 2 * dims * sizeof(float);
     // The best centroids so far, and the part of the sample that is split.
     if (options.balance > 0) {
-        bytes += lists * dims * sizeof(float) + (sample_rows / kPartShare + lists) * (dims * sizeof(float) + per_row);
+        bytes += lists * dims * sizeof(float) + (sample_rows / kSplitShare + lists) * (dims * sizeof(float) + per_row);
     }
     if (TrainsInParts(sample_rows, options.lists))
         bytes += kFirstRowsPerList * options.lists * (dims * sizeof(float) + per_row);

@@ -249,14 +249,14 @@ void ReplicaAssigner::SoarSecond(const float* rows, size_t count, const uint32_t
 }
 
 void ReplicaAssigner::ClosureLists(const float* rows, size_t count, const uint32_t* first, float epsilon,
-                                   size_t max_copies, uint32_t* lists, uint8_t* counts, int threads,
+                                   size_t max_lists, uint32_t* lists, uint8_t* counts, int threads,
                                    StopToken& stop) const {
-    max_copies = std::clamp<size_t>(max_copies, 1, kMaxClosureLists);
+    max_lists = std::clamp<size_t>(max_lists, 1, kMaxClosureLists);
     for (size_t i = 0; i < count; i++) {
-        lists[i * max_copies] = first[i];
+        lists[i * max_lists] = first[i];
         counts[i] = 1;
     }
-    if (neighbours_ == 0 || max_copies == 1) return;
+    if (neighbours_ == 0 || max_lists == 1) return;
     const size_t dims = centroids_.cols();
     const float reach = (1 + epsilon) * (1 + epsilon);
     ForEachRow(rows, count, first, threads, stop, [&](size_t i, const float* dot, float sq_norm) {
@@ -270,16 +270,16 @@ void ReplicaAssigner::ClosureLists(const float* rows, size_t count, const uint32
             if (sq_distance <= reach * sq_norm && !(from_first[j] < sq_distance)) near[n++] = {sq_distance, ids[j]};
         }
         std::sort(near, near + n);
-        uint32_t* chosen = lists + i * max_copies;
-        size_t copies = 1;
-        for (size_t j = 0; j < n && copies < max_copies; j++) {
+        uint32_t* chosen = lists + i * max_lists;
+        size_t taken = 1;
+        for (size_t j = 0; j < n && taken < max_lists; j++) {
             const float* c = centroids_.row(near[j].second);
             bool behind = false;
-            for (size_t k = 1; k < copies && !behind; k++)
+            for (size_t k = 1; k < taken && !behind; k++)
                 behind = L2SquaredF32(c, centroids_.row(chosen[k]), dims) < near[j].first;
-            if (!behind) chosen[copies++] = near[j].second;
+            if (!behind) chosen[taken++] = near[j].second;
         }
-        counts[i] = uint8_t(copies);
+        counts[i] = uint8_t(taken);
     });
 }
 
@@ -320,20 +320,20 @@ uint32_t SoarSecondOfOne(const float* centroids, size_t lists, size_t dims, bool
 }
 
 size_t ClosureListsOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
-                         float epsilon, size_t max_copies, uint32_t* chosen, float* scratch) noexcept {
+                         float epsilon, size_t max_lists, uint32_t* chosen, float* scratch) noexcept {
     const float reach = (1 + epsilon) * (1 + epsilon);
     const float nearest = Residual(row, centroids, dims, spherical, scratch);
     chosen[0] = 0;
-    size_t copies = 1;
-    for (size_t j = 1; j < lists && copies < max_copies; j++) {
+    size_t taken = 1;
+    for (size_t j = 1; j < lists && taken < max_lists; j++) {
         const float* c = centroids + j * dims;
         const float sq_distance = Residual(row, c, dims, spherical, scratch);
         bool fits = sq_distance <= reach * nearest;
-        for (size_t k = 0; k < copies && fits; k++)
+        for (size_t k = 0; k < taken && fits; k++)
             fits = !(L2SquaredF32(c, centroids + chosen[k] * dims, dims) < sq_distance);
-        if (fits) chosen[copies++] = uint32_t(j);
+        if (fits) chosen[taken++] = uint32_t(j);
     }
-    return copies;
+    return taken;
 }
 
 }  // namespace vectorq

@@ -1,5 +1,5 @@
-// The second list of a row. A row near the border of its list is missed by queries that look just across; a copy
-// in another list catches it. Two ways to choose the lists of the copies, both from a table of each list's nearest
+// The second list of a row. A row near the border of its list is missed by queries that look just across; a replica
+// in another list catches it. Two ways to choose the lists of the replicas, both from a table of each list's nearest
 // other lists. Build path; the functions of one row are for inserts. docs/measurements/replicas.md has the figures.
 //
 // SOAR: Sun, Simcha, Dopson, Guo, Kumar, "SOAR: Improved Indexing for Approximate Nearest Neighbor Search", NeurIPS
@@ -32,7 +32,7 @@ namespace vectorq {
 inline constexpr size_t kReplicaNeighbours = 256;
 // 1 to 2 are hardly different; docs/measurements/replicas.md has the table.
 inline constexpr float kSoarLambda = 1.5f;
-inline constexpr size_t kMaxClosureLists = kMaxCopies;
+inline constexpr size_t kMaxClosureLists = kMaxEntriesOfRow;
 
 // Immutable after construction; may be used by any number of threads.
 class ReplicaAssigner {
@@ -51,10 +51,10 @@ public:
     void SoarSecond(const float* rows, size_t count, const uint32_t* first, float lambda, uint32_t* second, int threads,
                     StopToken& stop) const;
 
-    // lists (count, max_copies), of which counts[i] are set: first[i], then in order of distance every neighbour c of
+    // lists (count, max_lists), of which counts[i] are set: first[i], then in order of distance every neighbour c of
     // it with |x - c| <= (1 + epsilon) |x - c_first| that is not nearer to a list chosen before it than to x.
-    // 1 <= max_copies <= kMaxClosureLists counts first[i] too. Throws Error(kCancelled), std::bad_alloc.
-    void ClosureLists(const float* rows, size_t count, const uint32_t* first, float epsilon, size_t max_copies,
+    // 1 <= max_lists <= kMaxClosureLists counts first[i] too. Throws Error(kCancelled), std::bad_alloc.
+    void ClosureLists(const float* rows, size_t count, const uint32_t* first, float epsilon, size_t max_lists,
                       uint32_t* lists, uint8_t* counts, int threads, StopToken& stop) const;
 
     size_t neighbours() const noexcept { return neighbours_; }
@@ -87,9 +87,9 @@ uint32_t SoarSecondOfOne(const float* centroids, size_t lists, size_t dims, bool
                          uint32_t first, float lambda, float* scratch) noexcept;
 
 // ClosureLists of a single row, without a table. `centroids` (lists, dims) are the nearest to the row, the nearest
-// first. chosen: (max_copies) their numbers, beginning with 0. Returns how many. scratch: dims floats.
+// first. chosen: (max_lists) their numbers, beginning with 0. Returns how many. scratch: dims floats.
 size_t ClosureListsOfOne(const float* centroids, size_t lists, size_t dims, bool spherical, const float* row,
-                         float epsilon, size_t max_copies, uint32_t* chosen, float* scratch) noexcept;
+                         float epsilon, size_t max_lists, uint32_t* chosen, float* scratch) noexcept;
 
 namespace reference {
 // Over all lists, or over those in `among` (n of them) unless it is null; in double.
@@ -97,9 +97,9 @@ uint32_t SoarSecond(const Matrix& centroids, bool spherical, const float* row, u
                     const uint32_t* among, size_t n);
 double SoarLoss(const Matrix& centroids, bool spherical, const float* row, uint32_t first, uint32_t second,
                 float lambda);
-// Returns how many of lists[0..max_copies) it set.
+// Returns how many of lists[0..max_lists) it set.
 size_t ClosureLists(const Matrix& centroids, bool spherical, const float* row, uint32_t first, float epsilon,
-                    size_t max_copies, const uint32_t* among, size_t n, uint32_t* lists);
+                    size_t max_lists, const uint32_t* among, size_t n, uint32_t* lists);
 }  // namespace reference
 
 }  // namespace vectorq

@@ -54,7 +54,7 @@ uint32_t SoarSecond(const Matrix& centroids, bool spherical, const float* row, u
 }
 
 size_t ClosureLists(const Matrix& centroids, bool spherical, const float* row, uint32_t first, float epsilon,
-                    size_t max_copies, const uint32_t* among, size_t n, uint32_t* lists) {
+                    size_t max_lists, const uint32_t* among, size_t n, uint32_t* lists) {
     const size_t dims = centroids.cols();
     const std::vector<double> x = Point(row, dims, spherical);
     const double reach = (1 + double(epsilon)) * std::sqrt(SquaredDistance(x.data(), centroids.row(first), dims));
@@ -65,17 +65,17 @@ size_t ClosureLists(const Matrix& centroids, bool spherical, const float* row, u
         if (c != first && distance <= reach) near.emplace_back(distance, c);
     }
     std::sort(near.begin(), near.end());
-    size_t copies = 0;
-    lists[copies++] = first;
+    size_t taken = 0;
+    lists[taken++] = first;
     for (const auto& [distance, c] : near) {
-        if (copies >= max_copies) break;
+        if (taken >= max_lists) break;
         const std::vector<double> candidate = Point(centroids.row(c), dims, false);
-        const bool behind = std::any_of(lists, lists + copies, [&, limit = distance](uint32_t chosen) {
+        const bool behind = std::any_of(lists, lists + taken, [&, limit = distance](uint32_t chosen) {
             return std::sqrt(SquaredDistance(candidate.data(), centroids.row(chosen), dims)) < limit;
         });
-        if (!behind) lists[copies++] = c;
+        if (!behind) lists[taken++] = c;
     }
-    return copies;
+    return taken;
 }
 
 }  // namespace vectorq::reference

@@ -12,8 +12,8 @@ namespace vectorq {
 
 // Balance: rounds of splitting at most, each an iteration of Lloyd's; the first four do most.
 inline constexpr int kBalanceRounds = 12;
-// A list is split by at most 1/kPartShare of the sample's rows: bounds the memory of the copy.
-inline constexpr size_t kPartShare = 8;
+// A list is split by at most 1/kSplitShare of the sample's rows: bounds the memory of the copy.
+inline constexpr size_t kSplitShare = 8;
 
 class Trainer {
 public:

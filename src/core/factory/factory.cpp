@@ -83,7 +83,7 @@ void ReadProductCode(const std::string& part, bool lists, std::string* options) 
     const std::string rest = part.substr(at);
     if (m < 1 || bits < 4 || bits > 8 || !(rest.empty() || (bits == 4 && (rest == "fs" || rest == "fsr"))))
         Refuse("unknown product code \"" + part + "\" of a factory string",
-               "Write PQ and the number of parts, as in PQ16, PQ16x5 or PQ64x4fs; bits are 4 to 8.");
+               "Write PQ and the number of subvectors, as in PQ16, PQ16x5 or PQ64x4fs; bits are 4 to 8.");
     if (lists) Add(options, "quantizer = 'pq'");
     Add(options, "subvectors = " + std::to_string(m));
     if (bits != 8) Add(options, "bits = " + std::to_string(bits));

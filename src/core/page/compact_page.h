@@ -6,13 +6,14 @@
 //                f32 scalar (groups), u32 start (groups + 1)   only if there are groups: of their centers
 //                u8 code (groups, dims), padding to 4          likewise
 //                f32 codebook (16, dims)                       only if there are coarse codes
-//   parts        of each group, or one of all, CompactPartOffset:
+//   members      of each group, or one of all, CompactGroupOffset:
 //                u32 list (n), f32 scalar (n), u8 code (n, dims), padding to 4
 //   coarse       padding to 64, of each group, CoarseOffset:
 //                blocks of codes of 4 bits (simd/lut16_scan.h)
 //           then f32 scalar (entries), CoarseScalarOffset
 //
-// start[g] counts the lists before group g. A part is in one piece, so that a search reads what it needs and no more.
+// start[g] counts the lists before group g. Those of a group lie in one piece, so that a search reads what it needs and
+// no more.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +23,7 @@ namespace vectorq {
 // v3.
 struct CompactHeader {
     uint32_t entries;      // lists that are searched
-    uint32_t groups;       // 0: one part of all
+    uint32_t groups;       // 0: one, of all
     uint32_t reserved[2];  // 0
 };
 static_assert(sizeof(CompactHeader) == 16);
@@ -35,13 +36,13 @@ constexpr size_t CompactPadded(size_t bytes) noexcept { return (bytes + 3) / 4 *
 
 size_t CompactFrontBytes(size_t groups, size_t dims) noexcept;
 size_t CompactBytes(size_t entries, size_t groups, size_t dims) noexcept;
-// Where a group's part begins, entries `start` .. of it; and its bytes.
-size_t CompactPartOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept;
-size_t CompactPartBytes(size_t entries, size_t dims) noexcept;
+// Where the members of a group begin, entries `start` .. of it; and its bytes.
+size_t CompactGroupOffset(size_t groups, size_t dims, size_t group, size_t start) noexcept;
+size_t CompactGroupBytes(size_t entries, size_t dims) noexcept;
 
 // Subspaces of coarse codes where there are so many groups; 0: there are none, nor of few dimensions, where 8-bit codes
 // are short.
-size_t CoarseParts(size_t groups, size_t dims) noexcept;
+size_t CoarseSubspaces(size_t groups, size_t dims) noexcept;
 // Where the blocks of a group begin, entries `start` .. of it, `entries` in all.
 size_t CoarseOffset(size_t entries, size_t groups, size_t dims, size_t group, size_t start) noexcept;
 // Of that many entries of a group.

@@ -26,7 +26,7 @@ struct PageRun {
 };
 
 // The directory grows by so many further regions, each half as large as all before it or larger.
-inline constexpr uint32_t kMaxDirectoryParts = 8;
+inline constexpr uint32_t kMaxDirectoryRegions = 8;
 
 enum MetaFlags : uint16_t {
     kMetaTrained = 1,
@@ -71,7 +71,7 @@ struct MetaPage {
     float anisotropic_threshold;  // the option that eta follows from; 0 = plain
     float closure_epsilon;        // of replicas = closure, else 0
     Region reorder_params;        // reorder = sq8: f32 offset (dims), f32 scale (dims)
-    uint32_t records_start;       // first block of the records as built; 0 without copies
+    uint32_t records_start;       // first block of the records as built; 0 without records
     uint32_t records_blocks;      // of them; inserts add extents elsewhere
     float entries_per_row;        // as of the last build or vacuum; beyond 65,536 rows vacuum estimates it
     uint32_t groups;              // of compact centroids; 0 = none
@@ -87,39 +87,39 @@ struct MetaPage {
     uint64_t retire_xid;         // no snapshot as old as this: no scan knows the lists retired so far
     PageRun centroid_run;        // where centroids, compact and list_uses lie
     PageRun old_run;             // where they lay before; free once oldest_generation = generation
-    Region more_directory[kMaxDirectoryParts];
+    Region more_directory[kMaxDirectoryRegions];
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t crc;
 };
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
     uint64_t pages = meta.directory.blocks;
-    for (const Region& part : meta.more_directory) pages += part.blocks;
+    for (const Region& region : meta.more_directory) pages += region.blocks;
     return pages;
 }
 // Block of the directory's n-th page, n < DirectoryPages.
 inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
-    const Region* part = &meta.directory;
+    const Region* region = &meta.directory;
     const Region* next = meta.more_directory;
-    while (n >= part->blocks) {
-        n -= part->blocks;
-        part = next++;
+    while (n >= region->blocks) {
+        n -= region->blocks;
+        region = next++;
     }
-    return part->start + static_cast<uint32_t>(n);
+    return region->start + static_cast<uint32_t>(n);
 }
 
-// True if the index keeps copies of the vectors for reordering.
-inline bool HasRecords(const MetaPage& meta) noexcept { return IsCopy(static_cast<Reorder>(meta.reorder)); }
+// True if the index keeps records of the rows.
+inline bool HasRecords(const MetaPage& meta) noexcept { return KeepsRecords(static_cast<Reorder>(meta.reorder)); }
 // Lists that hold a row, at most. Soar: exactly so many; closure: from 1 on.
-inline uint32_t CopiesOfRow(const MetaPage& meta) noexcept {
+inline uint32_t EntriesOfRow(const MetaPage& meta) noexcept {
     return meta.lists <= 1 ? 1 : TraitsOf(static_cast<Replicas>(meta.replicas)).lists;
 }
 // Some rows have more entries than others.
-inline bool CopiesVary(const MetaPage& meta) noexcept {
+inline bool EntriesVary(const MetaPage& meta) noexcept {
     return meta.lists > 1 && TraitsOf(static_cast<Replicas>(meta.replicas)).vary;
 }
 // On average.
 inline double EntriesPerRow(const MetaPage& meta) noexcept {
-    return CopiesVary(meta) ? meta.entries_per_row : CopiesOfRow(meta);
+    return EntriesVary(meta) ? meta.entries_per_row : EntriesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
 static_assert(sizeof(MetaPage) == 416);

@@ -1,12 +1,12 @@
-// Where the copies of the vectors lie that reordering reads (reorder = f32, f16 or sq8). A *record* is one
-// row's copy; its posting entries point to it by the first block of its extent and its slot.
+// Where the vectors lie that reordering reads (reorder = f32, f16 or sq8). A *record* is the vector of one
+// row; its posting entries point to it by the first block of its extent and its slot.
 //
 //   extent, a byte stream: payloads of `pages` consecutive pages put end to end
 //   +---------------+--------------------------+--------------------------+---
 //   | ReorderHeader | record 0, record_bytes   | record 1                 | …
 //   | 16 bytes      | tid | 2 | scalar | vector|                          |
 //   +---------------+--------------------------+--------------------------+---
-//                     6     0   4 or 0   as the copy's codec makes it
+//                     6     0   4 or 0   as the codec of records makes it
 //
 // A vector may run over the end of a page, between two elements; tid and scalar never do, so a reader needs
 // the pages of the vector only. As with postings, vectors of any length leave little unused.

@@ -10,7 +10,7 @@
 // no row of it changes. A row that is done takes the same step again with the same numbers,
 // so it stays as it is, whatever its neighbours do.
 //
-// One row, or the few copies of an inserted one, would leave most lanes empty: there the codewords lie in the lanes,
+// One row, or the few entries of an inserted one, would leave most lanes empty: there the codewords lie in the lanes,
 // and the two products a codeword are kept for all passes. Every sum has the same terms in the same order, so the codes
 // are the same, bit for bit. 4,000 inserts of 384 dimensions into two lists each took 1.1 to 1.4 s instead of 2.0
 // to 3.9 (before and after in turns, other load).

@@ -31,7 +31,7 @@ constexpr double kLeastScored = 256;
 constexpr size_t kCoarseIterations = 10;
 
 PqShape CoarseShape(size_t groups, size_t dims) noexcept {
-    return {uint32_t(dims), uint32_t(CoarseParts(groups, dims)), kCoarseBits};
+    return {uint32_t(dims), uint32_t(CoarseSubspaces(groups, dims)), kCoarseBits};
 }
 
 void MiddleAndScale(const Matrix& centroids, float* middle, float* scale) noexcept {
@@ -91,12 +91,12 @@ CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept {
     front.scalar = front.scale + dims;
     front.start = reinterpret_cast<const uint32_t*>(front.scalar + front.groups);
     front.code = reinterpret_cast<const uint8_t*>(front.start + front.groups + 1);
-    if (CoarseParts(front.groups, dims) > 0)
+    if (CoarseSubspaces(front.groups, dims) > 0)
         front.codebook = reinterpret_cast<const float*>(front.code + CompactPadded(front.groups * dims));
     return front;
 }
 
-CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t) noexcept {
+CompactGroup ViewCompactGroup(const uint8_t* bytes, size_t entries, size_t) noexcept {
     const uint32_t* list = reinterpret_cast<const uint32_t*>(bytes);
     const float* scalar = reinterpret_cast<const float*>(list + entries);
     return {list, scalar, reinterpret_cast<const uint8_t*>(scalar + entries)};
@@ -150,7 +150,7 @@ void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const 
     if (centers > 0) std::memcpy(const_cast<uint32_t*>(front.start), groups.start.data(), 4 * (centers + 1));
     for (size_t g = 0; g < groups.size(); g++) {
         const size_t first = groups.start[g], entries = groups.start[g + 1] - first;
-        const CompactPart part = ViewCompactPart(bytes + CompactPartOffset(centers, dims, g, first), entries, dims);
+        const CompactGroup part = ViewCompactGroup(bytes + CompactGroupOffset(centers, dims, g, first), entries, dims);
         for (size_t j = 0; j < entries; j++) {
             const uint32_t i = groups.members[first + j];
             const_cast<uint32_t*>(part.list)[j] = list == nullptr ? i : list[i];
@@ -158,7 +158,7 @@ void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const 
                 Encode(centroids.row(i), front.middle, front.scale, dims, const_cast<uint8_t*>(part.code) + j * dims);
         }
     }
-    if (CoarseParts(centers, dims) > 0) BuildCoarseCodes(centroids, groups, threads, stop, bytes);
+    if (CoarseSubspaces(centers, dims) > 0) BuildCoarseCodes(centroids, groups, threads, stop, bytes);
 }
 
 CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const float* query,
@@ -196,7 +196,7 @@ void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t*
 }
 
 size_t CoarseScratchFloats(const CompactFront& front) noexcept {
-    const size_t m = CoarseParts(front.groups, front.dims);
+    const size_t m = CoarseSubspaces(front.groups, front.dims);
     return kCoarseCodewords * m + Lut16TableBytes(m) / sizeof(float) + front.dims;
 }
 
@@ -220,7 +220,7 @@ bool PrepareCoarseQuery(const CompactFront& front, Metric metric, const float* q
 
 void ScoreCoarse(const CoarseQuery& query, const CompactFront& front, float base, const uint8_t* blocks,
                  const float* scalar, size_t n, uint16_t* sums, float* score) noexcept {
-    ScanLut16(query.lut, blocks, (n + kLut16BlockRows - 1) / kLut16BlockRows, CoarseParts(front.groups, front.dims),
+    ScanLut16(query.lut, blocks, (n + kLut16BlockRows - 1) / kLut16BlockRows, CoarseSubspaces(front.groups, front.dims),
               sums);
     const float bias = base + query.bias, inf = std::numeric_limits<float>::infinity();
     for (size_t i = 0; i < n; i++) score[i] = bias + query.scale * float(sums[i]);

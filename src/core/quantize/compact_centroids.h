@@ -37,17 +37,17 @@ struct CompactFront {
     const uint8_t* code;          // (groups, dims)
     const float* codebook;        // of coarse codes; null if there are none
 };
-struct CompactPart {
+struct CompactGroup {
     const uint32_t* list;  // (n)
     const float* scalar;   // (n)
     const uint8_t* code;   // (n, dims)
 };
 
-// Where a group's lists stand among all: entries [start, start + count). Without groups one part has all.
-struct PartRange {
+// Where a group's lists stand among all: entries [start, start + count). Without groups one has all.
+struct GroupRange {
     uint32_t start, count;
 };
-inline PartRange RangeOfPart(const CompactFront& front, uint32_t group) noexcept {
+inline GroupRange RangeOfGroup(const CompactFront& front, uint32_t group) noexcept {
     if (front.groups == 0) return {0, front.entries};
     return {front.start[group], front.start[group + 1] - front.start[group]};
 }
@@ -63,11 +63,11 @@ size_t ListsToScore(size_t lists, size_t wanted) noexcept;
 void BuildCompactCentroids(const Matrix& centroids, const uint32_t* list, const CentroidGroups& groups, int threads,
                            StopToken& stop, uint8_t* bytes);
 
-// Whether bytes, of the front at least, say what the caller knows, and groups that lie within the parts: what follows
+// Whether bytes, of the front at least, say what the caller knows, and groups that lie within the bytes: what follows
 // may be viewed then.
 bool CompactFrontIsSound(const uint8_t* bytes, size_t entries, size_t groups, size_t dims) noexcept;
 CompactFront ViewCompactFront(const uint8_t* bytes, size_t dims) noexcept;
-CompactPart ViewCompactPart(const uint8_t* bytes, size_t entries, size_t dims) noexcept;
+CompactGroup ViewCompactGroup(const uint8_t* bytes, size_t entries, size_t dims) noexcept;
 
 // A query prepared for scoring; `table` is the caller's.
 struct CompactQuery {

@@ -51,7 +51,7 @@ public:
     }
 
 private:
-    // Copies of a row come one after another and tell nothing new: ten of one row would look like errors that are all
+    // Duplicates come one after another and tell nothing new: ten of one row would look like errors that are all
     // the same.
     void AddError(float code, float exact) noexcept {
         if (seen_ > 0 && code == last_code_ && exact == last_exact_) return;

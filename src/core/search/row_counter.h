@@ -12,7 +12,7 @@ namespace vectorq {
 // Not thread-safe. Some 2 MB at most, and as much again while the limit halves.
 class RowCounter {
 public:
-    // 65,536 rows with a spread of half a copy: the mean is wrong by 0.2 %.
+    // 65,536 rows with a spread of half an entry: the mean is wrong by 0.2 %.
     static constexpr size_t kSample = 65536;
 
     // An entry of the row with this tid (48 bits). Throws std::bad_alloc.

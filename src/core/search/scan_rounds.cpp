@@ -32,8 +32,8 @@ constexpr size_t kOrderStep = 16;
 // entries as the calibration took, and beyond. They bound all entries left together: a bound on the next one alone
 // found recall@1 of 0.77 at a target of 0.99 in clusters so narrow that codes hardly tell rows apart, this one 0.99.
 // src/am/README.md has the figures.
-constexpr double kMissedPart = 0.2;
-constexpr double kMissedPartBeyond = 8;
+constexpr double kMissedShare = 0.2;
+constexpr double kMissedShareBeyond = 8;
 
 constexpr Candidate kNothingDone = {-std::numeric_limits<float>::infinity(), 0, 0};
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
@@ -50,9 +50,9 @@ uint64_t RowsExpected(uint64_t asked, uint64_t took) noexcept {
     return std::clamp<uint64_t>(asked > 0 ? asked : took > 0 ? took : kUsualRows, 1, kMostExpected);
 }
 
-uint32_t RoundRules::AllowedLists(uint64_t rows_seen, uint32_t fewest, uint32_t wanted) const noexcept {
+uint32_t RoundRules::AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept {
     if (max_rows == 0 || wanted <= fewest) return wanted;
-    const double left = std::max(0.0, (double(max_rows) - double(rows_seen)) / std::max(1.0, rows_a_list));
+    const double left = std::max(0.0, (double(max_rows) - double(entries_seen)) / std::max(1.0, rows_a_list));
     return std::max(fewest, uint32_t(std::min<double>(wanted, fewest + left)));
 }
 
@@ -68,7 +68,7 @@ void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, u
                                          : std::max<size_t>(kFirstCapacity, asked_);
     capacity_ = Fitting(rules.reorders ? EntriesToCollect() : few);
     collected_before_ = collected_ = calibrated_ = reordered_ = pending_count_ = count_ = next_ = 0;
-    rows_seen_ = lists_counted_ = 0;
+    entries_seen_ = lists_counted_ = 0;
     overflowed_ = widening_ = false;
     done_before_split_ = done_after_split_ = done_in_old_lists_ = kNothingDone;
     OpenWindow(0, settings.lists);
@@ -141,7 +141,7 @@ void ScanRounds::Chose(const RoundSettings& settings) noexcept {
     const uint64_t waiting = count_ - next_;
     if (promised_ < kNoEnd) asked_ = std::max<uint64_t>(promised_ - std::min(promised_, counts_.returned + waiting), 1);
     wanted_end_ =
-        rules_.AllowedLists(rows_seen_, list_end_, std::min(std::max(settings.own_lists, list_end_), rules_.lists));
+        rules_.AllowedLists(entries_seen_, list_end_, std::min(std::max(settings.own_lists, list_end_), rules_.lists));
     widening_ = split_ == list_end_ && wanted_end_ > list_end_ && MayReadMore();
     phase_ = Phase::kWidening;
 }
@@ -175,8 +175,8 @@ void ScanRounds::GoOnWithoutLists() {
 void ScanRounds::GrowForPromise() noexcept {
     if (!rules_.reorders) return;
     const size_t wanted = EntriesToCollect(), done = collected_before_ + EntriesDone();
-    capacity_ = Fitting(rules_.rows_by_hand ? capacity_ * kReorderGrowth
-                                            : std::max(wanted - std::min(wanted, done), capacity_));
+    capacity_ = Fitting(rules_.entries_by_hand ? capacity_ * kReorderGrowth
+                                               : std::max(wanted - std::min(wanted, done), capacity_));
 }
 
 // ---- windows
@@ -220,11 +220,11 @@ RoundStep ScanRounds::SearchStep(uint32_t from, uint32_t to, const Candidate& be
     return {RoundStep::kSearch, from, to, 0, 0};
 }
 
-void ScanRounds::Searched(uint64_t rows_scored) noexcept {
+void ScanRounds::Searched(uint64_t entries_scored) noexcept {
     const bool old_lists = phase_ == Phase::kOldLists;
     const uint32_t end = old_lists ? split_ : list_end_;
     if (end > lists_counted_) {
-        rows_seen_ += rows_scored;
+        entries_seen_ += entries_scored;
         lists_counted_ = end;
     }
     phase_ = old_lists ? Phase::kNewLists : Phase::kCollected;
@@ -245,7 +245,7 @@ void ScanRounds::EndRound() {
     collector_.Select(&collected_, &overflowed_);
     NoteCollected();
     const size_t entries = collected_;
-    if (rules_.replicas) collected_ = collector_.DropCopies(&found_, met_);
+    if (rules_.replicas) collected_ = collector_.DropReplicas(&found_, met_);
     // The calibration counts entries.
     const size_t usual = settings_.reorder_rows;
     calibrated_ = usual == 0 || usual >= entries ? collected_ : collected_ * usual / entries;
@@ -298,8 +298,8 @@ void ScanRounds::Ordered(size_t n) noexcept {
 bool ScanRounds::MayStop() noexcept {
     const float next_code = collector_.Take(reordered_).distance;
     const size_t usual = std::min(calibrated_, order_end_);
-    if (reordered_ < usual) return stop_.Enough(next_code, usual - reordered_, kMissedPart * rules_.may_miss);
-    return stop_.Enough(next_code, order_end_ - reordered_, kMissedPartBeyond * rules_.may_miss);
+    if (reordered_ < usual) return stop_.Enough(next_code, usual - reordered_, kMissedShare * rules_.may_miss);
+    return stop_.Enough(next_code, order_end_ - reordered_, kMissedShareBeyond * rules_.may_miss);
 }
 
 void ScanRounds::FinishOrdering() noexcept {

@@ -35,22 +35,22 @@ uint64_t RowsExpected(uint64_t asked, uint64_t took) noexcept;
 
 // What a scan keeps to from its start to its end.
 struct RoundRules {
-    uint32_t lists = 0;          // that there are
-    uint64_t max_rows = 0;       // once so many were scored, no further lists are opened; 0 = no limit
-    double rows_a_list = 0;      // in the mean
-    size_t most_capacity = 0;    // entries that fit into memory
-    size_t rows_per_answer = 0;  // to put in order for each row asked for, where the settings name no number
-    double may_miss = 0;         // share of the rows that the target lets a scan miss
-    bool one_window = false;     // the scan ends after the first lists
-    bool strict = false;         // never a row that is nearer than one returned before: such rows are left out
-    bool reorders = false;       // rows are put in order by exact distance before they are returned
-    bool by_need = false;        // and that may stop when further ones are unlikely to matter
-    bool rows_by_hand = false;   // the number of entries to put in order is the user's
+    uint32_t lists = 0;            // that there are
+    uint64_t max_rows = 0;         // once so many were scored, no further lists are opened; 0 = no limit
+    double rows_a_list = 0;        // in the mean
+    size_t most_capacity = 0;      // entries that fit into memory
+    size_t rows_per_answer = 0;    // to put in order for each row asked for, where the settings name no number
+    double may_miss = 0;           // share of the rows that the target lets a scan miss
+    bool one_window = false;       // the scan ends after the first lists
+    bool strict = false;           // never a row that is nearer than one returned before: such rows are left out
+    bool reorders = false;         // rows are put in order by exact distance before they are returned
+    bool by_need = false;          // and that may stop when further ones are unlikely to matter
+    bool entries_by_hand = false;  // the number of entries to put in order is the user's
     bool limit_known = false;
     bool replicas = false;  // a row may be in several lists
 
     // Lists that max_rows allows after so many rows, where more than the fewest are wished for.
-    uint32_t AllowedLists(uint64_t rows_seen, uint32_t fewest, uint32_t wanted) const noexcept;
+    uint32_t AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept;
 };
 
 // The settings for a number of rows.
@@ -90,7 +90,7 @@ public:
     void Chose(const RoundSettings& settings) noexcept;
     // `end`: the end of the window, which need not be the step's where it is the scan's first.
     void Opened(uint32_t end) noexcept;
-    void Searched(uint64_t rows_scored) noexcept;
+    void Searched(uint64_t entries_scored) noexcept;
 
     // The next n candidates in the order of their codes; they may be moved about among themselves.
     Candidate* Lend(size_t n) noexcept;
@@ -115,10 +115,10 @@ public:
     const RoundCounts& counts() const noexcept { return counts_; }
     // Rows that are expected to be taken of what a round collects.
     uint64_t asked() const noexcept { return asked_; }
-    uint64_t rows_seen() const noexcept { return rows_seen_; }
+    uint64_t entries_seen() const noexcept { return entries_seen_; }
     // Lists that may be opened now, where more than the fewest are wished for.
     uint32_t AllowedLists(uint32_t fewest, uint32_t wanted) const noexcept {
-        return rules_.AllowedLists(rows_seen_, fewest, wanted);
+        return rules_.AllowedLists(entries_seen_, fewest, wanted);
     }
     size_t capacity() const noexcept { return capacity_; }
 
@@ -143,7 +143,7 @@ private:
     // Entries of this round that need no second look: put in order, or returned. The others are collected again if
     // there is another round.
     size_t EntriesDone() const noexcept { return rules_.reorders ? reordered_ : next_; }
-    bool MayReadMore() const noexcept { return rules_.max_rows == 0 || rows_seen_ < rules_.max_rows; }
+    bool MayReadMore() const noexcept { return rules_.max_rows == 0 || entries_seen_ < rules_.max_rows; }
     bool HasUnordered() const noexcept { return rules_.reorders && reordered_ < collected_; }
     bool PastOldLists() noexcept;
     void Decide();
@@ -178,8 +178,8 @@ private:
     // — by each round —
     size_t capacity_ = 0;          // of the collector
     size_t collected_before_ = 0;  // entries that were done in earlier rounds
-    uint64_t rows_seen_ = 0;       // scored in all windows so far, once each
-    uint32_t lists_counted_ = 0;   // whose rows are in rows_seen_
+    uint64_t entries_seen_ = 0;    // scored in all windows so far, once each
+    uint32_t lists_counted_ = 0;   // whose rows are in entries_seen_
     size_t collected_ = 0;         // entries of this round in the collector
     size_t calibrated_ = 0;        // of these, as many as the calibration's queries needed
     bool overflowed_ = false;      // the window has entries that the collector dropped

@@ -83,9 +83,9 @@ public:
         return *std::max_element(buffer_.data(), buffer_.data() + count_, NearerFirst());
     }
 
-    // Of rows that were pushed several times only the nearest copy stays, and none that is in `before`. After Select,
+    // Of rows that were pushed several times only the nearest entry stays, and none that is in `before`. After Select,
     // before Take; returns the new count. Throws std::bad_alloc.
-    size_t DropCopies(TidSet* found, const TidSet& before) {
+    size_t DropReplicas(TidSet* found, const TidSet& before) {
         found->Reset(count_);
         size_t kept = 0;
         for (size_t i = 0; i < count_; i++) {
