@@ -13,7 +13,7 @@ case $build in /*) ;; *) build=$here/$build ;; esac
 cache=$(realpath -m "${VQ_DATA:-$here/build/data}")/pgvector-$suite
 pg_config=${PG_CONFIG:-pg_config}
 pgroot=$build/pgroot
-# Two extensions named differently, but both own a type `vector`: they go to databases of their own.
+# The extensions vector and vectorq both own a type `vector`: they go to databases of their own. vectorq_pgvector uses vector's.
 "$here/scripts/bootstrap.sh" bench >&2
 if [ ! -e "$cache/built" ]; then
     mkdir -p "$cache"/apt/{lists/partial,archives/partial} "$cache/source"

@@ -82,6 +82,10 @@ SELECT reordered BETWEEN 17 AND 33 AS by_hand FROM work(0.99, 10);
 RESET vectorq.reorder_rows;
 SET vectorq.target_recall = 1.5;
 SET vectorq.target_recall = -1;
+-- nor is nothing a target
+SET vectorq.target_recall = 0;
+SET vectorq.target_recall = 0.01;
+RESET vectorq.target_recall;
 -- queries of another kind than the rows: measured, then kept
 CREATE TABLE other AS SELECT i AS id, (SELECT array_agg(3 * (random() - 0.5)) FROM generate_series(1, 24) d WHERE i = i)::vector(24) AS v FROM generate_series(1, 300) i;
 SELECT array_agg(v ORDER BY id) FILTER (WHERE id <= 200) AS train, array_agg(v ORDER BY id) FILTER (WHERE id > 200) AS test FROM other \gset

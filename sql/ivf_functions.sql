@@ -65,7 +65,29 @@ CREATE TABLE g (id int, v vector(2)) PARTITION BY RANGE (id);
 CREATE INDEX g_v ON g USING ah (v);
 SELECT vectorq_index_info('g_v');
 SELECT vectorq_index_info('g');
+SET client_min_messages = warning;
+CREATE TABLE g_1 PARTITION OF g FOR VALUES FROM (0) TO (10);
+CREATE TABLE g_2 PARTITION OF g FOR VALUES FROM (10) TO (20);
+RESET client_min_messages;
+SELECT vectorq_index_info('g_v');
+SELECT vectorq_index_info('g');
 DROP TABLE g;
+-- so do all functions that take an index
+CREATE VIEW f_seen AS TABLE f;
+CREATE FUNCTION said(call text, relation text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE message text; hint text;
+BEGIN
+    EXECUTE format(call, relation);
+    RETURN 'nothing';
+EXCEPTION WHEN wrong_object_type THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    RETURN message || ' / ' || hint;
+END $$;
+SELECT relation, said(call, relation), count(*) AS functions FROM unnest(ARRAY['f', 'f_id', 'f_seen']) relation,
+    unnest(ARRAY['SELECT vectorq_index_info(%L)', 'SELECT vectorq_index_details(%L)', 'SELECT vectorq_check(%L)', 'SELECT vectorq_recall_curve(%L)', 'SELECT vectorq_prewarm(%L)',
+        $$SELECT vectorq_recall(%L, ARRAY['[1,2,3,4]']::vector[], 10)$$, $$SELECT vectorq_calibrate(%L, ARRAY['[1,2,3,4]']::vector[])$$]) call GROUP BY 1, 2 ORDER BY 1;
+DROP VIEW f_seen;
+DROP FUNCTION said;
 \set VERBOSITY sqlstate
 SELECT vectorq_check('f_id');
 SELECT vectorq_recall('f_id', ARRAY['[1,2]']::vector[], 10);

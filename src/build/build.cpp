@@ -96,13 +96,23 @@ static constexpr Size kLeastTransformed = 512, kLeastKept = 256, kKeptStep = 32;
 // Rows of the sample for each dimension, or what they tell of the directions is chance.
 static constexpr Size kSpectrumRows = 4;
 
-static bool may_transform(const Build* b) {
+bool looks_for_transform(const Build* b, double rows) {
     const IndexOptions* o = &b->options;
-    const Size rows = b->objects->sample.rows(), dims = static_cast<Size>(b->dims);
+    const Size dims = static_cast<Size>(b->dims);
     if (am_of_index(b->index) != AmKind::kAh || o->transform_given || o->subvectors > 0) return false;
-    if (b->reorder == Reorder::kOff || dims < kLeastTransformed || rows < kSpectrumRows * dims) return false;
-    const TransformSpec spec = {TransformKind::kPcaRotate, static_cast<uint32>(dims / 2), 0};
-    return sizeof(float) * rows * dims + transform_bytes(b, spec, rows) <= static_cast<double>(b->memory);
+    return b->reorder != Reorder::kOff && dims >= kLeastTransformed &&
+           rows >= static_cast<double>(kSpectrumRows * dims);
+}
+
+double chosen_transform_bytes(const Build* b, double rows) {
+    if (!looks_for_transform(b, rows)) return 0;
+    const TransformSpec spec = {TransformKind::kPcaRotate, static_cast<uint32>(b->dims / 2), 0};
+    return sizeof(float) * rows * b->dims + transform_bytes(b, spec, static_cast<Size>(rows));
+}
+
+static bool may_transform(const Build* b) {
+    const double rows = static_cast<double>(b->objects->sample.rows());
+    return looks_for_transform(b, rows) && chosen_transform_bytes(b, rows) <= static_cast<double>(b->memory);
 }
 
 // Rows whose variance lies in few directions are coded in these: as many rows as before need to be put in order, and
@@ -162,6 +172,7 @@ IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     VQ_FAULT("build.train");
     choose_transform(b);
     build_hold_out(b);
+    build_report_memory(b);
     build_train(b);
     pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);
     VQ_FAULT("build.assign");

@@ -9,6 +9,7 @@
 #include "am/options.h"
 #include "core/base/matrix.h"
 #include "core/calibrate/neighbours.h"
+#include "core/base/progress.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/centroid_groups.h"
 #include "core/cluster/kmeans.h"
@@ -81,9 +82,13 @@ struct Build {
     BuildObjects* objects;
     // — set by training —
     bool trained;
+    int64 trained_rows;  // as pg_stat_progress_create_index shows them
     uint32 lists;
     double expected_rows;  // by a look at some blocks
     uint32 training_rows;
+    double full_rows, needed_rows, fit_rows;  // of the sample: without a bound of memory, at least, within memory
+    double full_bytes;                        // that the first of these takes
+    bool short_of_memory;
     Codec codec;
     TransformSpec transform_spec;
     Reorder reorder;
@@ -106,12 +111,19 @@ int maintenance_threads();
 
 // Bytes that learning a transform from so many sample rows needs beside them, at most; with what it makes of the rows.
 double transform_bytes(const Build* b, const TransformSpec& spec, Size rows);
+// True if `ah` looks for a transform by itself, given so many rows.
+bool looks_for_transform(const Build* b, double rows);
+// What that takes, with the sample; 0 if it does not.
+double chosen_transform_bytes(const Build* b, double rows);
+// Least memory in which an index is calibrated that samples so many rows; 0 if these are too few.
+double calibration_bytes(const Build* b, double sample);
 
-void build_sample(Build* b);    // fills objects->sample
-void build_hold_out(Build* b);  // takes the queries that will calibrate the index out of the sample
-void build_train(Build* b);     // lists, centroids, quantizer, codec, geometry
-void build_assign(Build* b);    // heap scan into the sort
-void build_write(Build* b);     // the index's pages
+void build_sample(Build* b);         // fills objects->sample
+void build_hold_out(Build* b);       // takes the queries that will calibrate the index out of the sample
+void build_report_memory(Build* b);  // a NOTICE if the index loses something for want of memory
+void build_train(Build* b);          // lists, centroids, quantizer, codec, geometry
+void build_assign(Build* b);         // heap scan into the sort
+void build_write(Build* b);          // the index's pages
 // Measures the index just written, if queries were held out. meta: of the index; written anew.
 void build_calibrate(Build* b, MetaPage* meta);
 

@@ -5,6 +5,7 @@
 // What it costs is bounded beside the rest of the build: the number of queries by the number of lists, since each row
 // is compared with all queries here and with a part of the lists there; the searches by bytes of codes.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "build/build.h"
@@ -26,22 +27,39 @@ static constexpr double kListsPerQuery = 8;
 // Part of the sample, and of maintenance_work_mem.
 static constexpr Size kSampleRowsPerQuery = 40;
 static constexpr Size kMemoryShare = 8;
+// Step of the search for as many as memory holds.
+static constexpr double kFewerQueries = 0.8;
 // Rows with a query's vector do not train either, or the query lies nearer to a centroid than what is asked for later;
 // if all such rows are more than this part of the sample, those of some queries do. With each row in the table ten
 // times, recall@10 at a target of 0.99 was .983 with them and .993 without (a hundred times: .981 and .990; three
 // seeds).
 static constexpr double kMostDuplicates = 0.2;
 
-static Size held_out_rows(const Build* b) {
-    const Size sample = b->objects->sample.rows();
+// Queries of a sample of so many rows, where memory allows.
+static double wanted_queries(const Build* b, double sample) {
     double queries = std::clamp(b->lists / kListsPerQuery, kLeastQueries * 2, kMostQueries);
     // No matrix kernel: each distance by itself.
     if (!TraitsOf(b->opclass->metric).from_products) queries = kLeastQueries;
-    queries = std::min(queries, static_cast<double>(sample / kSampleRowsPerQuery));
-    while (queries >= kLeastQueries &&
-           NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours, kDeepQueries, kDeepNeighbours,
-                                  b->threads) > b->memory / kMemoryShare)
-        queries *= 0.8;
+    return std::min(queries, std::floor(sample / kSampleRowsPerQuery));
+}
+
+static double bytes_of_queries(const Build* b, double queries) {
+    return static_cast<double>(kMemoryShare * NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims,
+                                                                     kAllNeighbours, kDeepQueries, kDeepNeighbours,
+                                                                     b->threads));
+}
+
+double calibration_bytes(const Build* b, double sample) {
+    double queries = wanted_queries(b, sample);
+    if (queries < kLeastQueries) return 0;
+    while (queries * kFewerQueries >= kLeastQueries) queries *= kFewerQueries;
+    return bytes_of_queries(b, queries);
+}
+
+static Size held_out_rows(const Build* b) {
+    double queries = wanted_queries(b, static_cast<double>(b->objects->sample.rows()));
+    while (queries >= kLeastQueries && bytes_of_queries(b, queries) > static_cast<double>(b->memory))
+        queries *= kFewerQueries;
     return queries < kLeastQueries ? 0 : static_cast<Size>(queries);
 }
 

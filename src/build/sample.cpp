@@ -22,6 +22,8 @@ static constexpr double kMinSample = 10000;
 // Rows for each codeword of a product code, as FAISS takes: fewer cost recall.
 static constexpr double kRowsPerCodeword = 256;
 static constexpr uint32 kDensityBlocks = 64;
+// Step of the search for a sample that fits.
+static constexpr double kFewerRows = 0.9;
 
 namespace {
 struct Sampler {
@@ -116,18 +118,19 @@ static double training_bytes(const Build* b, size_t rows, const KMeansOptions& o
     return bytes;
 }
 
-// Most sample rows that fit: sample, centroids twice and what k-means needs beside them.
-static double rows_within_memory(const Build* b, uint32 lists) {
-    const double row_bytes = sizeof(float) * static_cast<double>(b->dims);
+// Of a sample of so many rows: the rows, centroids twice and what k-means needs beside them.
+static double sample_bytes(const Build* b, double rows) {
     KMeansOptions options;
-    options.lists = lists;
+    options.lists = b->lists;
     options.threads = b->threads;
     options.balance = b->options.balance;
-    double rows = b->memory / row_bytes;
-    for (int i = 0; i < 50; i++) {
-        if (rows * row_bytes + training_bytes(b, static_cast<size_t>(rows), options) <= b->memory) return rows;
-        rows *= 0.9;
-    }
+    return rows * sizeof(float) * b->dims + training_bytes(b, static_cast<size_t>(rows), options);
+}
+
+// Most sample rows that fit.
+static double rows_within_memory(const Build* b) {
+    double rows = b->memory / (sizeof(float) * static_cast<double>(b->dims));
+    for (int i = 0; i < 50 && sample_bytes(b, rows) > b->memory; i++) rows *= kFewerRows;
     return rows;
 }
 
@@ -136,6 +139,37 @@ static double rows_within_memory(const Build* b, uint32 lists) {
 static double rows_for_lists(const Build* b, double most) {
     const double a_list = std::min(kMostRowsPerList, most / b->lists);
     return b->lists * (a_list > 2 * kRowsPerList ? a_list : kRowsPerList);
+}
+
+static double rows_for_codes(const Build* b) {
+    return b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
+}
+
+// True if the codes of residuals answer by themselves.
+static bool codes_answer(const Build* b) {
+    return am_of_index(b->index) == AmKind::kIvf && b->options.quantizer == kQuantizerPq;
+}
+
+// Of a table of so many rows, if memory holds `fit` of them.
+static double wanted_rows(const Build* b, double rows, double fit) {
+    if (b->options.training_rows > 0) return b->options.training_rows;
+    const double for_lists =
+        codes_answer(b) ? b->lists * kRowsPerListOfCodes : rows_for_lists(b, std::min(kShareOfRows * rows, fit));
+    return std::max({kMinSample, for_lists, rows_for_codes(b)});
+}
+
+// What the sample would be if memory had no bound, for build_report_memory.
+static void note_memory(Build* b, double fit) {
+    const double rows = b->expected_rows;
+    b->full_rows = std::min(wanted_rows(b, rows, rows), rows);
+    b->needed_rows =
+        b->options.training_rows > 0
+            ? b->full_rows
+            : std::min(std::max(b->lists * (codes_answer(b) ? kRowsPerListOfCodes : kRowsPerList), rows_for_codes(b)),
+                       b->full_rows);
+    b->fit_rows = fit;
+    // The search goes down by steps: with so much it ends at no fewer rows.
+    b->full_bytes = std::max(sample_bytes(b, b->full_rows), chosen_transform_bytes(b, b->full_rows)) / kFewerRows;
 }
 
 void build_sample(Build* b) {
@@ -149,16 +183,11 @@ void build_sample(Build* b) {
     const double rows = b->expected_rows = density * blocks;
     b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
 
-    const double for_codes = b->options.quantizer == kQuantizerPq ? kRowsPerCodeword * (1 << b->options.bits) : 0;
-    const double fit = rows_within_memory(b, b->lists);
-    const double for_lists = am_of_index(b->index) == AmKind::kIvf && for_codes > 0
-                                 ? b->lists * kRowsPerListOfCodes
-                                 : rows_for_lists(b, std::min(kShareOfRows * rows, fit));
-    double wanted =
-        b->options.training_rows > 0 ? b->options.training_rows : std::max({kMinSample, for_lists, for_codes});
+    const double fit = rows_within_memory(b);
+    note_memory(b, fit);
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
-    wanted = std::min({wanted, limit, fit});
+    const double wanted = std::min({wanted_rows(b, rows, fit), limit, fit});
     const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
     core_call([&] {
         b->objects->sample = Matrix(capacity, b->dims);

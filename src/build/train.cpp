@@ -27,6 +27,24 @@ static constexpr size_t kLeastRowsPerCodeword = 256;
 // A single list of so many bytes lies in extents that waste least, up to 128 kB each, of which the last is half empty.
 static constexpr double kLongListBytes = 4 << 20;
 
+// Shares of the progress that is told: transform and lists are done at these.
+static constexpr double kTransformShare = 0.1, kListsShare = 0.8;
+
+// As so many of the rows that train. They are gone through many times; what is told is the part of all that.
+static void report_progress(void* arg, double share) {
+    Build* b = static_cast<Build*>(arg);
+    const int64 rows = static_cast<int64>(share * b->training_rows);
+    if (rows <= b->trained_rows) return;
+    b->trained_rows = rows;
+    pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
+}
+
+static void show_progress(int64 rows) {
+    const int columns[] = {PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
+    const int64 values[] = {rows, 0};
+    pgstat_progress_update_multi_param(2, columns, values);
+}
+
 // The rest of the sample is dropped, so that what training needs beside it has room. The sample is in random order or,
 // of a small table, all of it: take each n-th.
 static void thin_sample(Build* b) {
@@ -40,7 +58,7 @@ static void thin_sample(Build* b) {
 }
 
 // Residuals of the sample, in place: the sample is not needed any more.
-static void train_quantizer(Build* b) {
+static void train_quantizer(Build* b, const Progress& progress) {
     BuildObjects* o = b->objects;
     const size_t dims = b->codec.dims;
     Matrix directions;
@@ -59,10 +77,12 @@ static void train_quantizer(Build* b) {
         if (b->codec.lengths) MakeDirection(o->sample.row(i), dims);
     }
     if (IsProductCode(b->codec.kind)) {
-        o->quantizer = IsAnisotropic(b->codec.eta)
-                           ? TrainAnisotropicPq(b->codec.pq, o->sample, directions, b->codec.eta, kPqIterations,
-                                                kAnisotropicRounds, b->options.seed, b->threads, o->stop)
-                           : TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop);
+        o->quantizer =
+            IsAnisotropic(b->codec.eta)
+                ? TrainAnisotropicPq(b->codec.pq, o->sample, directions, b->codec.eta, kPqIterations,
+                                     kAnisotropicRounds, b->options.seed, b->threads, o->stop, nullptr, progress)
+                : TrainPq(b->codec.pq, o->sample, kPqIterations, b->options.seed, b->threads, o->stop, kPqTrainRows,
+                          progress);
         return;
     }
     const Sq8Params params = TrainSq8(o->sample);
@@ -92,10 +112,10 @@ static void train_transform(Build* b) {
     o->sample = std::move(made);
 }
 
-static void train_lists(Build* b, KMeansOptions* options) {
+static void train_lists(Build* b, KMeansOptions* options, const Progress& progress) {
     BuildObjects* o = b->objects;
     if (b->lists > 1) {
-        o->centroids = TrainKMeans(o->sample, *options, o->stop);
+        o->centroids = TrainKMeans(o->sample, *options, o->stop, progress);
         return;
     }
     // One list: product codes without lists are of the vectors themselves, as in FAISS's IndexPQ.
@@ -132,6 +152,7 @@ static void lengthen_centroids(Build* b) {
 
 static void train(Build* b) {
     BuildObjects* o = b->objects;
+    const Progress progress(report_progress, b);
     if (b->reorder == Reorder::kSq8) train_records(b);
     if (b->transform_spec.kind != TransformKind::kNone) train_transform(b);
     KMeansOptions options;
@@ -140,7 +161,8 @@ static void train(Build* b) {
     options.seed = static_cast<uint64_t>(b->options.seed);
     options.threads = b->threads;
     options.balance = b->options.balance;
-    train_lists(b, &options);
+    const bool transformed = b->transform_spec.kind != TransformKind::kNone;
+    train_lists(b, &options, progress.Part(transformed ? kTransformShare : 0, kListsShare));
     if (options.spherical && b->lists > 1) lengthen_centroids(b);
     o->assigner =
         new PanelAssigner(o->centroids, IsDotMetric(b->opclass->metric) ? AssignMetric::kDot : AssignMetric::kL2,
@@ -155,7 +177,8 @@ static void train(Build* b) {
     if (b->entries_of_row > 1 && o->centroids.rows() > 1)
         o->replicas =
             new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
-    if (TraitsOf(b->codec.kind).trained) train_quantizer(b);
+    if (TraitsOf(b->codec.kind).trained) train_quantizer(b, progress.Part(kListsShare, 1));
+    progress.Report(1);
     o->sample = Matrix();
 }
 
@@ -175,6 +198,7 @@ static void leave_untrained(Build* b) {
     b->codec.eta_origin = nullptr;
     b->codec.lengths = false;
     b->reorder = Reorder::kOff;
+    if (b->short_of_memory) return;  // which has been said
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
                      errhint("REINDEX it once the table has its rows.")));
@@ -188,7 +212,9 @@ void build_train(Build* b) {
     } else {
         const uint32 wanted = b->lists;
         b->lists = std::min(b->lists, rows);
+        show_progress(rows);
         core_call([&] { train(b); });
+        show_progress(0);
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
         if (b->lists + wanted / 20 < wanted && b->options.lists > 0)
             ereport(NOTICE,
@@ -198,6 +224,10 @@ void build_train(Build* b) {
                      errhint("Leave the option lists away to have it chosen by the number of rows.")));
     }
     if (b->objects->replicas == nullptr) {
+        // `ivf` has replicas only if they were asked for.
+        if (b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf)
+            ereport(NOTICE, (errmsg("index \"%s\" has no replicas", RelationGetRelationName(b->index)),
+                             errdetail("It has one list, and a replica lies in another one.")));
         b->replicas = Replicas::kNone;
         b->entries_of_row = 1;
     }

@@ -5,6 +5,7 @@
 #include "pg/entry.h"
 
 extern "C" {
+#include "catalog/pg_inherits.h"
 #include "commands/defrem.h"
 #include "utils/rls.h"
 }
@@ -22,40 +23,90 @@ static void check_rights(Oid heap_oid, bool reveals_rows) {
 
 static bool is_ours(Relation index) { return index->rd_indam->ambuild == vq_build; }
 
-// The names of a table's vectorq indexes, or NULL.
-static const char* names_of_indexes(Oid table_oid) {
-    Relation table = table_open(table_oid, AccessShareLock);
-    StringInfoData names;
-    initStringInfo(&names);
-    List* indexes = RelationGetIndexList(table);
+// Names in a hint, at most.
+static constexpr int kMostNames = 5;
+
+namespace {
+struct Names {
+    StringInfoData text;
+    int count;
+};
+}  // namespace
+
+static void add_name(Names* names, const char* name) {
+    if (names->count == kMostNames) appendStringInfoString(&names->text, ", ...");
+    if (names->count < kMostNames) appendStringInfo(&names->text, "%s\"%s\"", names->count > 0 ? ", " : "", name);
+    names->count++;
+}
+
+static void add_index_if_ours(Names* names, Oid oid) {
+    if (get_rel_relkind(oid) != RELKIND_INDEX) return;
+    Relation index = index_open(oid, AccessShareLock);
+    if (is_ours(index)) add_name(names, RelationGetRelationName(index));
+    index_close(index, AccessShareLock);
+}
+
+static void add_indexes_of_table(Names* names, Oid oid) {
+    Relation table = table_open(oid, AccessShareLock);
     ListCell* cell;
-    foreach (cell, indexes) {
-        if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_INDEX) continue;
-        Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-        if (is_ours(index))
-            appendStringInfo(&names, "%s\"%s\"", names.len > 0 ? ", " : "", RelationGetRelationName(index));
-        index_close(index, AccessShareLock);
-    }
+    foreach (cell, RelationGetIndexList(table)) add_index_if_ours(names, lfirst_oid(cell));
     table_close(table, AccessShareLock);
-    return names.len > 0 ? names.data : NULL;
+}
+
+// The names of the vectorq indexes that somebody who named this relation may have meant, or NULL.
+static const char* names_of_indexes(Oid oid) {
+    Names names = {};
+    initStringInfo(&names.text);
+    // It and its partitions, or itself alone.
+    ListCell* cell;
+    foreach (cell, find_all_inheritors(oid, AccessShareLock, NULL)) {
+        const char relkind = get_rel_relkind(lfirst_oid(cell));
+        if (relkind == RELKIND_INDEX) add_index_if_ours(&names, lfirst_oid(cell));
+        else if (relkind == RELKIND_RELATION || relkind == RELKIND_MATVIEW)
+            add_indexes_of_table(&names, lfirst_oid(cell));
+    }
+    return names.count > 0 ? names.text.data : NULL;
+}
+
+static const char* kind_in_words(char relkind) {
+    switch (relkind) {
+        case RELKIND_RELATION: return "table ";
+        case RELKIND_MATVIEW: return "materialized view ";
+        case RELKIND_PARTITIONED_TABLE: return "partitioned table ";
+        case RELKIND_VIEW: return "view ";
+        case RELKIND_FOREIGN_TABLE: return "foreign table ";
+        case RELKIND_SEQUENCE: return "sequence ";
+        default: return "";
+    }
 }
 
 [[noreturn]] static void report_not_an_index(Oid oid) {
     const char* name = get_rel_name(oid);
     if (name == NULL) ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("there is no relation %u", oid)));
     const char relkind = get_rel_relkind(oid);
-    if (relkind == RELKIND_PARTITIONED_INDEX)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is a partitioned index", name),
-                        errhint("Name the index of one partition.")));
-    if (relkind == RELKIND_PARTITIONED_TABLE)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("partitioned table \"%s\" is not an index", name),
-                        errhint("Name the index of one partition.")));
-    if (relkind != RELKIND_RELATION && relkind != RELKIND_MATVIEW)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not an index", name)));
     const char* indexes = names_of_indexes(oid);
+    if (relkind == RELKIND_PARTITIONED_INDEX || relkind == RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        relkind == RELKIND_PARTITIONED_INDEX
+                            ? errmsg("\"%s\" is a partitioned index", name)
+                            : errmsg("%s\"%s\" is not an index", kind_in_words(relkind), name),
+                        indexes != NULL ? errhint("Name the index of one partition: %s.", indexes)
+                                        : errhint("Name the index of one partition.")));
     ereport(ERROR,
-            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("table \"%s\" is not an index", name),
-             indexes != NULL ? errhint("Name one of its indexes: %s.", indexes) : errhint("It has no vectorq index.")));
+            (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s\"%s\" is not an index", kind_in_words(relkind), name),
+             indexes != NULL           ? errhint("Name one of its indexes: %s.", indexes)
+             : relkind == RELKIND_VIEW ? errhint("Name an index of the table that it shows.")
+                                       : errhint("It has no vectorq index.")));
+    pg_unreachable();
+}
+
+[[noreturn]] static void report_not_ours(Relation index, Oid heap_oid) {
+    const char* indexes = names_of_indexes(heap_oid);
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                    errmsg("index \"%s\" is of access method %s, not one of vectorq's", RelationGetRelationName(index),
+                           get_am_name(index->rd_rel->relam)),
+                    indexes != NULL ? errhint("Its table has others: %s.", indexes)
+                                    : errhint("Name an index that was made with USING ah, ivf or pq.")));
     pg_unreachable();
 }
 
@@ -66,11 +117,7 @@ OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows) {
     OpenedIndex opened;
     opened.heap = table_open(heap_oid, lock);
     opened.index = index_open(index_oid, lock);
-    if (!is_ours(opened.index))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("index \"%s\" is of access method %s, not one of vectorq's",
-                               RelationGetRelationName(opened.index), get_am_name(opened.index->rd_rel->relam)),
-                        errhint("Name an index that was made with USING ah, ivf or pq.")));
+    if (!is_ours(opened.index)) report_not_ours(opened.index, heap_oid);
     check_rights(heap_oid, reveals_rows);
     if (RELATION_IS_OTHER_TEMP(opened.index))
         ereport(ERROR,

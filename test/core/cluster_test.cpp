@@ -164,6 +164,35 @@ TEST(KMeans, SameCentroidsForAnyNumberOfThreads) {
     }
 }
 
+// Shares that a training tells, in each of its forms: they rise from 0 to 1, and none of its steps is most of it.
+TEST(KMeans, TellsItsProgress) {
+    StopToken stop;
+    const Matrix x = RandomMatrix(40000, 8, 5), wide = RandomMatrix(3000, 256, 6);
+    struct Case {
+        const Matrix* rows;
+        size_t lists, hierarchical_above;
+    };
+    for (const Case& c : {Case{&x, 50, 0}, Case{&x, 300, 0}, Case{&x, 300, 100}, Case{&wide, 300, 0}}) {
+        KMeansOptions options = Options(c.lists, 2);
+        options.hierarchical_above = c.hierarchical_above;
+        options.balance = 1.3;
+        std::vector<double> shares;
+        TrainKMeans(
+            *c.rows, options, stop,
+            Progress([](void* to, double share) { static_cast<std::vector<double>*>(to)->push_back(share); }, &shares));
+        ASSERT_GE(shares.size(), 5u);
+        EXPECT_EQ(shares.front(), 0);
+        EXPECT_NEAR(shares.back(), 1, 1e-9);
+        EXPECT_TRUE(std::is_sorted(shares.begin(), shares.end()));
+    }
+    // A part of the whole.
+    double told = -1;
+    const auto tell = [](void* to, double share) { *static_cast<double*>(to) = share; };
+    Progress(tell, &told).Part(0.5, 1).Part(0.2, 0.6).Report(0.5);
+    EXPECT_NEAR(told, 0.7, 1e-12);
+    Progress().Report(1);
+}
+
 TEST(KMeans, FindsSeparatedClusters) {
     StopToken stop;
     const Matrix centers = RandomMatrix(64, 16, 3);

@@ -1,5 +1,6 @@
 # What other sessions need not suffer: a long training answers the barriers for which DROP DATABASE elsewhere waits, and vacuum
-# reads an index through the ring of buffers that it was given for the table, so that it takes no more of the cache.
+# reads an index through the ring of buffers that it was given for the table, so that it takes no more of the cache. They see
+# how far a training is.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -30,6 +31,25 @@ my $build = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'),
 my $training = "FROM pg_stat_progress_create_index WHERE phase LIKE '%training lists'";
 $node->poll_query_until('postgres', "SELECT count(*) = 1 $training") or die 'no training';
 my $pid = $node->safe_psql('postgres', "SELECT pid $training");
+$node->safe_psql('postgres', q{
+    CREATE FUNCTION counts(wanted int) RETURNS TABLE (done bigint, total bigint) LANGUAGE plpgsql AS $$
+    DECLARE seen int := 0; last bigint;
+    BEGIN
+        FOR i IN 1 .. 1500 LOOP
+            PERFORM pg_stat_clear_snapshot();
+            SELECT tuples_done, tuples_total INTO done, total FROM pg_stat_progress_create_index WHERE phase LIKE '%training lists';
+            IF NOT found OR seen = wanted THEN RETURN; END IF;
+            IF done IS DISTINCT FROM last THEN seen := seen + 1; RETURN NEXT; END IF;
+            last := done;
+            PERFORM pg_sleep(0.02);
+        END LOOP;
+    END $$;
+});
+my @counts = map { [ split /\|/ ] } split /\n/, $node->safe_psql('postgres', 'SELECT * FROM counts(4)');
+note('rows done of all: ' . join ', ', map { "$_->[0] of $_->[1]" } @counts);
+is(scalar @counts, 4, 'four counts of a training');
+is((grep { $counts[ $_ - 1 ][0] >= $counts[$_][0] } 1 .. $#counts), 0, 'each higher than the one before');
+is((grep { $_->[1] != $counts[0][1] || $_->[0] > $_->[1] } @counts), 0, 'of the same number of rows');
 my $start = time;
 for my $i (1 .. 3)
 {

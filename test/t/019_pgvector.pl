@@ -47,6 +47,12 @@ $node->safe_psql('simple', q{SELECT vectorq_calibrate('t_ah', (SELECT array_agg(
 $node->safe_psql('simple', 'CREATE INDEX t_hnsw ON t USING hnsw (v vector_l2_ops); CREATE INDEX t_flat ON t USING ivfflat (v vector_l2_ops) WITH (lists = 10); ANALYZE t');
 my $nearest = 'SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = 5) LIMIT 1';
 is($node->safe_psql('simple', "SET hnsw.ef_search = 100; $nearest"), '5', 'four kinds of indexes on one column');
+# By cost, the stock settings: a scan that meets its target is cheaper than pgvector's. ivfflat's estimate knows no target: one probe
+# of many lists costs less.
+sub chosen { my ($without) = @_; my $plan = $node->safe_psql('simple', "BEGIN; $without EXPLAIN $nearest; ROLLBACK"); return $plan =~ /Index Scan using (\w+) on t  \(cost=(\S+?)\.\./; }
+my @chosen = map { [ chosen($_) ] } '', 'DROP INDEX t_ah;', 'DROP INDEX t_ah, t_flat;', 'DROP INDEX t_flat; CREATE INDEX t_many ON t USING ivfflat (v vector_l2_ops) WITH (lists = 100);';
+note('startup costs: ' . join ', ', map { "$_->[0] $_->[1]" } @chosen);
+is(join(' ', map { $_->[0] } @chosen), 't_ah t_flat t_hnsw t_many', 'the planner prefers ah to hnsw and to ivfflat, but one probe of a hundred lists to both');
 $node->safe_psql('simple', "INSERT INTO t (id, v) SELECT 10000 + id, v FROM t WHERE id <= 10; DELETE FROM t WHERE id = 5; VACUUM t");
 is($node->safe_psql('simple', $nearest =~ s/id = 5/id = 10005/r), '10005', 'and they follow the rows');
 $node->safe_psql('simple', 'DROP INDEX t_ah; REINDEX TABLE t');

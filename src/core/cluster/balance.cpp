@@ -72,7 +72,7 @@ bool Trainer::SplitLists(const std::vector<uint32_t>& large, uint64_t seed, Matr
 
 // Rounds of a Lloyd step and splits, until no list is above the limit. If one stays above, the
 // centroids of the round with the least work for a query (sum of squared sizes) win.
-void Trainer::Balance(Matrix& centroids, int rounds) {
+void Trainer::Balance(Matrix& centroids, int rounds, const Progress& progress) {
     const size_t lists = centroids.rows();
     if (!(options_.balance > 0) || lists < 2) return;
     const double mean = double(n_) / double(lists);
@@ -83,6 +83,7 @@ void Trainer::Balance(Matrix& centroids, int rounds) {
     Matrix best(lists, dims_);
     double least = std::numeric_limits<double>::infinity();
     for (int round = 0;; round++) {
+        progress.Report(double(round) / (rounds + 1));
         Assign(centroids, error);
         SortByGroup(list_.data(), n_, lists, start_, order_.data());
         const std::vector<uint32_t> large = ListsAbove(limit);

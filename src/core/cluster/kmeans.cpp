@@ -41,6 +41,9 @@ constexpr int kProjectedBalanceRounds = 3;
 constexpr size_t kFewLists = 256;  // quick enough as they are
 // The first level learns from at most so many rows a group: the groups only say which rows are trained together.
 constexpr size_t kCoarseRowsPerGroup = 256;
+// What is told of the progress: the first level of the two-level form and all of its groups, the first step of a
+// training in two steps.
+constexpr double kCoarseShare = 0.1, kGroupsShare = 0.85, kFirstShare = 0.6;
 
 uint64_t HashRow(const float* row, size_t dims, float scale) noexcept {
     uint64_t h = 0x9E3779B97F4A7C15ull;
@@ -244,7 +247,7 @@ void Trainer::Repair(Matrix& centroids, const AlignedArray<float>& error) {
     }
 }
 
-Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
+Matrix Trainer::Flat(size_t lists, int iterations, const Progress& progress) {
     ComputeInverseNorms();
     const std::vector<uint32_t> distinct = DistinctRows();
     if (distinct.size() <= lists) {
@@ -261,7 +264,7 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
     AlignedArray<float> error(n_);
     double previous = std::numeric_limits<double>::infinity();
     for (int iteration = 0; iteration < iterations; iteration++) {
-        if (progress != nullptr) progress(100 * iteration / iterations);
+        progress.Report(double(iteration) / iterations);
         Assign(centroids, error);
         SortByGroup(list_.data(), n_, centroids.rows(), start_, order_.data());
         Update(centroids);
@@ -272,7 +275,7 @@ Matrix Trainer::Flat(size_t lists, int iterations, Progress progress) {
         previous = sum;
     }
     DropDuplicates(centroids);
-    if (progress != nullptr) progress(100);
+    progress.Report(1);
     return centroids;
 }
 
@@ -285,21 +288,21 @@ void Trainer::Assign(const Matrix& centroids, AlignedArray<float>& error) {
 }
 
 // Centroids of the first level, from a part of the rows.
-Matrix Trainer::Coarse(size_t groups) {
+Matrix Trainer::Coarse(size_t groups, const Progress& progress) {
     const size_t taken = std::min(n_, groups * kCoarseRowsPerGroup);
-    if (taken == n_) return Flat(groups, options_.iterations, nullptr);
+    if (taken == n_) return Flat(groups, options_.iterations, progress);
     ComputeInverseNorms();
     const Matrix part = EvenRows(rows_, taken);
-    return Trainer(part, options_, stop_).Flat(groups, options_.iterations, nullptr);
+    return Trainer(part, options_, stop_).Flat(groups, options_.iterations, progress);
 }
 
 // Groups first, then each group on its own, then Lloyd steps over all rows, whose
 // assignment looks at the nearest groups only.
-Matrix Trainer::TwoLevel(Progress progress) {
+Matrix Trainer::TwoLevel(const Progress& progress) {
     const size_t lists = options_.lists;
     const size_t groups = size_t(std::lround(std::sqrt(double(lists))));
-    const Matrix coarse = Coarse(groups);
-    if (coarse.rows() < groups) return Flat(lists, options_.iterations, progress);
+    const Matrix coarse = Coarse(groups, progress.Part(0, kCoarseShare));
+    if (coarse.rows() < groups) return Flat(lists, options_.iterations, progress.Part(kCoarseShare, 1));
     list_.Resize(n_);
     order_.Resize(n_);
     Assigner(coarse, Metric()).Nearest(rows_.data(), n_, list_.data(), nullptr, options_.threads, stop_);
@@ -316,26 +319,27 @@ Matrix Trainer::TwoLevel(Progress progress) {
             std::memcpy(part.row(j), rows_.row(order_[first + j]), dims_ * sizeof(float));
         KMeansOptions options = options_;
         options.seed = options_.seed + 1 + g;
-        const Matrix found = Trainer(part, options, stop_).Flat(upto - have, options_.iterations, nullptr);
+        const Matrix found = Trainer(part, options, stop_).Flat(upto - have, options_.iterations, {});
         std::memcpy(centroids.row(have), found.data(), found.rows() * dims_ * sizeof(float));
         have += found.rows();
-        if (progress != nullptr) progress(int(5 + 85 * (g + 1) / groups));
+        progress.Report(kCoarseShare + (kGroupsShare - kCoarseShare) * double(g + 1) / double(groups));
     }
     centroids.TruncateRows(have);
     DropDuplicates(centroids);
     panel_centers_ = Matrix();
-    Refine(centroids, kRefinementPasses);
-    if (progress != nullptr) progress(100);
+    Refine(centroids, kRefinementPasses, progress.Part(kGroupsShare, 1));
+    progress.Report(1);
     return centroids;
 }
 
 // Lloyd steps over all rows from centroids that are trained already.
-void Trainer::Refine(Matrix& centroids, int passes) {
+void Trainer::Refine(Matrix& centroids, int passes, const Progress& progress) {
     if (inverse_norm_.size() == 0) ComputeInverseNorms();
     list_.Resize(n_);
     order_.Resize(n_);
     AlignedArray<float> error(n_);
     for (int pass = 0; pass < passes; pass++) {
+        progress.Report(double(pass) / passes);
         Assign(centroids, error);
         SortByGroup(list_.data(), n_, centroids.rows(), start_, order_.data());
         Update(centroids);
@@ -365,44 +369,51 @@ Matrix Trainer::MeansOf(const Matrix& projected, const Matrix& centers) {
 }
 
 // The last steps of every training: Lloyd steps over all rows, and balance.
-static Matrix Finish(Trainer& trainer, Matrix centroids, int passes, int balance_rounds) {
-    if (passes > 0) trainer.Refine(centroids, passes);
-    trainer.Balance(centroids, balance_rounds);
+static Matrix Finish(Trainer& trainer, Matrix centroids, int passes, int balance_rounds, const Progress& progress) {
+    // A round of balance takes about as long as a Lloyd step.
+    const double refined = double(passes) / (passes + balance_rounds);
+    if (passes > 0) trainer.Refine(centroids, passes, progress.Part(0, refined));
+    trainer.Balance(centroids, balance_rounds, progress.Part(refined, 1));
     DropDuplicates(centroids);
+    progress.Report(1);
     return centroids;
 }
 
 // Rows are trained on in the subspace that carries most of their variance, and the centroids refined in all dimensions.
 static Matrix TrainProjected(const Matrix& sample, size_t dims, const KMeansOptions& options, StopToken& stop,
-                             Progress progress) {
+                             const Progress& progress) {
     Matrix projected = ProjectRows(sample, dims, options, stop);
-    const Matrix centers = TrainKMeans(projected, options, stop, progress);
+    const Matrix centers = TrainKMeans(projected, options, stop, progress.Part(0, kFirstShare));
     Trainer trainer(sample, options, stop);
     Matrix centroids = trainer.MeansOf(projected, centers);
     projected = Matrix();
-    return Finish(trainer, std::move(centroids), 1, kProjectedBalanceRounds);
+    return Finish(trainer, std::move(centroids), 1, kProjectedBalanceRounds, progress.Part(kFirstShare, 1));
 }
 
 // On all rows of the sample, in all dimensions.
 static Matrix TrainAtOnce(const Matrix& sample, const KMeansOptions& options, int balance_rounds, StopToken& stop,
-                          Progress progress) {
+                          const Progress& progress) {
     Trainer trainer(sample, options, stop);
     const bool two_level = options.hierarchical_above != 0 && options.lists > options.hierarchical_above;
+    const Progress first = progress.Part(0, kFirstShare);
     Matrix centroids = two_level && sample.rows() > options.lists
-                           ? trainer.TwoLevel(progress)
-                           : trainer.Flat(options.lists, std::max(options.iterations, 1), progress);
-    return Finish(trainer, std::move(centroids), 0, balance_rounds);
+                           ? trainer.TwoLevel(first)
+                           : trainer.Flat(options.lists, std::max(options.iterations, 1), first);
+    return Finish(trainer, std::move(centroids), 0, balance_rounds, progress.Part(kFirstShare, 1));
 }
 
-static Matrix TrainPartFirst(const Matrix& sample, const KMeansOptions& options, StopToken& stop, Progress progress) {
+static Matrix TrainPartFirst(const Matrix& sample, const KMeansOptions& options, StopToken& stop,
+                             const Progress& progress) {
     const size_t part = kFirstRowsPerList * options.lists;
     // A sample is in the order of the table where it is most of it.
-    Matrix centroids = TrainAtOnce(EvenRows(sample, part), options, kPartBalanceRounds, stop, progress);
+    Matrix centroids =
+        TrainAtOnce(EvenRows(sample, part), options, kPartBalanceRounds, stop, progress.Part(0, kFirstShare));
     Trainer trainer(sample, options, stop);
-    return Finish(trainer, std::move(centroids), sample.rows() >= 4 * part ? kWholePasses : 1, kWholeBalanceRounds);
+    return Finish(trainer, std::move(centroids), sample.rows() >= 4 * part ? kWholePasses : 1, kWholeBalanceRounds,
+                  progress.Part(kFirstShare, 1));
 }
 
-Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, void (*progress)(int percent)) {
+Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, const Progress& progress) {
     if (options.lists == 0) throw Error(ErrorKind::kInvalidArgument, "number of lists must be positive");
     if (sample.rows() == 0) throw Error(ErrorKind::kInvalidArgument, "k-means needs at least one row");
     if (sample.rows() > std::numeric_limits<uint32_t>::max()) {

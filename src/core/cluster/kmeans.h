@@ -7,6 +7,7 @@
 
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
+#include "core/base/progress.h"
 
 namespace vectorq {
 
@@ -35,10 +36,8 @@ struct KMeansOptions {
 
 // Trains centroids (lists, dims) on sample (n, dims). Every n >= 1 works: with fewer distinct rows
 // than lists, fewer centroids come back, all distinct (result.rows() <= lists). Never NaN.
-// `progress`, if set, is called by the calling thread with a value in 0..100.
 // Throws Error(kCancelled), std::bad_alloc.
-Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop,
-                   void (*progress)(int percent) = nullptr);
+Matrix TrainKMeans(const Matrix& sample, const KMeansOptions& options, StopToken& stop, const Progress& progress = {});
 
 // Bytes that TrainKMeans needs beside the sample, at most.
 size_t KMeansBytes(size_t sample_rows, size_t dims, const KMeansOptions& options) noexcept;

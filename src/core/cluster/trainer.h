@@ -15,19 +15,17 @@ inline constexpr int kBalanceRounds = 12;
 // A list is split by at most 1/kSplitShare of the sample's rows: bounds the memory of the copy.
 inline constexpr size_t kSplitShare = 8;
 
-using Progress = void (*)(int);
-
 class Trainer {
 public:
     Trainer(const Matrix& rows, const KMeansOptions& options, StopToken& stop)
         : rows_(rows), options_(options), stop_(stop), random_(options.seed), n_(rows.rows()), dims_(rows.cols()) {}
 
-    Matrix Flat(size_t lists, int iterations, Progress progress);
-    Matrix TwoLevel(Progress progress);
-    Matrix Coarse(size_t groups);
+    Matrix Flat(size_t lists, int iterations, const Progress& progress);
+    Matrix TwoLevel(const Progress& progress);
+    Matrix Coarse(size_t groups, const Progress& progress);
     Matrix MeansOf(const Matrix& projected, const Matrix& centers);
-    void Refine(Matrix& centroids, int passes);
-    void Balance(Matrix& centroids, int rounds);
+    void Refine(Matrix& centroids, int passes, const Progress& progress);
+    void Balance(Matrix& centroids, int rounds, const Progress& progress);
 
 private:
     float Scale(size_t i) const { return options_.spherical ? inverse_norm_[i] : 1.0f; }

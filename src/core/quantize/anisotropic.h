@@ -55,7 +55,7 @@ double AnisotropicPqLoss(const PqShape& shape, const float* codebook, float eta,
 // Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta,
                                        int iterations, int rounds, uint64_t seed, int threads, StopToken& stop,
-                                       std::vector<double>* losses = nullptr);
+                                       std::vector<double>* losses = nullptr, const Progress& progress = {});
 // Bytes that TrainAnisotropicPq needs beside the sample and the directions, at most.
 size_t TrainAnisotropicPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept;
 

@@ -25,6 +25,8 @@ constexpr size_t kBlockRows = 64;  // rows of one encoding range: well below a m
 size_t LargestDsub(const PqShape& shape) { return (shape.dims + shape.m - 1) / shape.m; }
 // Of the codewords that the rounds begin with: a few rows are enough for these.
 constexpr size_t kFirstRowsPerCodeword = 256;
+// What is told of the progress when TrainPq is done.
+constexpr double kFirstShare = 0.4;
 
 // Dimensions of the rows and their directions that lie in pieces at a time: a cache line of each.
 constexpr size_t kPieceDims = 16;
@@ -229,15 +231,16 @@ private:
 
 AlignedArray<float> TrainAnisotropicPq(const PqShape& shape, const Matrix& sample, const Matrix& directions, float eta,
                                        int iterations, int rounds, uint64_t seed, int threads, StopToken& stop,
-                                       std::vector<double>* losses) {
+                                       std::vector<double>* losses, const Progress& progress) {
     if (directions.rows() != sample.rows() || directions.cols() != sample.cols()) {
         throw Error(ErrorKind::kInvalidArgument, "product quantizer: directions and sample do not fit");
     }
     if (!IsAnisotropic(eta)) return TrainPq(shape, sample, iterations, seed, threads, stop);
-    AlignedArray<float> codebook =
-        TrainPq(shape, sample, iterations, seed, threads, stop, kFirstRowsPerCodeword * PqKsub(shape));
+    AlignedArray<float> codebook = TrainPq(shape, sample, iterations, seed, threads, stop,
+                                           kFirstRowsPerCodeword * PqKsub(shape), progress.Part(0, kFirstShare));
     Trainer trainer(shape, sample, directions, eta, threads, stop, codebook);
     for (int round = 0; round < rounds; round++) {
+        progress.Report(kFirstShare + (1 - kFirstShare) * round / rounds);
         const double loss = trainer.Encode(round == 0 ? AnisotropicStart::kNearest : AnisotropicStart::kCodes);
         if (losses != nullptr && round == 0) losses->push_back(loss);
         trainer.UpdateCodewords();

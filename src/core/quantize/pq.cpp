@@ -238,13 +238,15 @@ private:
 }  // namespace
 
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
-                            StopToken& stop, size_t most_rows) {
+                            StopToken& stop, size_t most_rows, const Progress& progress) {
     if (!PqShapeIsValid(shape) || sample.cols() != shape.dims || sample.rows() == 0) {
         throw Error(ErrorKind::kInvalidArgument, "product quantizer: shape and sample do not fit");
     }
     const size_t ksub = PqKsub(shape), count = std::min(sample.rows(), most_rows);
     AlignedArray<float> codebook(PqCodebookFloats(shape));
     ParallelTasks(shape.m, threads, stop, [&](size_t s, int thread) {
+        // A thread's subspaces rise.
+        if (thread == 0) progress.Report(double(s) / double(shape.m));
         const size_t begin = PqDimBegin(shape, s), end = PqDimBegin(shape, s + 1);
         CutSubspace part(sample, count, begin, end);
         float* codewords = codebook.data() + ksub * begin;

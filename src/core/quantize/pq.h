@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "core/base/matrix.h"
+#include "core/base/progress.h"
 #include "core/base/stop_token.h"
 #include "core/base/pq_shape.h"
 
@@ -29,7 +30,7 @@ inline constexpr size_t kPqTrainRows = 65536;
 // distinct values than ksub, its last codeword is repeated. Each thread takes a subspace. Same input, same codebook,
 // whatever the number of threads. Throws Error(kInvalidArgument, kCancelled), std::bad_alloc.
 AlignedArray<float> TrainPq(const PqShape& shape, const Matrix& sample, int iterations, uint64_t seed, int threads,
-                            StopToken& stop, size_t most_rows = kPqTrainRows);
+                            StopToken& stop, size_t most_rows = kPqTrainRows, const Progress& progress = {});
 // Bytes that TrainPq needs beside the sample, at most.
 size_t TrainPqBytes(const PqShape& shape, size_t sample_rows, int threads) noexcept;
 

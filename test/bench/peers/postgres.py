@@ -36,7 +36,7 @@ class Postgres:
     def __init__(self, entry, server, data):
         self.entry, self.server, self.data = entry, server, data
         self.name, self.label = entry["name"], entry["label"]
-        self.database, self.table = "bench_" + entry["extension"], data.table
+        self.database, self.table = "bench_" + entry.get("database", entry["extension"]), data.table
         self.index = f"{self.table}_{re.sub(r'[^a-z0-9]', '_', self.name)}"
 
     def sql(self, statement):
