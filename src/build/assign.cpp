@@ -9,6 +9,7 @@
 
 #include "am/column.h"
 #include "build/build.h"
+#include "store/row_fields.h"
 #include "store/tid.h"
 #include "core/page/params_page.h"
 #include "store/posting_builder.h"
@@ -102,6 +103,7 @@ static Size take_entries(Build* b, Size row) {
             b->entries_of_row > 1 ? o->row_lists.data() + row * b->entries_of_row : o->block_list.data() + row;
         if (b->entries + entries > b->max_entries) break;
         for (uint32 entry = 0; entry < entries; entry++) {
+            SetStagedFields(RowOfEntry(payload_of(b, b->entries)), o->fields[row]);
             o->entry_row[b->entries] = static_cast<uint32>(row);
             o->entry_list[b->entries++] = lists[entry];
         }
@@ -179,7 +181,6 @@ static void sort_entries(Build* b) {
     for (Size begin = 0, end = 0; begin < b->entries; begin = end) {
         const uint32 row = o->entry_row[begin];
         for (; end < b->entries && o->entry_row[end] == row; end++) {
-            SetStagedTid(RowOfEntry(payload_of(b, end)), to_tid(&o->tids[row]));
             if (!o->entry_fits[end]) report_unfit_row(b->index);
         }
         if (KeepsRecords(b->reorder)) {
@@ -215,7 +216,7 @@ static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool
     MemoryContextSwitchTo(before);
     MemoryContextReset(b->row_context);
     if (!kept) return;
-    o->tids[b->block_fill] = *tid;
+    o->fields[b->block_fill] = fields_of_row(values, isnull, tid);
     if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(tid);
     if (KeepsRecords(b->reorder))
         memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
@@ -242,8 +243,8 @@ void build_assign(Build* b) {
     // Twice the rows hold the entries of soar, and nearly always those of a closure.
     const Size entries_a_row = std::min<Size>(b->entries_of_row, 2);
     const Size made_dims = b->objects->transform.size() > 0 ? b->codec.dims : 0;
-    const Size row_bytes = sizeof(float) * (b->dims + made_dims) + b->record_payload_bytes + 4 * further + 12 +
-                           entries_a_row * (b->payload_bytes + 9);
+    const Size row_bytes = sizeof(float) * (b->dims + made_dims) + b->record_payload_bytes + 4 * further +
+                           sizeof(RowFields) + 6 + entries_a_row * (b->payload_bytes + 9);
     b->block_rows =
         std::clamp<Size>(std::clamp(b->memory / kBlockMemoryShare, kLeastBlockBytes, kMostBlockBytes) / row_bytes, 1,
                          std::max<Size>(kLeastBlockRows, PanelAssigner::RowsAtATime(b->lists)));
@@ -252,7 +253,7 @@ void build_assign(Build* b) {
     core_call([&] {
         BuildObjects* o = b->objects;
         o->block.Resize(b->block_rows * b->dims);
-        o->tids.Resize(b->block_rows);
+        o->fields.Resize(b->block_rows);
         o->block_list.Resize(b->block_rows);
         o->row_lists.Resize(further * b->block_rows);
         o->row_entries.Resize(b->block_rows);

@@ -43,12 +43,12 @@ struct BuildObjects {
     AlignedArray<float> transform;   // matrix, offset; empty without one
     PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
-    AlignedArray<float> block;           // (block_rows, dims)
-    AlignedArray<float> made;            // (block_rows, code dims), transformed; empty without a transform
-    AlignedArray<float> scratch;         // of each thread, for encoding
-    AlignedArray<uint64_t> block_tids;   // (block_rows), as Candidate::tid; empty without a finder
-    AlignedArray<ItemPointerData> tids;  // (block_rows)
-    AlignedArray<uint32_t> block_list;   // (block_rows) the nearest list
+    AlignedArray<float> block;          // (block_rows, dims)
+    AlignedArray<float> made;           // (block_rows, code dims), transformed; empty without a transform
+    AlignedArray<float> scratch;        // of each thread, for encoding
+    AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
+    AlignedArray<RowFields> fields;     // (block_rows)
+    AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
     AlignedArray<uint32_t>
         row_lists;  // (block_rows, entries_of_row) that list and further ones; empty without replicas
     AlignedArray<uint8_t> row_entries;  // (block_rows) how many; likewise

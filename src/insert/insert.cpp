@@ -8,6 +8,7 @@
 #include "am/opclass.h"
 #include "insert/posting_writer.h"
 #include "insert/record_writer.h"
+#include "store/row_fields.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -51,13 +52,12 @@ static char* encode_record(Relation index, const IndexCache* cache, const float*
 namespace {
 // A row on its way into its lists.
 struct NewRow {
-    const float* x;  // (code dims)
-    ItemPointer tid;
+    const float* x;    // (code dims)
+    RowFields fields;  // but the scalar, which goes with each code
     uint32 entries;
     uint32 lists[kMaxEntriesOfRow];
     uint8* codes;  // (entries, stride)
     Size stride;
-    ItemPointerData record;
     bool replaced;  // lists, since the row's first entry
 };
 }  // namespace
@@ -89,11 +89,10 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
 
 static bool append_entry(Relation index, IndexCache* cache, NewRow* row, uint32 entry) {
     const uint8* code = row->codes + entry * row->stride;
-    float scalar = 0;
-    memcpy(&scalar, code + cache->geometry.code_bytes, sizeof(scalar));
+    PostingEntry posting = {row->fields, code};
+    memcpy(&posting.fields.scalar, code + cache->geometry.code_bytes, sizeof(posting.fields.scalar));
     VQ_FAULT("insert.append");
-    return posting_append(index, cache, row->lists[entry], row->tid, HasRecords(cache->meta) ? &row->record : NULL,
-                          code, scalar);
+    return posting_append(index, cache, row->lists[entry], &posting);
 }
 
 // The lists as they are now, if they were replaced since: true.
@@ -124,7 +123,7 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
             CHECK_FOR_INTERRUPTS();
             const uint32 list = chooser.scores[tried].list;
             if (has_entry(row, list) ||
-                (row->replaced && row->entries > 1 && list_has_row(index, cache, list, row->tid)))
+                (row->replaced && row->entries > 1 && list_has_row(index, cache, list, row->fields.tid)))
                 continue;
             row->lists[entry] = list;
             encode_row(index, cache, row, entry, 1);
@@ -145,22 +144,26 @@ static void append_elsewhere(Relation index, InsertState* state, NewRow* row, ui
     } while (!append_to_another(index, state, row, entry));
 }
 
-static void insert_row(Relation index, InsertState* state, Datum value, ItemPointer heap_tid) {
+static void insert_row(Relation index, InsertState* state, const Datum* values, const bool* isnull,
+                       ItemPointer heap_tid) {
     IndexCache* cache = state->cache;
     const uint32 dims = cache->meta.dims;
     float* vector = static_cast<float*>(palloc(sizeof(float) * dims));
-    if (!load_vector(state->opclass, value, static_cast<int>(dims), vector)) return;
+    if (!load_vector(state->opclass, values[0], static_cast<int>(dims), vector)) return;
     NewRow row;
     memset(&row, 0, sizeof(row));
     row.x = to_code_space(cache, vector, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
-    row.tid = heap_tid;
+    row.fields = fields_of_row(values, isnull, heap_tid);
     row.entries = lists_of_row(index, cache, row.x, row.lists);
     row.stride = MAXALIGN(cache->geometry.code_bytes + sizeof(float));
     row.codes = static_cast<uint8*>(palloc(row.stride * row.entries));
     char* record = encode_record(index, cache, vector, heap_tid);
     encode_row(index, cache, &row, 0, row.entries);
     // The record first, so that every posting entry has one; both entries of a row have the same.
-    if (record != NULL) row.record = record_append(index, cache, record);
+    if (record != NULL) {
+        const ItemPointerData at = record_append(index, cache, record);
+        row.fields.record = to_tid(&at);
+    }
     for (uint32 entry = 0; entry < row.entries; entry++)
         if (!append_entry(index, cache, &row, entry)) append_elsewhere(index, state, &row, entry);
 }
@@ -171,7 +174,7 @@ bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid
     VQ_FAULT("insert.state");
     InsertState* state = insert_state(index, info);
     MemoryContext before = MemoryContextSwitchTo(state->scratch);
-    insert_row(index, state, values[0], heap_tid);
+    insert_row(index, state, values, isnull, heap_tid);
     MemoryContextSwitchTo(before);
     MemoryContextReset(state->scratch);
     return false;

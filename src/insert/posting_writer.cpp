@@ -206,7 +206,7 @@ static SegmentRef append_row(Relation index, const IndexCache* cache, uint32 lis
     }
 }
 
-bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid) {
+bool list_has_row(Relation index, const IndexCache* cache, uint32 list, const Tid& tid) {
     DirectoryEntry entry;
     read_directory(index, &cache->meta, list, &entry);
     uint64 steps = 0;
@@ -215,10 +215,9 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPoin
         count_step(index, at, &steps);
         Buffer buffer = read_segment(index, &cache->geometry, at, list, BUFFER_LOCK_SHARE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
-        const ItemPointerData* tids = segment_tids(segment_at(BufferGetPage(buffer), at.offset));
+        const Tid* tids = TidsOf(segment_at(BufferGetPage(buffer), at.offset));
         bool has = false;
-        for (uint32 slot = 0; slot < header->count && !has; slot++)
-            has = ItemPointerEquals(const_cast<ItemPointer>(&tids[slot]), heap_tid);
+        for (uint32 slot = 0; slot < header->count && !has; slot++) has = tids[slot] == tid;
         at = next_segment(header);
         UnlockReleaseBuffer(buffer);
         if (has) return true;
@@ -226,19 +225,17 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, ItemPoin
     return false;
 }
 
-bool posting_append(Relation index, const IndexCache* cache, uint32 list, ItemPointer heap_tid, ItemPointer record,
-                    const uint8* code, float scalar) {
-    const PostingEntry row = {to_tid(heap_tid), record != NULL ? to_tid(record) : kZeroTid, scalar, code};
+bool posting_append(Relation index, const IndexCache* cache, uint32 list, const PostingEntry* row) {
     DirectoryEntry entry;
     read_directory(index, &cache->meta, list, &entry);
     if (!is_live(&entry)) return false;
     if (entry.head == kInvalidBlock) {
         const uint32 capacity = next_capacity(&cache->geometry, cache->meta.lists, 0, 0);
-        const Append begun = begin_list(index, &cache->meta, &cache->geometry, list, capacity, &row);
+        const Append begun = begin_list(index, &cache->meta, &cache->geometry, list, capacity, row);
         if (begun != Append::kListBegun) return begun == Append::kDone;
         read_directory(index, &cache->meta, list, &entry);
     }
-    SegmentRef hint = append_row(index, cache, list, {entry.hint, entry.hint_offset}, entry.rows, &row);
+    SegmentRef hint = append_row(index, cache, list, {entry.hint, entry.hint_offset}, entry.rows, row);
     if (!has_segment(hint)) return false;
     if (hint.block != entry.hint || hint.offset != entry.hint_offset)
         update_directory(index, &cache->meta, list, move_hint, &hint);

@@ -32,14 +32,12 @@ static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) 
     const PostingGeometry* g = &r->cache->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    const ItemPointerData* tids = segment_tids(segment);
-    const ItemPointerData* pointers = segment_pointers(g, &layout, segment);
     const uint32 dims = r->cache->meta.code_dims;
     for (uint32 slot = 0; slot < header->count && r->num_rows < room; slot++) {
-        if (!ItemPointerIsValid(&tids[slot])) continue;
+        const RowFields fields = TakeFields(*g, layout, segment, slot);
+        if (!IsRow(fields.tid)) continue;
         const Size row = r->num_rows++;
-        r->tids[row] = tids[slot];
-        if (pointers != NULL) r->pointers[row] = pointers[slot];
+        r->fields[row] = fields;
         r->victim_of[row] = victim;
         if (!codes_are_rows(r)) continue;
         const uint8* code = codes + static_cast<Size>(slot) * g->code_bytes;
@@ -123,9 +121,9 @@ static bool may_lack_parts(TupleTableSlot* slot) {
 // that were made since the index was built share the indexed value, so the last one has it; the first may be older than
 // the index. The centroid of its list stands for what cannot be read: only snapshots from before the row was deleted
 // look for it still.
-static bool read_row(Rebalance* r, TableReader* t, ItemPointer tid, uint32 victim, float* x) {
+static bool read_row(Rebalance* r, TableReader* t, const Tid& tid, uint32 victim, float* x) {
     bool call_again = false, all_dead = false, kept = false;
-    ItemPointerData at = *tid;
+    ItemPointerData at = from_tid(tid);
     do {
         if (!table_index_fetch_tuple(t->fetch, &at, &t->snapshot, t->slot, &call_again, &all_dead)) break;
         kept = may_lack_parts(t->slot);
@@ -149,9 +147,8 @@ static void read_from_table(Rebalance* r) {
     Size kept = 0;
     for (Size i = 0; i < r->num_rows; i++) {
         vacuum_delay();
-        if (!read_row(r, &t, &r->tids[i], r->victim_of[i], r->objects->rows.row(kept))) continue;
-        r->tids[kept] = r->tids[i];
-        r->pointers[kept] = r->pointers[i];
+        if (!read_row(r, &t, r->fields[i].tid, r->victim_of[i], r->objects->rows.row(kept))) continue;
+        r->fields[kept] = r->fields[i];
         r->victim_of[kept] = r->victim_of[i];
         kept++;
     }
@@ -166,9 +163,7 @@ bool read_victims(Rebalance* r) {
     // Inserts may have added rows since they were counted.
     const Size room = std::min(r->room, r->batch->rows + r->batch->rows / (kRoomForInserts - 1) + 1024);
     r->num_rows = 0;
-    r->tids = static_cast<ItemPointerData*>(palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE));
-    r->pointers = static_cast<ItemPointerData*>(
-        palloc_extended(sizeof(ItemPointerData) * room, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    r->fields = static_cast<RowFields*>(palloc_extended(sizeof(RowFields) * room, MCXT_ALLOC_HUGE));
     r->victim_of = static_cast<uint32*>(palloc_extended(sizeof(uint32) * room, MCXT_ALLOC_HUGE));
     core_call([&] { r->objects->rows = Matrix(room, r->cache->meta.code_dims); });
     char* page = static_cast<char*>(palloc(BLCKSZ));
@@ -215,7 +210,7 @@ static Twins find_twins(const Rebalance* r) {
     Twins t;
     t.order.resize(r->num_rows);
     std::iota(t.order.begin(), t.order.end(), 0u);
-    const auto row_of = [&](uint32_t entry) { return pack_tid(&r->tids[entry]); };
+    const auto row_of = [&](uint32_t entry) { return pack_tid(r->fields[entry].tid); };
     std::sort(t.order.begin(), t.order.end(), [&](uint32_t a, uint32_t b) { return row_of(a) < row_of(b); });
     for (uint32_t i = 0, end; i < r->num_rows; i = end) {
         for (end = i + 1; end < r->num_rows && row_of(t.order[end]) == row_of(t.order[i]);) end++;
@@ -322,8 +317,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
         for (Size i = 0; i < count; i++) {
             const uint32 row = order[begin + i];
             memcpy(rows + i * dims, o->rows.row(row), sizeof(float) * dims);
-            SetStagedTid(staged + i * stride, to_tid(&r->tids[row]));
-            SetStagedRecord(staged + i * stride, to_tid(&r->pointers[row]));
+            SetStagedFields(staged + i * stride, r->fields[row]);
             lists[i] = o->target[row];
         }
         const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kStagedCodeAt, kStagedScalarAt, fits};

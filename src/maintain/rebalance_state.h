@@ -70,15 +70,14 @@ struct Rebalance {
     // — of the batch at hand —
     Batch* batch;
     Size num_rows;
-    ItemPointerData* tids;
-    ItemPointerData* pointers;
+    RowFields* fields;
     uint32* victim_of;  // number within the batch
     uint32 num_lists;
     uint32* numbers;          // (num_lists)
     DirectoryEntry* entries;  // (num_lists)
 };
 
-// All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, tids, pointers, victim_of and
+// All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, fields, victim_of and
 // objects->rows. Rows dead to everybody are left out. False if there are more rows than there is room for.
 bool read_victims(Rebalance* r);
 // New centroids, and where each row goes. False if the rows are so much alike that there are fewer lists than a row

@@ -23,9 +23,7 @@ void prepare_search(Relation index, ListSearch* search, MemoryContext context, T
     search->table = alloc_aligned<float>(context, TableScratchFloats(cache->codec));
     search->distances = alloc_aligned<float>(context, capacity);
     search->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
-    search->tids = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
-    search->pointers = static_cast<ItemPointerData*>(palloc(sizeof(ItemPointerData) * capacity));
-    search->scalars = static_cast<float*>(palloc(sizeof(float) * capacity));
+    search->front = static_cast<char*>(palloc(LayoutOf(cache->geometry, capacity).codes_offset));
     if (cache->codec.kind == CodeKind::kPq4) {
         search->lut = alloc_aligned<uint8>(context, Lut16TableBytes(cache->codec.pq.m));
         if (cache->codec.pq.m <= kLut16MaxM && cache->geometry.pages == 1)

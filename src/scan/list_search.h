@@ -28,17 +28,15 @@ struct ListSearch {
     const ListScore* lists;  // searched as [list_begin, list_end)
     uint32 list_begin, list_end;
     // — buffers —
-    float* table;               // scratch of list tables
-    float* centroid;            // (code dims)
-    uint8* lut;                 // pq4: table of 8-bit entries
-    Lut16Query lut_scale;       // and what their sums mean
-    uint16* sums;               // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
-    uint32* wide_sums;          // likewise
-    float* distances;           // (segment capacity)
-    uint16* survivors;          // (segment capacity)
-    ItemPointerData* tids;      // (segment capacity); segments of several pages only
-    ItemPointerData* pointers;  // likewise
-    float* scalars;             // likewise
+    float* table;          // scratch of list tables
+    float* centroid;       // (code dims)
+    uint8* lut;            // pq4: table of 8-bit entries
+    Lut16Query lut_scale;  // and what their sums mean
+    uint16* sums;          // pq4: (segment capacity); NULL where sums may need more than 16 bits, then
+    uint32* wide_sums;     // likewise
+    float* distances;      // (segment capacity)
+    uint16* survivors;     // (segment capacity)
+    char* front;           // of a segment of several pages: what lies before its codes
     // — counted —
     BlockNumber index_blocks;  // as many as are known to be there
     uint64 entries_scored, pages_read;

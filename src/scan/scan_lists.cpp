@@ -19,7 +19,22 @@ struct ListScan {
     uint32 rows_left;      // about: after the segment at hand
     DirectoryEntry after;  // the next list's, or none
 };
+
+// What a segment has of its rows beside their codes.
+struct EntryColumns {
+    const ItemPointerData* tids;
+    const ItemPointerData* pointers;  // to records; NULL without them
+    const float* scalars;             // NULL without them
+};
 }  // namespace
+
+// front: of a segment, all before its codes.
+static EntryColumns columns_of(const PostingGeometry* g, const SegmentLayout* layout, char* front) {
+    return {segment_tids(front), segment_pointers(g, layout, front),
+            HasColumn(g->columns, kScalarColumn)
+                ? reinterpret_cast<const float*>(front + layout->column_offset[kScalarColumn])
+                : NULL};
+}
 
 // Beyond the end of the file the server's own error would not say what to do. The index may have grown since the
 // scan began.
@@ -42,38 +57,36 @@ static Buffer read_list_segment(Relation index, ListSearch* state, uint32 list, 
 }
 
 // Offers a row to the collector, with the place of its record where there are records.
-static void push_row(ListSearch* state, float distance, const ItemPointerData* tid, const ItemPointerData* pointer) {
+static void push_row(ListSearch* state, float distance, const EntryColumns& columns, uint32 slot) {
+    const ItemPointerData* tid = &columns.tids[slot];
     if (unlikely(!ItemPointerIsValid(tid))) return;
-    if (pointer == NULL) state->collector->Push(distance, pack_tid(tid));
-    else
-        state->collector->Push(distance, pack_tid(tid, ItemPointerGetOffsetNumberNoCheck(pointer)),
-                               ItemPointerGetBlockNumberNoCheck(pointer));
+    if (columns.pointers == NULL) return state->collector->Push(distance, pack_tid(tid));
+    const ItemPointerData* pointer = &columns.pointers[slot];
+    state->collector->Push(distance, pack_tid(tid, ItemPointerGetOffsetNumberNoCheck(pointer)),
+                           ItemPointerGetBlockNumberNoCheck(pointer));
 }
 
 // Offers the nearest of distances[0 .. count) to the collector.
-static void collect_distances(ListSearch* state, uint32 count, const ItemPointerData* tids,
-                              const ItemPointerData* pointers) {
+static void collect_distances(ListSearch* state, uint32 count, const EntryColumns& columns) {
     const float* distances = state->distances;
     const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        push_row(state, distances[slot], &tids[slot], pointers == NULL ? NULL : &pointers[slot]);
+        push_row(state, distances[slot], columns, slot);
     }
     state->entries_scored += count;
 }
 
-// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector. pointers:
-// NULL without records.
-static void collect(ListSearch* state, const ListScan* scan, uint32 count, const float* scalars,
-                    const ItemPointerData* tids, const ItemPointerData* pointers) {
+// distances[i] holds the kernel's sum; makes it a distance and offers the nearest to the collector.
+static void collect(ListSearch* state, const ListScan* scan, uint32 count, const EntryColumns& columns) {
     float* distances = state->distances;
     if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
     else if (scan->table.has_scale)
-        FinishScaledSums(distances, 1, 0, scalars, scan->table.bias, scan->table.adds_square, count, distances);
+        FinishScaledSums(distances, 1, 0, columns.scalars, scan->table.bias, scan->table.adds_square, count, distances);
     else
-        FinishDistances(distances, scan->table.has_scalar ? scalars : NULL, scan->table.bias, scan->table.factor,
-                        count);
-    collect_distances(state, count, tids, pointers);
+        FinishDistances(distances, scan->table.has_scalar ? columns.scalars : NULL, scan->table.bias,
+                        scan->table.factor, count);
+    collect_distances(state, count, columns);
 }
 
 static void finish_wide_sums(ListSearch* state, uint32 count) {
@@ -100,12 +113,12 @@ static void score_rows(ListSearch* state, const ListScan* scan, const char* code
 // 4-bit codes whose sums fit 16 bits. Without lengths the threshold is compared with the sums, and only survivors
 // become distances.
 static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const char* codes, uint32 count,
-                                  const float* scalars, const ItemPointerData* tids, const ItemPointerData* pointers) {
+                                  const EntryColumns& columns) {
     ScanLut16(state->lut, reinterpret_cast<const uint8*>(codes), CodeBlocks(count), state->codec.pq.m, state->sums);
     if (scan->table.has_scale) {
-        FinishScaledSums(state->sums, state->lut_scale.scale, state->lut_scale.bias, scalars, scan->table.bias,
+        FinishScaledSums(state->sums, state->lut_scale.scale, state->lut_scale.bias, columns.scalars, scan->table.bias,
                          scan->table.adds_square, count, state->distances);
-        collect_distances(state, count, tids, pointers);
+        collect_distances(state, count, columns);
         return;
     }
     state->entries_scored += count;
@@ -119,8 +132,7 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
     const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), &tids[slot],
-                 pointers == NULL ? NULL : &pointers[slot]);
+        push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), columns, slot);
     }
 }
 
@@ -143,15 +155,13 @@ static SegmentRef scan_single(Relation index, ListSearch* state, ListScan* scan,
     scan->rows_left -= std::min(scan->rows_left, count);
     if (has_segment(next)) prefetch_segment(state->cache, next, scan->rows_left);
     else prefetch_segment(state->cache, {scan->after.head, scan->after.head_offset}, scan->after.rows);
-    const ItemPointerData* tids = segment_tids(segment);
-    const ItemPointerData* pointers = segment_pointers(&state->cache->geometry, &layout, segment);
-    const float* scalars = reinterpret_cast<const float*>(segment + layout.scalars_offset);
+    const EntryColumns columns = columns_of(&state->cache->geometry, &layout, segment);
     if (state->sums != NULL && !state->null_query) {
-        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, scalars, tids, pointers);
+        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, columns);
     } else {
         memset(state->distances, 0, count * sizeof(float));
         if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
-        collect(state, scan, count, scalars, tids, pointers);
+        collect(state, scan, count, columns);
     }
     UnlockReleaseBuffer(buffer);
     state->pages_read++;
@@ -186,7 +196,7 @@ static void score_block_part(ListSearch* state, const SegmentLayout* layout, con
                      });
 }
 
-// Segments of several pages: tids and scalars are copied from the first, then the pages are read one
+// Segments of several pages: what lies before the codes is copied from the first, then the pages are read one
 // after another. A slot that is refilled meanwhile held a row that was dead to every snapshot.
 static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan* scan, SegmentRef at) {
     const PostingGeometry* g = &state->cache->geometry;
@@ -205,9 +215,7 @@ static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan
             count = header->count;
             end = layout.codes_offset + (blocks ? static_cast<uint64>(CodeBlocks(count)) * g->block_bytes
                                                 : static_cast<uint64>(count) * g->code_bytes);
-            memcpy(state->tids, segment_tids(payload), count * kTidBytes);
-            memcpy(state->pointers, payload + layout.pointers_offset, count * g->pointer_bytes);
-            memcpy(state->scalars, payload + layout.scalars_offset, count * g->scalar_bytes);
+            memcpy(state->front, payload, layout.codes_offset);
             next = next_segment(header);
             memset(state->distances, 0, count * sizeof(float));
             if (blocks) memset(state->wide_sums, 0, sizeof(uint32) * kBlockRows * CodeBlocks(count));
@@ -221,7 +229,7 @@ static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan
         if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
     if (blocks) finish_wide_sums(state, count);
-    collect(state, scan, count, state->scalars, state->tids, g->pointer_bytes > 0 ? state->pointers : NULL);
+    collect(state, scan, count, columns_of(g, &layout, state->front));
     return next;
 }
 

@@ -1,6 +1,7 @@
 // See geometry.h.
 #include "store/geometry.h"
 
+#include "store/row_fields.h"
 #include "core/simd/lut16_scan.h"
 
 namespace vectorq {
@@ -18,8 +19,8 @@ Codec meta_codec(const MetaPage* meta) {
 }
 
 static PostingRow posting_row(const Codec* codec, Reorder reorder) {
-    return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)), CodeHasScalar(*codec),
-            KeepsRecords(reorder)};
+    return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)),
+            columns_of_index(codec, reorder)};
 }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.

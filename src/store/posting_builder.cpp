@@ -49,9 +49,7 @@ static void flush_page(PostingBuilder* w) {
 // Puts a staged row into the next slot of a segment on the page at hand.
 static void put_row(PostingBuilder* w, const SegmentLayout& layout, char* segment, uint32 slot, const char* row) {
     const PostingGeometry* g = w->geometry;
-    const StagedRow staged = StagedRowAt(row);
-    const PostingEntry entry = {staged.tid, staged.record, staged.scalar,
-                                reinterpret_cast<const uint8*>(row + kStagedCodeAt)};
+    const PostingEntry entry = StagedEntry(row);
     const PageRange pages = PagesOfCode(*g, layout, slot);
     for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++)
         PutCode(*g, layout, page_payload(w->images + part * BLCKSZ), part, slot, entry.code);

@@ -34,7 +34,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
 // WAL-logged one by one. Nobody is led to them yet.
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
                                 DirectoryEntry* directory, const uint32* numbers, uint32 lists);
-// row: a StagedRow and its code. Rows come list after list; list < lists.
+// row: staged (core/page/staged_row.h). Rows come list after list; list < lists.
 void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
 void posting_builder_end(PostingBuilder* w);
 

@@ -25,7 +25,8 @@ inline ItemPointerData* segment_tids(char* segment) {
 }
 // NULL without records.
 inline ItemPointerData* segment_pointers(const PostingGeometry* g, const SegmentLayout* layout, char* segment) {
-    return g->pointer_bytes > 0 ? reinterpret_cast<ItemPointerData*>(segment + layout->pointers_offset) : NULL;
+    if (!HasColumn(g->columns, kRecordColumn)) return NULL;
+    return reinterpret_cast<ItemPointerData*>(segment + layout->column_offset[kRecordColumn]);
 }
 // Why there can be no segment of this geometry at that offset of a posting page; NULL if there can.
 inline const char* segment_problem(const PostingGeometry* g, Page page, uint32 offset) {

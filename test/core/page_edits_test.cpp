@@ -23,8 +23,8 @@ struct Case {
 std::string Name(const Case& c) {
     return "pages of " + std::to_string(c.page_bytes) + ", " + std::to_string(c.g.pages) + " a segment of " +
            std::to_string(c.g.capacity) + " codes of " + std::to_string(c.g.code_bytes) +
-           (c.g.block_bytes > 0 ? " in blocks" : "") + (c.g.scalar_bytes > 0 ? ", scalars" : "") +
-           (c.g.pointer_bytes > 0 ? ", records" : "");
+           (c.g.block_bytes > 0 ? " in blocks" : "") + (HasColumn(c.g.columns, kScalarColumn) ? ", scalars" : "") +
+           (HasColumn(c.g.columns, kRecordColumn) ? ", records" : "");
 }
 
 // One page and several, codes row after row and in blocks, with and without scalars and records.
@@ -34,37 +34,37 @@ std::vector<Case> Cases() {
         if (g.capacity > 0) cases.push_back({page_bytes, g});
     };
     for (const uint32_t page_bytes : kBlockSizes)
-        for (const bool has_scalar : {false, true})
-            for (const bool has_pointer : {false, true}) {
-                for (const uint32_t code : {1u, 3u, 16u, 60u, 512u, 1536u, 3072u, 12000u, 64000u}) {
-                    const PostingRow row = {code, 0, has_scalar, has_pointer};
-                    add(page_bytes, ChooseGeometry(page_bytes, row));
-                    add(page_bytes, ChooseGeometry(page_bytes, row, kMaxExtentPages, kWasteOfOneList));
-                    add(page_bytes, GeometryOfPages(page_bytes, row, 2));
-                }
-                for (const uint32_t m : {1u, 7u, 16u, 96u, 257u, 768u, 8000u}) {
-                    const PostingRow row = {(m + 1) / 2, static_cast<uint32_t>(Lut16BlockBytes(m)), has_scalar,
-                                            has_pointer};
-                    add(page_bytes, ChooseGeometry(page_bytes, row));
-                    add(page_bytes, GeometryOfPages(page_bytes, row, 3));
-                }
+        for (ColumnSet columns = 0; columns < 1u << kNumColumns; columns++) {
+            for (const uint32_t code : {1u, 3u, 16u, 60u, 512u, 1536u, 3072u, 12000u, 64000u}) {
+                const PostingRow row = {code, 0, columns};
+                add(page_bytes, ChooseGeometry(page_bytes, row));
+                add(page_bytes, ChooseGeometry(page_bytes, row, kMaxExtentPages, kWasteOfOneList));
+                add(page_bytes, GeometryOfPages(page_bytes, row, 2));
             }
+            for (const uint32_t m : {1u, 7u, 16u, 96u, 257u, 768u, 8000u}) {
+                const PostingRow row = {(m + 1) / 2, static_cast<uint32_t>(Lut16BlockBytes(m)), columns};
+                add(page_bytes, ChooseGeometry(page_bytes, row));
+                add(page_bytes, GeometryOfPages(page_bytes, row, 3));
+            }
+        }
     return cases;
 }
 
 // Rows are told apart by their tids; the rest of an entry follows from it.
 struct Row {
-    Tid tid, record;
-    float scalar;
+    RowFields fields;
     Code code;
+    PostingEntry entry() const { return {fields, code.data()}; }
 };
 
 Row MakeRow(const PostingGeometry& g, uint32_t number) {
     std::minstd_rand random(number + 1);
-    Row row{MakeTid(random(), 1 + number % 291), MakeTid(random(), random() % 100), static_cast<float>(random() % 1000),
-            Code(g.code_bytes)};
-    row.tid.block_hi = static_cast<uint16_t>(number >> 16);
-    row.tid.block_lo = static_cast<uint16_t>(number);
+    Row row{RowFields{}, Code(g.code_bytes)};
+    // Every byte of every column.
+    for (const ColumnTraits& column : kColumns)
+        for (uint32_t i = 0; i < column.bytes; i++)
+            reinterpret_cast<char*>(&row.fields)[column.at + i] = static_cast<char>(random() >> 8);
+    row.fields.tid = MakeTid(number, 1 + number % 291);
     for (uint8_t& byte : row.code) byte = static_cast<uint8_t>(random() >> 8);
     return row;
 }
@@ -115,7 +115,7 @@ struct Postings {
         ASSERT_LT(range.last, g.pages);
         for (uint32_t part = std::max(range.first, 1u); part <= range.last; part++)
             PutCode(g, layout, first(s, part), part, slot, row.code.data());
-        PutEntry(g, layout, segment(s), slot, {row.tid, row.record, row.scalar, row.code.data()});
+        PutEntry(g, layout, segment(s), slot, row.entry());
         s.rows[slot] = row;
     }
 
@@ -132,7 +132,7 @@ struct Postings {
         if (g.pages > 1) return;
         // Entries may have moved: the same ones, in other slots.
         std::map<uint32_t, Row> left;  // by the tid's block, which is the row's number
-        for (auto& [slot, row] : s.rows) left[BlockOf(row.tid)] = row;
+        for (auto& [slot, row] : s.rows) left[BlockOf(row.fields.tid)] = row;
         s.rows.clear();
         ASSERT_EQ(HeaderOf(segment(s))->count, left.size());
         for (uint32_t slot = 0; slot < left.size(); slot++) {
@@ -193,13 +193,15 @@ struct Postings {
             }
             if (!IsRow(tid)) continue;
             const Row& row = s.rows.at(slot);
-            const PostingEntry entry = TakeEntry(g, layout, segment(s), slot);
-            ASSERT_EQ(entry.tid, row.tid);
-            if (g.pointer_bytes > 0) {
-                ASSERT_EQ(entry.record, row.record);
-            }
-            if (g.scalar_bytes > 0) {
-                ASSERT_EQ(entry.scalar, row.scalar);
+            const RowFields fields = TakeFields(g, layout, segment(s), slot);
+            ASSERT_EQ(fields.tid, row.fields.tid);
+            for (uint32_t column = 0; column < kNumColumns; column++) {
+                const size_t at = kColumns[column].at, bytes = kColumns[column].bytes;
+                const auto field = [&](const RowFields& of) {
+                    return std::string(reinterpret_cast<const char*>(&of) + at, bytes);
+                };
+                ASSERT_EQ(field(fields), HasColumn(g.columns, column) ? field(row.fields) : std::string(bytes, 0))
+                    << column;
             }
             const PageRange range = PagesOfCode(g, layout, slot);
             for (uint32_t part = range.first; part <= range.last; part++)
@@ -283,14 +285,13 @@ void EditAnyhow(Postings& p, uint32_t used, std::mt19937& random) {
         if (SegmentProblem(g, payload, used, at) != nullptr) break;  // an extent of no list
         const SegmentLayout layout = LayoutOf(g, HeaderOf(segment)->capacity);
         for (uint32_t slot = 0; slot < HeaderOf(segment)->count; slot++) {
-            TakeEntry(g, layout, segment, slot);
+            TakeFields(g, layout, segment, slot);
             TakeCode(g, layout, segment, 0, slot, code.data());
             dead[slot] = random() % 2 != 0;
         }
         DropEntries(g, segment, dead.get());
         const uint32_t slot = FreeSlot(segment);
-        if (slot < HeaderOf(segment)->capacity)
-            PutEntry(g, layout, segment, slot, {row.tid, row.record, row.scalar, row.code.data()});
+        if (slot < HeaderOf(segment)->capacity) PutEntry(g, layout, segment, slot, row.entry());
     }
     FreeSegments(g, payload, used, [](uint32_t list) { return list % 2 == 0 || list == kNoList; });
 }
@@ -341,7 +342,7 @@ TEST(PageEdits, AnyOffsetMayBeAskedAbout) {
 }
 
 TEST(PageEdits, WrongHeadersAreNoticed) {
-    const PostingGeometry g = ChooseGeometry(8192, {16, 0, true, true});
+    const PostingGeometry g = ChooseGeometry(8192, {16, 0, (1u << kNumColumns) - 1});
     std::mt19937 random(6);
     Postings p({8192, g});
     p.Begin(random);
@@ -431,7 +432,9 @@ TEST(StagedRow, EntriesOfARowAreTakenApart) {
             for (size_t i = 0; i < count; i++) {
                 uint8_t* entry = tuple.data() + i * stride;
                 if (i > 0) SetListOfEntry(entry, static_cast<uint32_t>(0x01020304 * i));
-                SetStagedTid(RowOfEntry(entry), MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1)));
+                RowFields fields{};
+                fields.tid = MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1));
+                SetStagedFields(RowOfEntry(entry), fields);
                 SetStagedRecord(RowOfEntry(entry), MakeTid(77, static_cast<uint32_t>(i)));
                 const float scalar = static_cast<float>(i) + 0.5f;
                 std::memcpy(entry + kEntryScalarAt, &scalar, sizeof(scalar));
@@ -443,12 +446,13 @@ TEST(StagedRow, EntriesOfARowAreTakenApart) {
             const StagedEntries entries(moved.data() + 1, moved.size() - 1, stride);
             ASSERT_EQ(entries.count(), count);
             for (size_t i = 0; i < count; i++) {
-                const StagedRow row = StagedRowAt(entries.row(i));
+                const PostingEntry staged = StagedEntry(entries.row(i));
+                const RowFields& row = staged.fields;
                 EXPECT_EQ(row.tid, MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1)));
                 EXPECT_EQ(BlockOf(row.tid), 0x00FF1234u);
                 EXPECT_EQ(row.record, MakeTid(77, static_cast<uint32_t>(i)));
                 EXPECT_EQ(row.scalar, static_cast<float>(i) + 0.5f);
-                EXPECT_EQ(entries.row(i)[kStagedCodeAt + code_bytes - 1], static_cast<char>(i + 1));
+                EXPECT_EQ(staged.code[code_bytes - 1], i + 1);
                 if (i > 0) {
                     EXPECT_EQ(entries.list(i), 0x01020304 * i);
                 }

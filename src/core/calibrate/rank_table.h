@@ -17,8 +17,8 @@ namespace vectorq {
 class RankTable {
 public:
     static constexpr uint16_t kNotFound = 0xFFFF;
-    static constexpr size_t kMostRank =
-        8192;  // deeper ranks are not told apart: a list's farther entries need not be added
+    // Deeper ranks are not told apart: a list's farther entries need not be added.
+    static constexpr size_t kMostRank = 8192;
 
     // Throws std::bad_alloc, as Begin, AddList and End do.
     RankTable(size_t queries, size_t k, uint32_t lists);

@@ -2,18 +2,18 @@
 // segments, and the directory knows the first.
 //
 //   segment, a byte stream                                        LayoutOf(geometry, capacity).bytes
-//   +---------------+------------+------------+-------------+-----------------------+
-//   | SegmentHeader | tids       | pointers   | scalars     | codes                 |
-//   | 16 bytes      | 6*capacity | 6*cap or 0 | 4*cap or 0  | code_bytes * capacity |
-//   +---------------+------------+------------+-------------+-----------------------+
+//   +---------------+------------+-----------------------------+-----------------------+
+//   | SegmentHeader | tids       | columns that the index has: | codes                 |
+//   | 16 bytes      | 6*capacity | records, scalars            | code_bytes * capacity |
+//   +---------------+------------+-----------------------------+-----------------------+
 //
-// Pointers lead to the records that reordering reads (reorder_page.h), where an index has them: block of the
+// row_fields.h has the table of columns. That of records leads to what reordering reads (reorder_page.h): block of the
 // extent, 4 bytes as in a tid, and slot, 2 bytes.
 //
 // Short codes (geometry.pages = 1): segments of several lists stand one after another in a page, up to
 // PageTail.used, so that lists of any length waste next to nothing; each is as large as it needs to be.
 // Long codes: a segment is an *extent* of `pages` consecutive pages, whose payloads put end to end are
-// the stream; capacity is the geometry's. Header, tids, pointers and scalars lie on the first page. A code may run
+// the stream; capacity is the geometry's. Header, tids and columns lie on the first page. A code may run
 // over the end of a page, between two elements (two pairs of subspaces in blocks); so 1,536 and 3,072
 // dimensions waste nothing like half a page. pieces.h walks what lies where, segment_edits.h changes it.
 //
@@ -27,6 +27,7 @@
 #include <cstring>
 
 #include "core/page/layout.h"
+#include "core/page/row_fields.h"
 #include "core/page/tid.h"
 #include "core/simd/lut16_scan.h"
 
@@ -47,7 +48,6 @@ inline constexpr uint16_t kSegmentSealed = 1;
 // The list of a segment that has none any more.
 inline constexpr uint32_t kNoList = 0xFFFFFFFFu;
 
-inline constexpr uint32_t kPointerBytes = kTidBytes;
 inline constexpr uint32_t kMaxExtentPages = 16;
 inline constexpr uint32_t kBlockRows = kLut16BlockRows;  // of codes in blocks
 
@@ -56,9 +56,8 @@ struct PostingGeometry {
     uint32_t pages;     // pages a segment: 1 = shared pages
     uint32_t capacity;  // rows a segment: at most, and exactly when pages > 1
     uint32_t code_bytes;
-    uint32_t scalar_bytes;   // 4 or 0, per row
-    uint32_t block_bytes;    // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
-    uint32_t pointer_bytes;  // 6 or 0, per row
+    uint32_t block_bytes;  // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
+    ColumnSet columns;
 };
 
 // Whether a slot's tid is 0: that of one which is not in use. The slot is below the capacity.
@@ -70,8 +69,7 @@ inline bool TidIsZero(const char* segment, uint32_t slot) noexcept {
 
 // Offsets from the start of a segment.
 struct SegmentLayout {
-    uint32_t pointers_offset;
-    uint32_t scalars_offset;
+    uint32_t column_offset[kNumColumns];  // of those that the index has
     uint32_t codes_offset;
     uint32_t bytes;  // a multiple of 8
 };
@@ -79,19 +77,25 @@ struct SegmentLayout {
 constexpr uint32_t RoundUp(uint32_t value, uint32_t to) noexcept { return (value + to - 1) / to * to; }
 
 constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) noexcept {
-    const uint32_t pointers = static_cast<uint32_t>(sizeof(SegmentHeader)) + kTidBytes * capacity;
-    const uint32_t scalars = RoundUp(pointers + g.pointer_bytes * capacity, 4);
+    SegmentLayout layout{};
+    uint32_t at = static_cast<uint32_t>(sizeof(SegmentHeader)) + kTidBytes * capacity;
+    for (uint32_t column = 0; column < kNumColumns; column++) {
+        if (!HasColumn(g.columns, column)) continue;
+        layout.column_offset[column] = at = RoundUp(at, kColumns[column].align);
+        at += kColumns[column].bytes * capacity;
+    }
     // Blocks that run over a page's end are cut between pairs of subspaces, 32 bytes.
-    const uint32_t codes = RoundUp(scalars + g.scalar_bytes * capacity, g.block_bytes > 0 && g.pages > 1 ? 32 : 8);
+    layout.codes_offset = RoundUp(at, g.block_bytes > 0 && g.pages > 1 ? 32 : 8);
     const uint32_t code_bytes = g.block_bytes > 0 ? capacity / kBlockRows * g.block_bytes : capacity * g.code_bytes;
-    return {pointers, scalars, codes, RoundUp(codes + code_bytes, 8)};
+    layout.bytes = RoundUp(layout.codes_offset + code_bytes, 8);
+    return layout;
 }
 
 // Bytes that so many rows take of a segment, which has a header and rounding beside them; for blocks a multiple of 32
 // rows.
 constexpr uint32_t BytesOfRows(const PostingGeometry& g, uint32_t rows) noexcept {
     const uint32_t codes = g.block_bytes > 0 ? rows / kBlockRows * g.block_bytes : rows * g.code_bytes;
-    return codes + rows * (kTidBytes + g.pointer_bytes + g.scalar_bytes);
+    return codes + rows * (kTidBytes + BytesOfColumns(g.columns));
 }
 
 // The largest capacity of a segment in so many bytes; a multiple of 32 for blocks. 0: none.
@@ -107,7 +111,7 @@ constexpr uint32_t RowsThatFit(const PostingGeometry& g, uint32_t bytes) noexcep
 struct PostingRow {
     uint32_t code_bytes;
     uint32_t block_bytes = 0;
-    bool has_scalar = false, has_pointer = false;
+    ColumnSet columns = 0;
 };
 
 // Segments of `pages` pages. Capacity 0: impossible.
@@ -115,13 +119,7 @@ constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, const PostingRow&
     // Blocks of several pages: each page ends between two pairs of subspaces.
     const uint32_t unit = pages > 1 && row.block_bytes > 0 ? 32 : 1;
     const uint32_t payload = PayloadBytes(page_bytes) / unit * unit;
-    PostingGeometry g{payload,
-                      pages,
-                      0,
-                      row.code_bytes,
-                      row.has_scalar ? 4u : 0u,
-                      row.block_bytes,
-                      row.has_pointer ? kPointerBytes : 0u};
+    PostingGeometry g{payload, pages, 0, row.code_bytes, row.block_bytes, row.columns};
     g.capacity = RowsThatFit(g, payload * pages);
     const uint32_t step = row.block_bytes > 0 ? kBlockRows : 1;
     while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;

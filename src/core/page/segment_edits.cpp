@@ -57,6 +57,13 @@ void TakeCodes(const PostingGeometry& g, const SegmentLayout& layout, const char
     if (piece.length > 0) std::memcpy(codes + piece.within, first + piece.at, piece.length);
 }
 
+// see(number, traits) of each column that the index has.
+template <class See>
+static void ForEachColumn(const PostingGeometry& g, See&& see) noexcept {
+    for (uint32_t column = 0; column < kNumColumns; column++)
+        if (HasColumn(g.columns, column)) see(column, kColumns[column]);
+}
+
 uint32_t FreeSlot(const char* segment) noexcept {
     const SegmentHeader* header = HeaderOf(segment);
     if (header->dead > 0)
@@ -69,33 +76,34 @@ void PutEntry(const PostingGeometry& g, const SegmentLayout& layout, char* segme
               const PostingEntry& entry) noexcept {
     SegmentHeader* header = HeaderOf(segment);
     PutCode(g, layout, segment, 0, slot, entry.code);
-    TidsOf(segment)[slot] = entry.tid;
-    if (g.pointer_bytes > 0) reinterpret_cast<Tid*>(segment + layout.pointers_offset)[slot] = entry.record;
-    if (g.scalar_bytes > 0) reinterpret_cast<float*>(segment + layout.scalars_offset)[slot] = entry.scalar;
+    TidsOf(segment)[slot] = entry.fields.tid;
+    ForEachColumn(g, [&](uint32_t column, const ColumnTraits& traits) {
+        std::memcpy(segment + layout.column_offset[column] + slot * traits.bytes,
+                    reinterpret_cast<const char*>(&entry.fields) + traits.at, traits.bytes);
+    });
     if (slot == header->count) header->count++;
     else header->dead--;
 }
 
-PostingEntry TakeEntry(const PostingGeometry& g, const SegmentLayout& layout, const char* segment,
-                       uint32_t slot) noexcept {
-    PostingEntry entry = {TidsOf(segment)[slot], kZeroTid, 0, nullptr};
-    if (g.pointer_bytes > 0) entry.record = reinterpret_cast<const Tid*>(segment + layout.pointers_offset)[slot];
-    if (g.scalar_bytes > 0) entry.scalar = reinterpret_cast<const float*>(segment + layout.scalars_offset)[slot];
-    return entry;
+RowFields TakeFields(const PostingGeometry& g, const SegmentLayout& layout, const char* segment,
+                     uint32_t slot) noexcept {
+    RowFields fields{};
+    fields.tid = TidsOf(segment)[slot];
+    ForEachColumn(g, [&](uint32_t column, const ColumnTraits& traits) {
+        std::memcpy(reinterpret_cast<char*>(&fields) + traits.at,
+                    segment + layout.column_offset[column] + slot * traits.bytes, traits.bytes);
+    });
+    return fields;
 }
 
 // Within a segment of one page.
 static void MoveEntry(const PostingGeometry& g, const SegmentLayout& layout, char* segment, uint32_t from,
                       uint32_t to) noexcept {
     TidsOf(segment)[to] = TidsOf(segment)[from];
-    if (g.pointer_bytes > 0) {
-        Tid* pointers = reinterpret_cast<Tid*>(segment + layout.pointers_offset);
-        pointers[to] = pointers[from];
-    }
-    if (g.scalar_bytes > 0) {
-        float* scalars = reinterpret_cast<float*>(segment + layout.scalars_offset);
-        scalars[to] = scalars[from];
-    }
+    ForEachColumn(g, [&](uint32_t column, const ColumnTraits& traits) {
+        char* fields = segment + layout.column_offset[column];
+        std::memcpy(fields + to * traits.bytes, fields + from * traits.bytes, traits.bytes);
+    });
     char* codes = segment + layout.codes_offset;
     if (g.block_bytes > 0) MoveBlockCode(g, layout, segment, from, to);
     else std::memmove(codes + to * g.code_bytes, codes + from * g.code_bytes, g.code_bytes);

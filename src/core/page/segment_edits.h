@@ -53,11 +53,9 @@ inline uint32_t BeginSegment(const PostingGeometry& g, char* payload, uint32_t o
 
 // ---- entries
 
-// What a segment keeps of a row.
+// What a segment keeps of a row. Fields whose columns the index has not are nobody's.
 struct PostingEntry {
-    Tid tid;
-    Tid record;    // if g.pointer_bytes > 0
-    float scalar;  // if g.scalar_bytes > 0
+    RowFields fields;
     const uint8_t* code;
 };
 
@@ -90,9 +88,9 @@ uint32_t FreeSlot(const char* segment) noexcept;
 // code is on the other pages already.
 void PutEntry(const PostingGeometry& g, const SegmentLayout& layout, char* segment, uint32_t slot,
               const PostingEntry& entry) noexcept;
-// All of it but the code.
-PostingEntry TakeEntry(const PostingGeometry& g, const SegmentLayout& layout, const char* segment,
-                       uint32_t slot) noexcept;
+// All of it but the code. Fields whose columns the index has not are 0.
+RowFields TakeFields(const PostingGeometry& g, const SegmentLayout& layout, const char* segment,
+                     uint32_t slot) noexcept;
 // Drops the entries in slots that `dead` (count) marks, all free ones among them. On one page the last entries move
 // into the holes. With several pages slots are only marked, because a reader may be between two of them.
 void DropEntries(const PostingGeometry& g, char* segment, const bool* dead) noexcept;

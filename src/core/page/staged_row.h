@@ -1,13 +1,11 @@
 // A row on its way into a list, before it has a place on a page: what PostingBuilder gathers, and what a build sorts.
 // Never on disk but in the sort's own files.
 //
-//   StagedRow
-//   0      6         12       16
-//   +------+---------+--------+---------------------+
-//   | tid  | record  | scalar | code, code_bytes    |
-//   +------+---------+--------+---------------------+
+//   +---------------------------+---------------------+
+//   | RowFields (row_fields.h)  | code, code_bytes    |
+//   +---------------------------+---------------------+
 //
-// record: where the row's record is, 0 without records. scalar: 0 if the code has none.
+// Fields whose columns the index has not are 0.
 //
 // A build sorts *entries*: a staged row behind a head of four bytes. Without records a sort tuple has one entry, and
 // the head is the length word that the server wants before any bytes. With records a tuple has all entries of one row,
@@ -15,7 +13,7 @@
 // of its entry:
 //
 //   +--------+-----------+---------+--------+-----------+---------+---
-//   | length | StagedRow | padding | list 1 | StagedRow | padding | list 2 …      the list of the first entry is
+//   | length | row 0     | padding | list 1 | row 1     | padding | list 2 …      the list of the first entry is
 //   +--------+-----------+---------+--------+-----------+---------+---             the key of the sort
 //   0        4                     stride   stride + 4
 //
@@ -25,30 +23,24 @@
 #include <cstdint>
 #include <cstring>
 
-#include "core/page/tid.h"
+#include "core/page/row_fields.h"
+#include "core/page/segment_edits.h"
 
 namespace vectorq {
 
-struct StagedRow {
-    Tid tid;
-    Tid record;
-    float scalar;
-    // code follows
-};
-static_assert(sizeof(StagedRow) == 16 && offsetof(StagedRow, record) == 6 && offsetof(StagedRow, scalar) == 12);
-
-inline constexpr size_t kStagedScalarAt = offsetof(StagedRow, scalar), kStagedCodeAt = sizeof(StagedRow);
+inline constexpr size_t kStagedScalarAt = offsetof(RowFields, scalar), kStagedCodeAt = sizeof(RowFields);
 constexpr size_t StagedBytes(size_t code_bytes) noexcept { return kStagedCodeAt + code_bytes; }
 
-// The row's bytes need not be aligned.
-inline void SetStagedTid(char* row, const Tid& tid) noexcept { std::memcpy(row, &tid, kTidBytes); }
+// The row's bytes need not be aligned. What belongs to the code, the scalar, is set with it, afterwards.
+inline void SetStagedFields(char* row, const RowFields& fields) noexcept { std::memcpy(row, &fields, sizeof(fields)); }
 inline void SetStagedRecord(char* row, const Tid& record) noexcept {
-    std::memcpy(row + offsetof(StagedRow, record), &record, kTidBytes);
+    std::memcpy(row + offsetof(RowFields, record), &record, kTidBytes);
 }
-inline StagedRow StagedRowAt(const char* row) noexcept {
-    StagedRow staged;
-    std::memcpy(&staged, row, sizeof(staged));
-    return staged;
+inline PostingEntry StagedEntry(const char* row) noexcept {
+    PostingEntry entry;
+    std::memcpy(&entry.fields, row, sizeof(entry.fields));
+    entry.code = reinterpret_cast<const uint8_t*>(row + kStagedCodeAt);
+    return entry;
 }
 
 inline constexpr size_t kEntryHeadBytes = 4;

@@ -1,5 +1,5 @@
 // Encoding of a row into a list, and the query-side table that scores such codes.
-// One place that knows which code needs what: the AM treats all codes alike.
+// The one place that knows which code needs what: everybody else treats all codes alike.
 //
 //   distance(query, row) = bias + factor * sum(table, code) [+ scalar of the row]
 //
@@ -14,8 +14,8 @@
 // |      L2         | subspaces' entries  | -2 <(q-c)_s, w> | |q-c|^2                   | 1      | word   |
 // |      IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | word   |
 //
-// r^ = m + s * code is the decoded residual of a row from its centroid c (DESIGN: scan, step 1); w a
-// codeword of subspace s. pq4 is pq with the table rounded to 8 bits (lut16_scan.h), which the caller does.
+// r^ = m + s * code is the decoded residual of a row from its centroid c; w is a codeword of subspace s. pq4 is pq with
+// the table rounded to 8 bits (lut16_scan.h), which the caller does.
 #pragma once
 #include <cstddef>
 #include <cstdint>
