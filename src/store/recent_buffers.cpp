@@ -101,19 +101,9 @@ Buffer read_record_page(Relation index, IndexCache* cache, BlockNumber block, ui
 
 void read_recent_region(Relation index, IndexCache* cache, const Region* region, PageKind kind, uint64 offset,
                         uint64 length, void* out) {
-    const uint32 payload = PayloadBytes(BLCKSZ);
-    char* to = static_cast<char*>(out);
-    while (length > 0) {
-        const uint32 at = static_cast<uint32>(offset % payload);
-        const uint32 bytes_here = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_recent(index, cache, region->start + static_cast<BlockNumber>(offset / payload), kind,
-                                    cache->meta.generation, 0);
-        memcpy(to, page_payload(BufferGetPage(buffer)) + at, bytes_here);
-        UnlockReleaseBuffer(buffer);
-        to += bytes_here;
-        offset += bytes_here;
-        length -= bytes_here;
-    }
+    read_bytes_of_region(region, offset, length, out, [&](BlockNumber block) {
+        return read_recent(index, cache, block, kind, cache->meta.generation, 0);
+    });
 }
 
 void prefetch_page(const IndexCache* cache, BlockNumber block, uint32 from, uint32 to) {

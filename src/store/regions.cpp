@@ -7,20 +7,9 @@ namespace vectorq {
 
 void read_region(Relation index, const Region* region, PageKind kind, uint32 owner, uint64 offset, uint64 length,
                  void* out) {
-    const uint32 payload = PayloadBytes(BLCKSZ);
     Assert(offset + length <= region->bytes);
-    char* to = static_cast<char*>(out);
-    while (length > 0) {
-        const BlockNumber block = region->start + static_cast<BlockNumber>(offset / payload);
-        const uint32 at = static_cast<uint32>(offset % payload);
-        const uint32 bytes_here = static_cast<uint32>(std::min<uint64>(length, payload - at));
-        Buffer buffer = read_page(index, block, kind, owner, 0, BUFFER_LOCK_SHARE);
-        memcpy(to, page_payload(BufferGetPage(buffer)) + at, bytes_here);
-        UnlockReleaseBuffer(buffer);
-        to += bytes_here;
-        offset += bytes_here;
-        length -= bytes_here;
-    }
+    read_bytes_of_region(region, offset, length, out,
+                         [&](BlockNumber block) { return read_page(index, block, kind, owner, 0, BUFFER_LOCK_SHARE); });
 }
 
 // Page i of a region of so many bytes.
