@@ -106,8 +106,9 @@ static bool know_new_lists(Relation index, InsertState* state) {
     return true;
 }
 
-static bool has_entry(const NewRow* row, uint32 list) {
-    return std::find(row->lists, row->lists + row->entries, list) != row->lists + row->entries;
+// Whether one of the row's first `entries` entries lies in the list.
+static bool has_entry(const NewRow* row, uint32 entries, uint32 list) {
+    return std::find(row->lists, row->lists + entries, list) != row->lists + entries;
 }
 
 // Puts the entry into the nearest list that takes it and that has none of the row yet. False if there is none.
@@ -122,8 +123,8 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
         for (; tried < std::min(wanted, lists); tried++) {
             CHECK_FOR_INTERRUPTS();
             const uint32 list = chooser.scores[tried].list;
-            if (has_entry(row, list) ||
-                (row->replaced && row->entries > 1 && list_has_row(index, cache, list, row->fields.tid)))
+            if (has_entry(row, entry, list) ||
+                (row->replaced && entry > 0 && list_has_row(index, cache, list, row->fields.tid)))
                 continue;
             row->lists[entry] = list;
             encode_row(index, cache, row, entry, 1);
@@ -133,15 +134,16 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
     return false;
 }
 
-// Vacuum is replacing the list, or has replaced it. Lists are replaced once at most while a transaction that inserts is
-// under way, since it may know the old ones; and never all of them at a time.
+// Vacuum is replacing the list, or has replaced it. Some list is open for a row's first entry, since vacuum never
+// closes all of them. A further one may find none that is open and has not the row yet: where vacuum failed, they are
+// closed until the next one. Then the row has fewer entries.
 static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 entry) {
     // The first is enough where further ones are as they come.
     if (entry > 0 && EntriesVary(state->cache->meta)) return;
     do {
         CHECK_FOR_INTERRUPTS();
         if (know_new_lists(index, state)) row->replaced = true;
-    } while (!append_to_another(index, state, row, entry));
+    } while (!append_to_another(index, state, row, entry) && entry == 0);
 }
 
 static void insert_row(Relation index, InsertState* state, const Datum* values, const bool* isnull,
@@ -165,7 +167,8 @@ static void insert_row(Relation index, InsertState* state, const Datum* values, 
         row.fields.record = to_tid(&at);
     }
     for (uint32 entry = 0; entry < row.entries; entry++)
-        if (!append_entry(index, cache, &row, entry)) append_elsewhere(index, state, &row, entry);
+        if (has_entry(&row, entry, row.lists[entry]) || !append_entry(index, cache, &row, entry))
+            append_elsewhere(index, state, &row, entry);
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,
