@@ -70,7 +70,7 @@ if scripts/pgvector.sh > "$build/pgvector.log" 2>&1; then
     VQ_TYPES=pgvector test/run_regress.sh ah ivf_vector ivf_halfvec ivf_options ivf_scan ivf_functions ivf_cost pq postings reorder privileges > "$build/regress-pgvector.log" 2>&1; status=$?
     cat "$build/regress-pgvector.log"
     add regression-pgvector $status "$(count '^(test .* ok |ok [0-9])' "$build/regress-pgvector.log")" "$(count '^(test .*FAILED|not ok [0-9])' "$build/regress-pgvector.log")"
-    VQ_TYPES=pgvector VQ_TAP_LOG=$build/tap-pgvector.log test/run_tap.sh t/002_standby.pl t/006_dump.pl t/019_pgvector.pl t/020_docs.pl t/021_migrate.pl; status=$?
+    VQ_TYPES=pgvector VQ_TAP_LOG=$build/tap-pgvector.log test/run_tap.sh t/002_standby.pl t/006_dump.pl t/015_extension_upgrade.pl t/019_pgvector.pl t/020_docs.pl t/021_migrate.pl; status=$?
     add tap-pgvector $status "$(count '^ok [0-9]' "$build/tap-pgvector.log")" "$(count '^not ok [0-9]' "$build/tap-pgvector.log")"
 else
     skipped=" (skipped: tests on pgvector's types: $(tail -1 "$build/pgvector.log"))"

@@ -8,7 +8,7 @@ use Test::More;
 
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
-$primary->append_conf('postgresql.conf', "wal_consistency_checking = 'all'\nautovacuum = off\nfsync = off\n");
+$primary->append_conf('postgresql.conf', "wal_consistency_checking = 'all'\nautovacuum = off\nfsync = off\nwal_keep_size = 4GB\n");
 $primary->start;
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

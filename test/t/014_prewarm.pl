@@ -8,7 +8,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('prewarm');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nwal_log_hints = on\nshared_buffers = 64MB\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nwal_keep_size = 4GB\nwal_log_hints = on\nshared_buffers = 64MB\n");
 $node->start;
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('prewarm_standby');
