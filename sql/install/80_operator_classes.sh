@@ -12,23 +12,39 @@ types='
 vector  l2 ip cosine l1
 halfvec l2 ip cosine l1
 '
+# support FUNCTION
+support() {
+    echo "
+CREATE FUNCTION $1(internal) RETURNS internal
+    AS 'MODULE_PATHNAME', '$1' LANGUAGE C IMMUTABLE PARALLEL SAFE;"
+}
+# classes TYPE DISTANCE SUPPORT DEFAULT: of all access methods that have the distance
+classes() {
+    echo "$distances" | while read -r distance operator methods; do
+        [ "$distance" = "$2" ] || continue
+        for method in $methods; do
+            echo "
+CREATE OPERATOR CLASS $1_$2_ops
+    $4FOR TYPE $1 USING $method AS
+    OPERATOR 1 $operator ($1, $1) FOR ORDER BY float_ops,
+    FUNCTION 1 $3(internal);"
+        done
+    done
+}
 echo '-- Operator classes. Support function 1 tells the distance and the type of the column.'
 echo "$types" | while read -r type names; do
     default='DEFAULT '  # the first is the type's default
     for name in $names; do
-        echo "
-CREATE FUNCTION vectorq_${type}_${name}_support(internal) RETURNS internal
-    AS 'MODULE_PATHNAME', 'vectorq_${type}_${name}_support' LANGUAGE C IMMUTABLE PARALLEL SAFE;"
-        echo "$distances" | while read -r distance operator methods; do
-            [ "$distance" = "$name" ] || continue
-            for method in $methods; do
-                echo "
-CREATE OPERATOR CLASS ${type}_${name}_ops
-    ${default}FOR TYPE $type USING $method AS
-    OPERATOR 1 $operator ($type, $type) FOR ORDER BY float_ops,
-    FUNCTION 1 vectorq_${type}_${name}_support(internal);"
-            done
-        done
+        support "vectorq_${type}_${name}_support"
+        classes "$type" "$name" "vectorq_${type}_${name}_support" "$default"
         default=
     done
 done
+
+echo '
+-- sparsevec has no index yet. These operator classes make CREATE INDEX say so, and say what to do instead of
+-- the advice of PostgreSQL to name an operator class. The names are those of pgvector.'
+support vectorq_sparsevec_support
+echo "COMMENT ON FUNCTION vectorq_sparsevec_support(internal) IS 'says that sparsevec has no index yet';"
+classes sparsevec l2 vectorq_sparsevec_support 'DEFAULT '
+for name in ip cosine l1; do classes sparsevec "$name" vectorq_sparsevec_support ''; done

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "core/page/params_page.h"
 #include "core/quantize/anisotropic.h"
 #include "core/simd/lut16_scan.h"
 #include "core/simd/row_scale.h"
@@ -26,15 +27,16 @@ size_t CodeBlockBytes(const Codec& codec) noexcept {
 
 size_t QuantizerFloats(const Codec& codec) noexcept {
     if (IsProductCode(codec.kind)) return PqCodebookFloats(codec.pq);
-    return TraitsOf(codec.kind).trained ? 2 * size_t(codec.dims) : 0;
+    return TraitsOf(codec.kind).trained ? Sq8PageBytes(codec.dims) / sizeof(float) : 0;
 }
 
 void AttachQuantizer(Codec* codec, const float* quantizer) noexcept {
     if (IsProductCode(codec->kind)) {
         codec->codebook = quantizer;
     } else if (TraitsOf(codec->kind).trained) {
-        codec->sq8_offset = quantizer;
-        codec->sq8_scale = quantizer + codec->dims;
+        const Sq8Page page = ViewSq8Page(quantizer, codec->dims);
+        codec->sq8_offset = page.offset;
+        codec->sq8_scale = page.scale;
     }
 }
 
