@@ -23,7 +23,7 @@ struct RecordBuilder {
 
 static void begin_extent(RecordBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kReorder, 0, static_cast<uint16>(part));
+        init_page(w->images + part * BLCKSZ, PageKind::kReorder, 0, static_cast<uint16>(part), 1);
     memset(extent_header(w->images), 0, sizeof(ReorderHeader));
     w->fill = 0;
 }

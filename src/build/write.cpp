@@ -113,6 +113,8 @@ static MetaPage describe(const Build* b) {
     meta.flags = static_cast<uint16>((b->trained ? kMetaTrained : 0) | (b->codec.lengths ? kMetaLengths : 0));
     meta.lists = meta.live_lists = meta.next_list = b->lists;
     meta.free_head = kInvalidBlock;
+    meta.epoch = meta.upkeep.last_epoch = 1;
+    meta.upkeep.free_unit = b->geometry.pages;
     meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
     meta.seed = static_cast<uint32>(b->options.seed);

@@ -9,6 +9,7 @@
 #include "insert/posting_writer.h"
 #include "insert/record_writer.h"
 #include "store/row_fields.h"
+#include "store/tid.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -52,8 +53,10 @@ static char* encode_record(Relation index, const IndexCache* cache, const float*
 namespace {
 // A row on its way into its lists.
 struct NewRow {
-    const float* x;    // (code dims)
-    RowFields fields;  // but the scalar, which goes with each code
+    IndexCache* cache;  // of the epoch that it goes to
+    AppendMode mode;    // of its first entry
+    const float* x;     // (code dims)
+    RowFields fields;   // but the scalar, which goes with each code
     uint32 entries;
     uint32 lists[kMaxEntriesOfRow];
     uint8* codes;  // (entries, stride)
@@ -64,7 +67,8 @@ struct NewRow {
 
 // Codes of entries [first, first + count) of the row. All entries in one call: score-aware codes are made a tile of
 // rows at a time.
-static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uint32 first, uint32 count) {
+static void encode_row(Relation index, const NewRow* row, uint32 first, uint32 count) {
+    IndexCache* cache = row->cache;
     const uint32 dims = cache->meta.code_dims;
     float* rows = static_cast<float*>(palloc(sizeof(float) * dims * count));
     float* centroids = static_cast<float*>(palloc(sizeof(float) * dims * count));
@@ -87,12 +91,14 @@ static void encode_row(Relation index, IndexCache* cache, const NewRow* row, uin
         if (!fits[entry]) report_unfit_row(index);
 }
 
-static bool append_entry(Relation index, IndexCache* cache, NewRow* row, uint32 entry) {
+static Appended append_entry(Relation index, const NewRow* row, uint32 entry) {
+    IndexCache* cache = row->cache;
     const uint8* code = row->codes + entry * row->stride;
     PostingEntry posting = {row->fields, code};
     memcpy(&posting.fields.scalar, code + cache->geometry.code_bytes, sizeof(posting.fields.scalar));
     VQ_FAULT("insert.append");
-    return posting_append(index, cache, row->lists[entry], &posting);
+    const AppendMode mode = entry > 0 && row->mode == AppendMode::kFirst ? AppendMode::kFurther : row->mode;
+    return posting_append(index, cache, row->lists[entry], &posting, mode);
 }
 
 // The lists as they are now, if they were replaced since: true.
@@ -111,9 +117,9 @@ static bool has_entry(const NewRow* row, uint32 entries, uint32 list) {
     return std::find(row->lists, row->lists + entries, list) != row->lists + entries;
 }
 
-// Puts the entry into the nearest list that takes it and that has none of the row yet. False if there is none.
-static bool append_to_another(Relation index, InsertState* state, NewRow* row, uint32 entry) {
-    IndexCache* cache = state->cache;
+// Puts the entry into the nearest list that takes it and that has none of the row yet. kClosed if there is none.
+static Appended append_to_another(Relation index, NewRow* row, uint32 entry) {
+    IndexCache* cache = row->cache;
     const uint32 lists = cache->compact.entries;
     ListChooser chooser;
     memset(&chooser, 0, sizeof(chooser));
@@ -127,48 +133,88 @@ static bool append_to_another(Relation index, InsertState* state, NewRow* row, u
                 (row->replaced && entry > 0 && list_has_row(index, cache, list, row->fields.tid)))
                 continue;
             row->lists[entry] = list;
-            encode_row(index, cache, row, entry, 1);
-            if (append_entry(index, cache, row, entry)) return true;
+            encode_row(index, row, entry, 1);
+            const Appended done = append_entry(index, row, entry);
+            if (done != Appended::kClosed) return done;
         }
     }
-    return false;
+    return Appended::kClosed;
 }
 
 // Vacuum is replacing the list, or has replaced it. Some list is open for a row's first entry, since vacuum never
 // closes all of them. A further one may find none that is open and has not the row yet: where vacuum failed, they are
 // closed until the next one. Then the row has fewer entries.
-static void append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 entry) {
+static Appended append_elsewhere(Relation index, InsertState* state, NewRow* row, uint32 entry) {
     // The first is enough where further ones are as they come.
-    if (entry > 0 && EntriesVary(state->cache->meta)) return;
+    if (entry > 0 && EntriesVary(row->cache->meta)) return Appended::kDone;
+    Appended done;
     do {
         CHECK_FOR_INTERRUPTS();
-        if (know_new_lists(index, state)) row->replaced = true;
-    } while (!append_to_another(index, state, row, entry) && entry == 0);
+        if (row->cache == state->cache && know_new_lists(index, state)) {
+            row->replaced = true;
+            // Coded for another epoch. No two have passed while this transaction runs, so none of it is there yet.
+            if (state->cache->meta.epoch != row->cache->meta.epoch) return Appended::kRenewing;
+            row->cache = state->cache;
+        }
+        done = append_to_another(index, row, entry);
+    } while (done == Appended::kClosed && entry == 0);
+    return done;
 }
 
-static void insert_row(Relation index, InsertState* state, const Datum* values, const bool* isnull,
-                       ItemPointer heap_tid) {
-    IndexCache* cache = state->cache;
-    const uint32 dims = cache->meta.dims;
-    float* vector = static_cast<float*>(palloc(sizeof(float) * dims));
-    if (!load_vector(state->opclass, values[0], static_cast<int>(dims), vector)) return;
+// Puts the vector into one epoch of the index. False, and nothing done, if it is to go into another one as well.
+static bool put_vector(Relation index, InsertState* state, IndexCache* cache, AppendMode mode, const float* vector,
+                       const RowFields& fields) {
     NewRow row;
     memset(&row, 0, sizeof(row));
+    row.cache = cache;
+    row.mode = mode;
     row.x = to_code_space(cache, vector, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
-    row.fields = fields_of_row(values, isnull, heap_tid);
+    row.fields = fields;
     row.entries = lists_of_row(index, cache, row.x, row.lists);
     row.stride = MAXALIGN(cache->geometry.code_bytes + sizeof(float));
     row.codes = static_cast<uint8*>(palloc(row.stride * row.entries));
-    char* record = encode_record(index, cache, vector, heap_tid);
-    encode_row(index, cache, &row, 0, row.entries);
+    ItemPointerData heap_tid = from_tid(fields.tid);
+    char* record = encode_record(index, cache, vector, &heap_tid);
+    encode_row(index, &row, 0, row.entries);
     // The record first, so that every posting entry has one; both entries of a row have the same.
     if (record != NULL) {
         const ItemPointerData at = record_append(index, cache, record);
         row.fields.record = to_tid(&at);
     }
-    for (uint32 entry = 0; entry < row.entries; entry++)
-        if (has_entry(&row, entry, row.lists[entry]) || !append_entry(index, cache, &row, entry))
-            append_elsewhere(index, state, &row, entry);
+    for (uint32 entry = 0; entry < row.entries; entry++) {
+        Appended done = has_entry(&row, entry, row.lists[entry]) ? Appended::kClosed : append_entry(index, &row, entry);
+        if (done == Appended::kClosed) done = append_elsewhere(index, state, &row, entry);
+        if (done == Appended::kRenewing && entry == 0) return false;
+    }
+    return true;
+}
+
+// A vacuum makes another epoch: the row goes into both. Or it has just ended: into the new one.
+static void insert_while_renewing(Relation index, InsertState* state, const float* vector, const RowFields& fields) {
+    for (;;) {
+        CHECK_FOR_INTERRUPTS();
+        VQ_FAULT("insert.renewing");
+        know_new_lists(index, state);
+        IndexCache* next = index_cache_pin_next(index, state->scratch);
+        if (next == NULL) {
+            if (put_vector(index, state, state->cache, AppendMode::kFirst, vector, fields)) return;
+        } else if (next->meta.generation == state->cache->meta.generation + 1) {
+            put_vector(index, state, state->cache, AppendMode::kLate, vector, fields);
+            VQ_FAULT("insert.late");
+            put_vector(index, state, next, AppendMode::kFurther, vector, fields);
+            return;
+        }
+    }
+}
+
+static void insert_row(Relation index, InsertState* state, const Datum* values, const bool* isnull,
+                       ItemPointer heap_tid) {
+    const uint32 dims = state->cache->meta.dims;
+    float* vector = static_cast<float*>(palloc(sizeof(float) * dims));
+    if (!load_vector(state->opclass, values[0], static_cast<int>(dims), vector)) return;
+    const RowFields fields = fields_of_row(values, isnull, heap_tid);
+    if (!put_vector(index, state, state->cache, AppendMode::kFirst, vector, fields))
+        insert_while_renewing(index, state, vector, fields);
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,

@@ -33,8 +33,9 @@ static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer 
 }
 
 // The record's parts on pages 1 .. of an extent, each logged for itself. fresh: the pages are new.
-static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumber extent, uint32 slot,
-                            const char* record, bool fresh) {
+static void put_other_parts(Relation index, const IndexCache* cache, BlockNumber extent, uint32 slot, const char* record,
+                            bool fresh) {
+    const ReorderGeometry* g = &cache->records.geometry;
     const PageRange pages = fresh ? PageRange{1, g->pages - 1} : PagesOfRecord(*g, slot);
     for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++) {
         Buffer buffer = fresh ? lock_block(index, extent + part, "record_part")
@@ -42,7 +43,7 @@ static void put_other_parts(Relation index, const ReorderGeometry* g, BlockNumbe
                                           BUFFER_LOCK_EXCLUSIVE);
         PageChange change = begin_change(index, "record_part");
         Page page = change_page(&change, buffer, fresh ? kWholePage : kChangedBytes);
-        if (fresh) init_page(page, PageKind::kReorder, 0, static_cast<uint16>(part));
+        if (fresh) init_page(page, PageKind::kReorder, 0, static_cast<uint16>(part), cache->meta.epoch);
         PutRecordPart(*g, page_payload(page), part, slot, record);
         finish_change(&change);
     }
@@ -55,17 +56,19 @@ static ItemPointerData record_at(BlockNumber extent, uint32 slot) {
 }
 
 // False when the extent has no room, or is none: what the hints say may be out of date.
-static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber extent, const char* record,
+static bool put_in_extent(Relation index, const IndexCache* cache, BlockNumber extent, const char* record,
                           ItemPointerData* at) {
+    const ReorderGeometry* g = &cache->records.geometry;
     if (extent == 0 || static_cast<uint64>(extent) + g->pages > RelationGetNumberOfBlocks(index)) return false;
     Buffer head = lock_block(index, extent, "record");
     uint32 slot = g->capacity;
-    if (extent_problem(g, BufferGetPage(head)) == NULL) slot = free_record_slot(index, g, head);
+    if (page_is_of_epoch(BufferGetPage(head), cache->meta.epoch) && extent_problem(g, BufferGetPage(head)) == NULL)
+        slot = free_record_slot(index, g, head);
     if (slot == g->capacity) {
         UnlockReleaseBuffer(head);
         return false;
     }
-    put_other_parts(index, g, extent, slot, record, false);
+    put_other_parts(index, cache, extent, slot, record, false);
     PageChange change = begin_change(index, "record");
     Page page = change_page(&change, head);
     PutRecordPart(*g, page_payload(page), 0, slot, record);
@@ -76,11 +79,12 @@ static bool put_in_extent(Relation index, const ReorderGeometry* g, BlockNumber 
 }
 
 // The first page is logged last: a crash before leaves unused pages.
-static BlockNumber put_in_new_extent(Relation index, const ReorderGeometry* g, const char* record) {
+static BlockNumber put_in_new_extent(Relation index, const IndexCache* cache, const char* record) {
+    const ReorderGeometry* g = &cache->records.geometry;
     const BlockNumber extent = extend_index(index, g->pages);
-    put_other_parts(index, g, extent, 0, record, true);
+    put_other_parts(index, cache, extent, 0, record, true);
     PGAlignedBlock head;
-    init_page(head.data, PageKind::kReorder, 0, 0);
+    init_page(head.data, PageKind::kReorder, 0, 0, cache->meta.epoch);
     PutRecordPart(*g, page_payload(head.data), 0, 0, record);
     CountRecord(extent_header(head.data), 0);
     write_page(index, extent, head.data);
@@ -100,7 +104,7 @@ ItemPointerData record_append(Relation index, IndexCache* cache, const char* rec
             extent = GetPageWithFreeSpace(index, BLCKSZ / 2);
         }
         if (extent == InvalidBlockNumber) break;
-        if (put_in_extent(index, g, extent, record, &at)) {
+        if (put_in_extent(index, cache, extent, record, &at)) {
             cache->record_target = extent;
             return at;
         }
@@ -108,7 +112,7 @@ ItemPointerData record_append(Relation index, IndexCache* cache, const char* rec
         RecordUsedIndexPage(index, extent);
         extent = InvalidBlockNumber;
     }
-    extent = put_in_new_extent(index, g, record);
+    extent = put_in_new_extent(index, cache, record);
     cache->record_target = extent;
     if (g->capacity > 1) {  // other backends may fill it
         VQ_FAULT("record_map.free");

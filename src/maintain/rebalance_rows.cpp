@@ -339,7 +339,7 @@ void write_new_lists(Rebalance* r) {
         r->num_rows = start[r->num_lists];  // those that go to none come last
     });
     PostingBuilder w;
-    posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->entries, r->numbers, r->num_lists);
+    posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->meta.epoch, r->entries, r->numbers, r->num_lists);
     write_rows(r, &w, order);
     posting_builder_end(&w);
     for (uint32 list = 0; list < r->num_lists; list++)

@@ -10,10 +10,11 @@ namespace vectorq {
 
 // Mostly no page is free, and a share lock is enough to see that: inserts then hold up nobody who reads the meta page,
 // nor one another. What it says may be over at once.
-static bool has_free_page(Relation index) {
+static bool has_free_page(Relation index, const PostingGeometry* g) {
     VQ_FAULT("free.look");
     Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_SHARE);
-    const bool has = meta_on(BufferGetPage(buffer))->free_head != kInvalidBlock;
+    const MetaPage* meta = meta_on(BufferGetPage(buffer));
+    const bool has = meta->free_head != kInvalidBlock && meta->upkeep.free_unit == g->pages;
     UnlockReleaseBuffer(buffer);
     return has;
 }
@@ -31,12 +32,12 @@ static Buffer lock_free_page(Relation index, Buffer meta_buffer, BlockNumber blo
     report_corruption(index, block, "not a free page");
 }
 
-Buffer take_free_page(Relation index, const PostingGeometry* g) {
-    if (!has_free_page(index)) return InvalidBuffer;
+Buffer take_free_page(Relation index, const PostingGeometry* g, uint32 epoch) {
+    if (!has_free_page(index, g)) return InvalidBuffer;
     VQ_FAULT("free.meta");
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const BlockNumber block = meta_on(BufferGetPage(meta_buffer))->free_head;
-    if (block == kInvalidBlock) {  // somebody else has taken it
+    if (block == kInvalidBlock || meta_on(BufferGetPage(meta_buffer))->upkeep.free_unit != g->pages) {  // somebody else has taken it
         UnlockReleaseBuffer(meta_buffer);
         return InvalidBuffer;
     }
@@ -47,7 +48,7 @@ Buffer take_free_page(Relation index, const PostingGeometry* g) {
     meta->free_head = next;
     set_meta_crc(meta);
     Page page = change_page(&change, buffer, kWholePage | kKeepPageLocked);
-    init_page(page, PageKind::kPosting, 0, 0);
+    init_page(page, PageKind::kPosting, 0, 0, epoch);
     // Full, of a segment of no list: nobody else puts a segment there before it is filled.
     page_tail(page)->used = BeginSegment(*g, page_payload(page), 0, kNoList, g->capacity);
     finish_change(&change);

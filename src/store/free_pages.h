@@ -11,7 +11,10 @@ namespace vectorq {
 // Takes one from the list and returns it pinned and exclusively locked; InvalidBuffer when there is none. Until it is
 // filled it holds a segment of no list, so that no insert takes it for a page with room; what a crash leaves of such,
 // the next vacuum puts back.
-Buffer take_free_page(Relation index, const PostingGeometry* g);
+//
+// The pages on the list are runs of meta.upkeep.free_unit pages, of which the first has the link. Segments of another
+// number of pages find none.
+Buffer take_free_page(Relation index, const PostingGeometry* g, uint32 epoch);
 // Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
 void put_free_page(Relation index, Buffer buffer);
 

@@ -43,6 +43,10 @@ static bool same_index(const IndexCache* entry, Relation index, const MetaPage* 
     now.next_list = entry->meta.next_list;
     now.free_head = entry->meta.free_head;
     now.replacing = entry->meta.replacing;
+    now.upkeep = entry->meta.upkeep;
+    // Of an epoch that was loaded before it became the present one.
+    now.retire_xid = entry->meta.retire_xid;
+    now.old_run = entry->meta.old_run;
     now.crc = entry->meta.crc;
     // Each vacuum that removes rows counts them in the calibration. Scans that go on keep theirs.
     if (entry->pins == 0) now.calibration_id = entry->meta.calibration_id;
@@ -198,7 +202,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
         AttachQuantizer(&entry->codec, load_floats(index, &meta->quantizer, PageKind::kQuantizer, context));
     if (HasRecords(*meta)) load_records(index, entry, context);
     read_calibration(index, meta, &entry->calibration);
-    entry->record_target = InvalidBlockNumber;
+    entry->record_target = entry->posting_target = InvalidBlockNumber;
     entry->cold = entry->records_cold = entry->heap_cold = true;
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
@@ -225,26 +229,27 @@ static void refresh_entry(Relation index, IndexCache* entry, const MetaPage* met
     entry->maybe_grown = false;
 }
 
-IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
+static IndexCache* pin(Relation index, const MetaPage* meta, MemoryContext owner) {
     static bool registered = false;
     if (!registered) {
         CacheRegisterRelcacheCallback(note_invalidation, static_cast<Datum>(0));
         RegisterXactCallback(forget_dropped, NULL);
         registered = true;
     }
-    MetaPage meta;
-    read_meta(index, &meta);
     MemoryContextCallback* callback =
         static_cast<MemoryContextCallback*>(MemoryContextAlloc(owner, sizeof(MemoryContextCallback)));
     IndexCache* entry = NULL;
     for (IndexCache *each = entries, *next; each != NULL; each = next) {
         next = each->next;
         if (each->index_oid != RelationGetRelid(index) || each->doomed) continue;
-        if (same_index(each, index, &meta)) entry = each;
+        // Of another epoch: that which is being made, or that which is searched meanwhile.
+        if (each->meta.epoch > meta->epoch || (meta->upkeep.renewing == meta->epoch && each->meta.epoch < meta->epoch))
+            continue;
+        if (same_index(each, index, meta)) entry = each;
         else doom(each);
     }
-    if (entry == NULL) entry = load_entry(index, &meta);
-    else refresh_entry(index, entry, &meta);
+    if (entry == NULL) entry = load_entry(index, meta);
+    else refresh_entry(index, entry, meta);
     VQ_FAULT("cache.pin");
     entry->pins++;
     make_room(0);
@@ -252,6 +257,17 @@ IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
     callback->arg = entry;
     MemoryContextRegisterResetCallback(owner, callback);
     return entry;
+}
+
+IndexCache* index_cache_pin(Relation index, MemoryContext owner) {
+    MetaPage meta;
+    read_meta(index, &meta);
+    return pin(index, &meta, owner);
+}
+
+IndexCache* index_cache_pin_next(Relation index, MemoryContext owner) {
+    MetaPage next;
+    return read_next_meta(index, &next) ? pin(index, &next, owner) : NULL;
 }
 
 const float* to_code_space(const IndexCache* cache, const float* vector, float* out) {

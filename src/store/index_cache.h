@@ -52,11 +52,14 @@ struct IndexCache {
     // The last scan found pages of lists, records, the table missing from the buffers.
     bool cold, records_cold, heap_cold;
     // — changed by inserts —
-    BlockNumber record_target;  // extent where this backend put its last record, or InvalidBlockNumber
+    BlockNumber record_target;   // extent where this backend put its last record, or InvalidBlockNumber
+    BlockNumber posting_target;  // page where it put its last segment, likewise
 };
 
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
 IndexCache* index_cache_pin(Relation index, MemoryContext owner);
+// The same of the epoch that a vacuum is making beside the present one; NULL if there is none.
+IndexCache* index_cache_pin_next(Relation index, MemoryContext owner);
 
 // Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only:
 // what a scan has read is not to be trusted before it has asked. The record that says so comes before the first change

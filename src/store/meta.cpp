@@ -15,7 +15,7 @@ extern "C" {
 
 namespace vectorq {
 
-static_assert(PayloadBytes(BLCKSZ) >= sizeof(MetaPage));
+static_assert(PayloadBytes(BLCKSZ) >= 2 * sizeof(MetaPage));
 
 uint32 crc_of(const void* bytes, Size size) {
     pg_crc32c crc;
@@ -79,6 +79,9 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxEntriesOfRow) || meta->lists < 1 ||
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
         return "meta page has impossible values";
+    if (meta->epoch < 1 || meta->epoch > meta->upkeep.last_epoch || meta->upkeep.renewing > meta->upkeep.last_epoch ||
+        meta->upkeep.reason >= kNumRenewReasons || meta->upkeep.free_unit < 1)
+        return "meta page has impossible values";
     if (!(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)))
         return "meta page has a code that its access method does not make";
     const PostingGeometry g = meta_geometry(meta);
@@ -108,6 +111,19 @@ void read_meta(Relation index, MetaPage* meta) {
     // Vacuum may have put centroids behind the end since we looked for it.
     if (unlikely(problem != NULL)) problem = meta_problem(meta, RelationGetNumberOfBlocks(index));
     if (unlikely(problem != NULL)) report_corruption(index, 0, problem);
+}
+
+bool read_next_meta(Relation index, MetaPage* next) {
+    Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_SHARE);
+    MetaPage* meta = meta_on(BufferGetPage(buffer));
+    const uint32 renewing = meta->upkeep.renewing;
+    *next = *next_meta_on(meta);
+    UnlockReleaseBuffer(buffer);
+    if (renewing == 0) return false;
+    const char* problem = meta_problem(next, RelationGetNumberOfBlocks(index));
+    if (problem == NULL && next->epoch != renewing) problem = "meta page of another epoch";
+    if (problem != NULL) report_corruption(index, 0, problem);
+    return true;
 }
 
 MetaPage* meta_on(Page page) { return reinterpret_cast<MetaPage*>(page_payload(page)); }

@@ -19,7 +19,7 @@ void report_corruption(Relation index, BlockNumber block, const char* problem) {
     pg_unreachable();
 }
 
-void init_page(Page page, PageKind kind, uint32 owner, uint16 part) {
+void init_page(Page page, PageKind kind, uint32 owner, uint16 part, uint32 epoch) {
     PageInit(page, BLCKSZ, sizeof(PageTail));
     // No hole between the bounds: generic WAL and full page images must keep every byte.
     reinterpret_cast<PageHeader>(page)->pd_lower = reinterpret_cast<PageHeader>(page)->pd_upper;
@@ -28,7 +28,7 @@ void init_page(Page page, PageKind kind, uint32 owner, uint16 part) {
     tail->owner = owner;
     tail->part = part;
     tail->kind = static_cast<uint16>(kind);
-    tail->reserved = 0;
+    tail->epoch = static_cast<uint16>(epoch);
     tail->magic = kPageMagic;
 }
 

@@ -19,7 +19,10 @@ inline PageTail* page_tail(Page page) {
 void check_recovery_conflict(Relation index);
 
 // Writes an empty page of the given kind into `page` (BLCKSZ bytes).
-void init_page(Page page, PageKind kind, uint32 owner, uint16 part);
+// epoch: of postings and records.
+void init_page(Page page, PageKind kind, uint32 owner, uint16 part, uint32 epoch = 0);
+// Whether a page of postings or records is of this epoch.
+inline bool page_is_of_epoch(Page page, uint32 epoch) { return page_tail(page)->epoch == static_cast<uint16>(epoch); }
 
 // Why a page cannot be one of the kind and owner that was expected there; NULL if it can.
 const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part);

@@ -13,14 +13,14 @@ static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ?
 static void begin_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
         init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0,
-                  static_cast<uint16>(part));
+                  static_cast<uint16>(part), w->epoch);
     w->room = w->geometry->capacity;
 }
 
 // A page, or an extent, for what comes: its first block.
 static BlockNumber allocate(PostingBuilder* w) {
     if (w->numbers != NULL) {
-        Buffer buffer = take_free_page(w->index, w->geometry);
+        Buffer buffer = take_free_page(w->index, w->geometry, w->epoch);
         if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
         const BlockNumber block = BufferGetBlockNumber(buffer);
         UnlockReleaseBuffer(buffer);
@@ -110,6 +110,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     w->index = index;
     w->fork = fork;
     w->geometry = geometry;
+    w->epoch = 1;
     w->lists = lists;
     w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
@@ -123,9 +124,10 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
 }
 
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
-                                DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
+                                uint32 epoch, DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
     posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
     w->numbers = numbers;
+    w->epoch = epoch;
     begin_page(w);
 }
 

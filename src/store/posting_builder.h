@@ -12,6 +12,7 @@ struct PostingBuilder {
     Relation index;
     ForkNumber fork;
     const PostingGeometry* geometry;
+    uint32 epoch;  // of the pages
     uint32 lists;
     const uint32* numbers;  // (lists) of lists of an index in use; NULL: 0, 1, … of a new one
     Size row_bytes;         // of a staged row
@@ -33,7 +34,7 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
 // The same for lists of an index in use, which have these numbers: pages are taken from the free ones, else new, and
 // WAL-logged one by one. Nobody is led to them yet.
 void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
-                                DirectoryEntry* directory, const uint32* numbers, uint32 lists);
+                                uint32 epoch, DirectoryEntry* directory, const uint32* numbers, uint32 lists);
 // row: staged (core/page/staged_row.h). Rows come list after list; list < lists.
 void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
 void posting_builder_end(PostingBuilder* w);

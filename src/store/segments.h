@@ -17,9 +17,10 @@ inline bool same_segment(SegmentRef a, SegmentRef b) { return a.block == b.block
 inline char* segment_at(Page page, uint32 offset) { return page_payload(page) + offset; }
 inline SegmentHeader* segment_header(Page page, uint32 offset) { return HeaderOf(segment_at(page, offset)); }
 inline SegmentRef next_segment(const SegmentHeader* header) {
-    return {header->next_block, static_cast<uint16>(header->next_offset & ~kSegmentSealed)};
+    return {header->next_block, static_cast<uint16>(header->next_offset & ~kSegmentMarks)};
 }
 inline bool segment_is_sealed(const SegmentHeader* header) { return (header->next_offset & kSegmentSealed) != 0; }
+inline bool segment_is_late(const SegmentHeader* header) { return (header->next_offset & kSegmentLate) != 0; }
 inline ItemPointerData* segment_tids(char* segment) {
     return reinterpret_cast<ItemPointerData*>(segment + sizeof(SegmentHeader));
 }

@@ -35,14 +35,14 @@ enum class PageKind : uint16_t {
     kFree = 12,             // a posting page once; PageTail.owner is the next free one
 };
 
-// v1. At the end of every page.
+// v2. At the end of every page.
 struct PageTail {
-    uint32_t used;      // posting page that segments share: bytes of the payload in use; else 0
-    uint32_t owner;     // see below
-    uint16_t part;      // number of the page within an extent of several pages; else 0
-    uint16_t kind;      // PageKind
-    uint16_t reserved;  // 0
-    uint16_t magic;     // kPageMagic
+    uint32_t used;   // posting page that segments share: bytes of the payload in use; else 0
+    uint32_t owner;  // see below
+    uint16_t part;   // number of the page within an extent of several pages; else 0
+    uint16_t kind;   // PageKind
+    uint16_t epoch;  // of a page of postings or records: the low bits of MetaPage.epoch; else 0
+    uint16_t magic;  // kPageMagic
 };
 static_assert(sizeof(PageTail) == 16);
 // PageTail.owner says what a page belongs to:

@@ -11,7 +11,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 7;
+inline constexpr uint32_t kFormatVersion = 8;
 
 struct Region {
     uint32_t start;   // first block; 0 when the region is absent
@@ -33,7 +33,26 @@ enum MetaFlags : uint16_t {
     kMetaLengths = 2,  // Codec::lengths
 };
 
-// v7 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
+// Why an index was renewed.
+enum class RenewReason : uint8_t { kNone = 0, kUntrained = 1, kGrown = 2, kShrunk = 3, kDrifted = 4, kAsked = 5, kRoom = 6 };
+inline constexpr uint32_t kNumRenewReasons = 7;
+
+// What renewal (maintain/README.md) knows of an index; it changes in place.
+struct Upkeep {
+    uint32_t last_epoch;   // epochs up to this number were given out
+    uint32_t renewing;     // the epoch that a vacuum is making beside the present one (see NextMeta); 0: none
+    uint32_t given_up;     // 1: such a one was given up, and its pages wait for retire_xid
+    uint32_t free_unit;    // pages of each run on the list of free ones
+    uint32_t renewals;     // how often it was renewed
+    uint8_t reason;        // RenewReason of the last time
+    uint8_t reserved[3];   // 0
+    int64_t renewed_at;    // when it ended, as a TimestampTz
+    uint32_t renew_millis; // how long it took
+    float measured;        // what led to it: rows, lists wanted a list there is, error against that of new codes
+};
+static_assert(sizeof(Upkeep) == 40);
+
+// v8 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -89,6 +108,9 @@ struct MetaPage {
     PageRun old_run;             // where they lay before; free once oldest_generation = generation
     Region more_directory[kMaxDirectoryRegions];
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
+    uint32_t epoch;      // number of what was trained: centroids, codes and page geometry; from 1 on
+    Upkeep upkeep;
+    uint32_t reserved1;  // 0
     uint32_t crc;
 };
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
@@ -122,9 +144,11 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return EntriesVary(meta) ? meta.entries_per_row : EntriesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 416);
+static_assert(sizeof(MetaPage) == 464);
 static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 &&
               offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 &&
-              offsetof(MetaPage, crc) == 412);
+              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 460);
+// Block 0 has room for two: while upkeep.renewing is set, that of the next epoch follows.
+static_assert(2 * sizeof(MetaPage) <= PayloadBytes(kLeastPageBytes));
 
 }  // namespace vectorq

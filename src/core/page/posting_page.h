@@ -38,13 +38,15 @@ struct SegmentHeader {
     uint16_t count;        // slots in use, dead ones too
     uint16_t dead;         // of these, dead
     uint16_t capacity;     // slots
-    uint16_t next_offset;  // of the list's next segment within its page's payload, and kSegmentSealed
+    uint16_t next_offset;  // of the list's next segment within its page's payload, and kSegmentMarks
     uint32_t next_block;   // its (first) block; kInvalidBlock at the end of the list
 };
 static_assert(sizeof(SegmentHeader) == 16);
 
-// Offsets are multiples of 8: the lowest bit says that the segment takes no rows any more.
-inline constexpr uint16_t kSegmentSealed = 1;
+// Offsets are multiples of 8: the lowest bit says that the segment takes no rows any more, the next one that its rows
+// came while the index was renewed, and are in both epochs.
+inline constexpr uint16_t kSegmentSealed = 1, kSegmentLate = 2;
+inline constexpr uint16_t kSegmentMarks = kSegmentSealed | kSegmentLate;
 // The list of a segment that has none any more.
 inline constexpr uint32_t kNoList = 0xFFFFFFFFu;
 
