@@ -33,8 +33,8 @@ static uint32 free_record_slot(Relation index, const ReorderGeometry* g, Buffer 
 }
 
 // The record's parts on pages 1 .. of an extent, each logged for itself. fresh: the pages are new.
-static void put_other_parts(Relation index, const IndexCache* cache, BlockNumber extent, uint32 slot, const char* record,
-                            bool fresh) {
+static void put_other_parts(Relation index, const IndexCache* cache, BlockNumber extent, uint32 slot,
+                            const char* record, bool fresh) {
     const ReorderGeometry* g = &cache->records.geometry;
     const PageRange pages = fresh ? PageRange{1, g->pages - 1} : PagesOfRecord(*g, slot);
     for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++) {

@@ -6,6 +6,8 @@
 #include "am/am.h"
 #include "store/free_pages.h"
 #include "store/index_cache.h"
+#include "maintain/epochs.h"
+#include "maintain/garbage.h"
 #include "maintain/list_table.h"
 #include "store/list_uses.h"
 #include "maintain/rebalance.h"
@@ -36,7 +38,9 @@ struct VacuumState {
     uint32* segments;             // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
     RowCounter* counter;          // NULL unless rows have different numbers of entries
-    double live, removed;         // entries
+    bool one_epoch;               // nobody knows another one any more
+    Garbage garbage;
+    double live, removed;  // entries
 };
 }  // namespace
 
@@ -103,6 +107,13 @@ static bool reclaim_page(VacuumState* v, Buffer buffer) {
     return false;
 }
 
+// Of an epoch that was given up: its rows are like others again.
+static bool has_late_segment(const PostingGeometry* g, Page page) {
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at))
+        if (segment_is_late(segment_header(page, at))) return true;
+    return false;
+}
+
 // Takes the dead rows out of a posting page, which is released afterwards.
 static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
     const PostingGeometry* g = &v->geometry;
@@ -114,7 +125,8 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
         rows += segment_header(page, at)->count;
     }
     v->removed += removed;
-    if (removed == 0) {
+    const bool late = v->one_epoch && has_late_segment(g, page);
+    if (removed == 0 && !late) {
         UnlockReleaseBuffer(buffer);
         return;
     }
@@ -124,19 +136,20 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
     for (uint32 at = 0; at < segments_end(g, copy); at = segment_after(g, copy, at)) {
         const uint32 count = segment_header(copy, at)->count;
         DropEntries(*g, segment_at(copy, at), dead + rows);
+        if (late) segment_header(copy, at)->next_offset &= static_cast<uint16>(~kSegmentLate);
         rows += count;
     }
     finish_change(&change);
 }
 
-// Pages that hold no postings: free ones, centroids, parts of the directory, and what a crash has left of such.
-static bool holds_no_postings(Page page) {
-    if (PageIsNew(page) || holds_regions_of_lists(page)) return true;
+// Pages that hold no postings: free ones, regions, and what a crash has left of such.
+static bool holds_no_postings(const VacuumState* v, Page page, BlockNumber block) {
+    if (PageIsNew(page) || holds_regions_of_lists(page) || IsInRegions(v->meta, block)) return true;
     if (page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
         case PageKind::kFree: return true;
         case PageKind::kPosting:
-        case PageKind::kReorder: return page_tail(page)->part > 0;
+        case PageKind::kReorder: return page_tail(page)->part > 0 || !page_is_of_epoch(page, v->meta.epoch);
         default: return false;
     }
 }
@@ -147,7 +160,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
     VQ_FAULT("vacuum.find");
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
-    if (holds_no_postings(page)) {
+    if ((v->one_epoch && note_garbage(&v->garbage, &v->meta, page, block)) || holds_no_postings(v, page, block)) {
         UnlockReleaseBuffer(buffer);
         return;
     }
@@ -224,7 +237,9 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     read_meta(v.index, &v.meta);
     v.lists = read_list_table(v.index, &v.meta);
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
+    give_up_epoch(v.index, &v.meta);
     settle_lists(v.index, heap, &v.meta, &v.lists);
+    v.one_epoch = one_epoch_is_known(heap, &v.meta);
     table_close(heap, NoLock);
     v.geometry = meta_geometry(&v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
@@ -239,6 +254,8 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    v.garbage = make_garbage(blocks);
+    v.garbage.end = v.meta.postings_start;
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay();
         vacuum_page(&v, block, info->strategy, dead);
@@ -250,6 +267,11 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     update_lists(&v);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
+    if (v.one_epoch) {
+        forget_given_up(v.index, &v.meta);
+        give_back_garbage(v.index, &v.meta, &v.garbage);
+    }
+    pfree(v.garbage.bits);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
@@ -268,7 +290,8 @@ static constexpr double kGrowth = 1.25;
 static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     MetaPage meta;
     read_meta(info->index, &meta);
-    if (meta.replacing != 0 || may_drop_lists(heap, &meta)) return true;
+    if (meta.replacing != 0 || meta.upkeep.renewing != 0 || may_drop_lists(heap, &meta)) return true;
+    if (meta.upkeep.given_up != 0 && one_epoch_is_known(heap, &meta)) return true;
     return rebalances(info->index, &meta) && info->num_heap_tuples > kGrowth * static_cast<double>(meta.rows);
 }
 

@@ -37,7 +37,8 @@ Buffer take_free_page(Relation index, const PostingGeometry* g, uint32 epoch) {
     VQ_FAULT("free.meta");
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const BlockNumber block = meta_on(BufferGetPage(meta_buffer))->free_head;
-    if (block == kInvalidBlock || meta_on(BufferGetPage(meta_buffer))->upkeep.free_unit != g->pages) {  // somebody else has taken it
+    if (block == kInvalidBlock ||
+        meta_on(BufferGetPage(meta_buffer))->upkeep.free_unit != g->pages) {  // somebody else has taken it
         UnlockReleaseBuffer(meta_buffer);
         return InvalidBuffer;
     }
@@ -60,7 +61,8 @@ void put_free_page(Relation index, Buffer buffer) {
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     PageChange change = begin_change(index, "unused");
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
-    init_page(change_page(&change, buffer, kWholePage | kKeepPageLocked), PageKind::kFree, meta->free_head, 0);
+    init_page(change_page(&change, buffer, kWholePage | kKeepPageLocked), PageKind::kFree, meta->free_head, 0,
+              meta->epoch);
     meta->free_head = BufferGetBlockNumber(buffer);
     set_meta_crc(meta);
     finish_change(&change);

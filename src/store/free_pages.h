@@ -15,7 +15,8 @@ namespace vectorq {
 // The pages on the list are runs of meta.upkeep.free_unit pages, of which the first has the link. Segments of another
 // number of pages find none.
 Buffer take_free_page(Relation index, const PostingGeometry* g, uint32 epoch);
-// Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards.
+// Puts the page, pinned, exclusively locked and not on the list, on it. Still locked afterwards. Free pages of another
+// epoch than the index's are not on the list any more.
 void put_free_page(Relation index, Buffer buffer);
 
 }  // namespace vectorq

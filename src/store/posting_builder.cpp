@@ -123,8 +123,8 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
     begin_page(w);
 }
 
-void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
-                                uint32 epoch, DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, uint32 epoch,
+                                DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
     posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
     w->numbers = numbers;
     w->epoch = epoch;

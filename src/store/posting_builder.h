@@ -33,8 +33,8 @@ void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, c
                            DirectoryEntry* directory, uint32 lists);
 // The same for lists of an index in use, which have these numbers: pages are taken from the free ones, else new, and
 // WAL-logged one by one. Nobody is led to them yet.
-void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry,
-                                uint32 epoch, DirectoryEntry* directory, const uint32* numbers, uint32 lists);
+void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, uint32 epoch,
+                                DirectoryEntry* directory, const uint32* numbers, uint32 lists);
 // row: staged (core/page/staged_row.h). Rows come list after list; list < lists.
 void posting_builder_add(PostingBuilder* w, uint32 list, const char* row);
 void posting_builder_end(PostingBuilder* w);

@@ -41,7 +41,7 @@ struct PageTail {
     uint32_t owner;  // see below
     uint16_t part;   // number of the page within an extent of several pages; else 0
     uint16_t kind;   // PageKind
-    uint16_t epoch;  // of a page of postings or records: the low bits of MetaPage.epoch; else 0
+    uint16_t epoch;  // of a page of postings or records or a free one: the low bits of MetaPage.epoch; else 0
     uint16_t magic;  // kPageMagic
 };
 static_assert(sizeof(PageTail) == 16);

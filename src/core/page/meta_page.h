@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <type_traits>
 
 #include "core/base/kinds.h"
@@ -34,21 +35,29 @@ enum MetaFlags : uint16_t {
 };
 
 // Why an index was renewed.
-enum class RenewReason : uint8_t { kNone = 0, kUntrained = 1, kGrown = 2, kShrunk = 3, kDrifted = 4, kAsked = 5, kRoom = 6 };
+enum class RenewReason : uint8_t {
+    kNone = 0,
+    kUntrained = 1,
+    kGrown = 2,
+    kShrunk = 3,
+    kDrifted = 4,
+    kAsked = 5,
+    kRoom = 6
+};
 inline constexpr uint32_t kNumRenewReasons = 7;
 
 // What renewal (maintain/README.md) knows of an index; it changes in place.
 struct Upkeep {
-    uint32_t last_epoch;   // epochs up to this number were given out
-    uint32_t renewing;     // the epoch that a vacuum is making beside the present one (see NextMeta); 0: none
-    uint32_t given_up;     // 1: such a one was given up, and its pages wait for retire_xid
-    uint32_t free_unit;    // pages of each run on the list of free ones
-    uint32_t renewals;     // how often it was renewed
-    uint8_t reason;        // RenewReason of the last time
-    uint8_t reserved[3];   // 0
-    int64_t renewed_at;    // when it ended, as a TimestampTz
-    uint32_t renew_millis; // how long it took
-    float measured;        // what led to it: rows, lists wanted a list there is, error against that of new codes
+    uint32_t last_epoch;    // epochs up to this number were given out
+    uint32_t renewing;      // the epoch that a vacuum is making beside the present one (see NextMeta); 0: none
+    uint32_t given_up;      // 1: such a one was given up, and its pages wait for retire_xid
+    uint32_t free_unit;     // pages of each run on the list of free ones
+    uint32_t renewals;      // how often it was renewed
+    uint8_t reason;         // RenewReason of the last time
+    uint8_t reserved[3];    // 0
+    int64_t renewed_at;     // when it ended, as a TimestampTz
+    uint32_t renew_millis;  // how long it took
+    float measured;         // what led to it: rows, lists wanted a list there is, error against that of new codes
 };
 static_assert(sizeof(Upkeep) == 40);
 
@@ -127,6 +136,17 @@ inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
         region = next++;
     }
     return region->start + static_cast<uint32_t>(n);
+}
+
+// Whether the block belongs to a region that the meta page names.
+inline bool IsInRegions(const MetaPage& meta, uint32_t block) noexcept {
+    const auto in = [block](uint32_t start, uint32_t blocks) { return block >= start && block - start < blocks; };
+    for (const Region* region : {&meta.centroids, &meta.compact, &meta.quantizer, &meta.transform_matrix,
+                                 &meta.directory, &meta.reorder_params, &meta.list_uses, &meta.calibration})
+        if (in(region->start, region->blocks)) return true;
+    for (const Region& region : meta.more_directory)
+        if (in(region.start, region.blocks)) return true;
+    return in(meta.centroid_run.start, meta.centroid_run.blocks) || in(meta.old_run.start, meta.old_run.blocks);
 }
 
 // True if the index keeps records of the rows.

@@ -1,0 +1,54 @@
+// See epochs.h.
+#include "maintain/epochs.h"
+
+#include "pg/fault.h"
+#include "store/meta.h"
+
+extern "C" {
+#include "access/transam.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+}
+
+namespace vectorq {
+
+void give_up_epoch(Relation index, MetaPage* meta) {
+    if (meta->upkeep.renewing == 0) return;
+    VQ_FAULT("epoch.give_up");
+    update_meta(
+        index,
+        [](MetaPage* on_page, void* arg) {
+            on_page->upkeep.renewing = 0;
+            on_page->upkeep.given_up = 1;
+            on_page->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+            *static_cast<MetaPage*>(arg) = *on_page;
+        },
+        meta);
+}
+
+bool one_epoch_is_known(Relation heap, const MetaPage* meta) {
+    if (meta->upkeep.renewing != 0 || meta->oldest_generation != meta->generation) return false;
+    return meta->upkeep.given_up == 0 ||
+           GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(meta->retire_xid));
+}
+
+void forget_given_up(Relation index, MetaPage* meta) {
+    if (meta->upkeep.given_up == 0) return;
+    meta->upkeep.given_up = 0;
+    VQ_FAULT("epoch.forget");
+    update_meta(
+        index, [](MetaPage* on_page, void*) { on_page->upkeep.given_up = 0; }, NULL);
+}
+
+void settle_if_unused(Relation index, MetaPage* meta) {
+    if (meta->oldest_generation == meta->generation) return;
+    // Who has known older lists holds a lock until the end of its transaction.
+    if (!ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    VQ_FAULT("epoch.settle");
+    meta->oldest_generation = meta->generation;
+    update_meta(
+        index, [](MetaPage* on_page, void*) { on_page->oldest_generation = on_page->generation; }, NULL);
+    UnlockRelation(index, AccessExclusiveLock);
+}
+
+}  // namespace vectorq

@@ -1,0 +1,87 @@
+// See garbage.h.
+#include "maintain/garbage.h"
+
+#include <algorithm>
+
+#include "pg/fault.h"
+#include "pg/interrupts.h"
+#include "pg/page_change.h"
+#include "store/free_pages.h"
+#include "store/pages.h"
+
+extern "C" {
+#include "catalog/storage.h"
+#include "storage/lmgr.h"
+}
+
+namespace vectorq {
+
+// The file is cut where so many blocks, or this part of it, can go: as VACUUM does with a table.
+static constexpr BlockNumber kLeastCut = 1000, kCutShare = 16;
+
+Garbage make_garbage(BlockNumber blocks) {
+    Garbage garbage = {NULL, blocks, 0, 1, 0};
+    garbage.bits = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    return garbage;
+}
+
+static bool is_garbage(const MetaPage* meta, Page page, BlockNumber block) {
+    const PageTail* tail = page_tail(page);
+    if (tail->magic != kPageMagic) return false;
+    switch (static_cast<PageKind>(tail->kind)) {
+        case PageKind::kPosting:
+        case PageKind::kReorder:
+        case PageKind::kFree: return !page_is_of_epoch(page, meta->epoch);
+        default: return !IsInRegions(*meta, block);
+    }
+}
+
+bool note_garbage(Garbage* garbage, const MetaPage* meta, Page page, BlockNumber block) {
+    // A new page is somebody's who will fill it in a moment, or was left by a crash.
+    if (PageIsNew(page) || block < garbage->skip) return false;
+    if (!is_garbage(meta, page, block)) {
+        const bool free = page_tail(page)->kind == static_cast<uint16>(PageKind::kFree);
+        if (free) garbage->skip = block + meta->upkeep.free_unit;
+        garbage->end = std::max(garbage->end, free ? garbage->skip : block + 1);
+        return false;
+    }
+    garbage->bits[block >> 3] |= static_cast<uint8>(1 << (block & 7));
+    garbage->count++;
+    return true;
+}
+
+static bool has(const Garbage* garbage, BlockNumber block) {
+    return (garbage->bits[block >> 3] & (1 << (block & 7))) != 0;
+}
+
+// Nobody may have the index open meanwhile: not even who has learnt of a block that goes.
+static void cut_file(Relation index, Garbage* garbage) {
+    const BlockNumber gone = garbage->blocks - garbage->end;
+    if (gone < kLeastCut && gone < garbage->blocks / kCutShare) return;
+    if (gone == 0 || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    // Nothing was added since the blocks were counted.
+    if (RelationGetNumberOfBlocks(index) == garbage->blocks) {
+        VQ_FAULT("garbage.cut");
+        RelationTruncate(index, garbage->end);
+        garbage->blocks = garbage->end;
+    }
+    VQ_FAULT("garbage.cut_unlock");
+    UnlockRelation(index, AccessExclusiveLock);
+}
+
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage) {
+    if (garbage->count == 0) return;
+    cut_file(index, garbage);
+    const uint32 unit = meta->upkeep.free_unit;
+    for (BlockNumber block = 1, run = 0; block < garbage->blocks; block++) {
+        run = has(garbage, block) ? run + 1 : 0;
+        if (run < unit) continue;
+        vacuum_delay();
+        Buffer buffer = lock_block(index, block + 1 - unit, "garbage");
+        put_free_page(index, buffer);
+        UnlockReleaseBuffer(buffer);
+        run = 0;
+    }
+}
+
+}  // namespace vectorq

@@ -1,0 +1,25 @@
+// Pages that nobody will read any more: of epochs that are over, or that were given up, and what a crash has left of
+// such. A vacuum notes them while it goes through the index, and gives them back at its end.
+#pragma once
+#include "core/page/meta_page.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct Garbage {
+    uint8* bits;  // one a block: it is garbage
+    BlockNumber blocks, count;
+    BlockNumber end;   // behind the last block that is in use
+    BlockNumber skip;  // blocks up to here are the rest of a free run
+};
+
+// For an index of so many blocks; from the current memory context.
+Garbage make_garbage(BlockNumber blocks);
+// Notes whether the page, which is locked, is garbage: true if it is. Holds only while no other epoch than the present
+// one is known to anybody.
+bool note_garbage(Garbage* garbage, const MetaPage* meta, Page page, BlockNumber block);
+// Cuts the file where only garbage follows, if nobody uses the index, and puts what else there is on the list of free
+// pages.
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage);
+
+}  // namespace vectorq
