@@ -5,6 +5,7 @@
 
 #include "store/posting_builder.h"
 #include "maintain/rebalance_state.h"
+#include "maintain/table_rows.h"
 #include "store/tid.h"
 #include "core/base/group_sort.h"
 #include "core/cluster/assign.h"
@@ -16,18 +17,13 @@
 #include "pg/fault.h"
 #include "pg/memory.h"
 
-extern "C" {
-#include "access/heapam.h"
-#include "access/htup_details.h"
-}
-
 namespace vectorq {
 
 static bool codes_are_rows(const Rebalance* r) { return TraitsOf(r->cache->codec.kind).exact; }
 
 // ---- reading
 
-static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) {
+static void take_rows(Rebalance* r, char* segment, uint8* codes) {
     const Size room = r->objects->rows.rows();
     const PostingGeometry* g = &r->cache->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
@@ -38,7 +34,6 @@ static void take_rows(Rebalance* r, uint32 victim, char* segment, uint8* codes) 
         if (!IsRow(fields.tid)) continue;
         const Size row = r->num_rows++;
         r->fields[row] = fields;
-        r->victim_of[row] = victim;
         if (!codes_are_rows(r)) continue;
         const uint8* code = codes + static_cast<Size>(slot) * g->code_bytes;
         if (r->cache->codec.kind == CodeKind::kF32) memcpy(r->objects->rows.row(row), code, sizeof(float) * dims);
@@ -69,93 +64,30 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
             TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
             UnlockReleaseBuffer(buffer);
         }
-        take_rows(r, victim, segment, codes);
+        take_rows(r, segment, codes);
         at = next_segment(header);
     }
 }
 
-namespace {
-// How rows are read from the table.
-struct TableReader {
-    IndexFetchTableData* fetch;
-    SnapshotData snapshot;
-    TupleTableSlot* slot;
-    EState* estate;
-    IndexInfo* info;
-    float* row;  // (dims)
-};
-}  // namespace
-
-static bool vector_of_slot(Rebalance* r, TableReader* t, float* x) {
-    bool isnull[INDEX_MAX_KEYS];
-    Datum values[INDEX_MAX_KEYS];
-    ExprContext* econtext = GetPerTupleExprContext(t->estate);
-    ResetExprContext(econtext);
-    econtext->ecxt_scantuple = t->slot;
-    MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
-    FormIndexDatum(t->info, t->slot, t->estate, values, isnull);
-    const IndexCache* cache = r->cache;
-    const bool kept = !isnull[0] && load_vector(r->opclass, values[0], static_cast<int>(cache->meta.dims), t->row);
-    if (kept) {
-        const float* made = to_code_space(cache, t->row, x);
-        if (made != x) memcpy(x, made, sizeof(float) * cache->meta.code_dims);
-    }
-    MemoryContextSwitchTo(before);
-    return kept;
-}
-
-// Whether the row is deleted and a part of it lies out of line. Others do not wait for a vacuum's snapshot: that part
-// may be gone by now.
-static bool may_lack_parts(TupleTableSlot* slot) {
-    if (!TTS_IS_BUFFERTUPLE(slot)) return false;
-    HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, NULL);
-    if (!HeapTupleHasExternal(tuple)) return false;
-    const Buffer buffer = reinterpret_cast<BufferHeapTupleTableSlot*>(slot)->buffer;
-    LockBuffer(buffer, BUFFER_LOCK_SHARE);
-    const HTSV_Result state = HeapTupleSatisfiesVacuum(tuple, FirstNormalTransactionId, buffer);
-    LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
-    return state == HEAPTUPLE_DEAD || state == HEAPTUPLE_RECENTLY_DEAD;
-}
-
-// The vector of a row, whatever transaction it belongs to, unless it is dead to everybody. The versions of a HOT chain
-// that were made since the index was built share the indexed value, so the last one has it; the first may be older than
-// the index. The centroid of its list stands for what cannot be read: only snapshots from before the row was deleted
-// look for it still.
-static bool read_row(Rebalance* r, TableReader* t, const Tid& tid, uint32 victim, float* x) {
-    bool call_again = false, all_dead = false, kept = false;
-    ItemPointerData at = from_tid(tid);
-    do {
-        if (!table_index_fetch_tuple(t->fetch, &at, &t->snapshot, t->slot, &call_again, &all_dead)) break;
-        kept = may_lack_parts(t->slot);
-        if (kept)
-            std::copy_n(r->objects->all.row(r->victims[r->batch->first + victim].list), r->cache->meta.code_dims, x);
-        else kept = vector_of_slot(r, t, x);
-    } while (call_again);
-    ExecClearTuple(t->slot);
-    return kept;
-}
-
+// Rows that are dead to everybody are left out.
 static void read_from_table(Rebalance* r) {
-    TableReader t;
-    memset(&t, 0, sizeof(t));
-    t.info = BuildIndexInfo(r->index);
-    t.estate = CreateExecutorState();
-    t.slot = table_slot_create(r->heap, NULL);
-    t.row = static_cast<float*>(palloc(sizeof(float) * r->cache->meta.dims));
-    InitNonVacuumableSnapshot(t.snapshot, GlobalVisTestFor(r->heap));
-    t.fetch = table_index_fetch_begin(r->heap);
+    const IndexCache* cache = r->cache;
+    TableRows* rows = open_table_rows(r->heap, r->index, r->opclass, static_cast<int>(cache->meta.dims));
+    float* vector = static_cast<float*>(palloc(sizeof(float) * cache->meta.dims));
     Size kept = 0;
     for (Size i = 0; i < r->num_rows; i++) {
+        VQ_FAULT("rebalance.row");
         vacuum_delay();
-        if (!read_row(r, &t, r->fields[i].tid, r->victim_of[i], r->objects->rows.row(kept))) continue;
-        r->fields[kept] = r->fields[i];
-        r->victim_of[kept] = r->victim_of[i];
-        kept++;
+        ItemPointerData tid = from_tid(r->fields[i].tid);
+        if (!read_table_row(rows, &tid, vector)) continue;
+        float* x = r->objects->rows.row(kept);
+        const float* made = to_code_space(cache, vector, x);
+        if (made != x) memcpy(x, made, sizeof(float) * cache->meta.code_dims);
+        r->fields[kept++] = r->fields[i];
     }
     r->num_rows = kept;
-    table_index_fetch_end(t.fetch);
-    ExecDropSingleTupleTableSlot(t.slot);
-    FreeExecutorState(t.estate);
+    pfree(vector);
+    close_table_rows(rows);
 }
 
 bool read_victims(Rebalance* r) {
@@ -164,7 +96,6 @@ bool read_victims(Rebalance* r) {
     const Size room = std::min(r->room, r->batch->rows + r->batch->rows / (kRoomForInserts - 1) + 1024);
     r->num_rows = 0;
     r->fields = static_cast<RowFields*>(palloc_extended(sizeof(RowFields) * room, MCXT_ALLOC_HUGE));
-    r->victim_of = static_cast<uint32*>(palloc_extended(sizeof(uint32) * room, MCXT_ALLOC_HUGE));
     core_call([&] { r->objects->rows = Matrix(room, r->cache->meta.code_dims); });
     char* page = static_cast<char*>(palloc(BLCKSZ));
     uint8* codes = static_cast<uint8*>(palloc(static_cast<Size>(g->capacity) * g->code_bytes));

@@ -71,14 +71,13 @@ struct Rebalance {
     Batch* batch;
     Size num_rows;
     RowFields* fields;
-    uint32* victim_of;  // number within the batch
     uint32 num_lists;
     uint32* numbers;          // (num_lists)
     DirectoryEntry* entries;  // (num_lists)
 };
 
-// All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, fields, victim_of and
-// objects->rows. Rows dead to everybody are left out. False if there are more rows than there is room for.
+// All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, fields and objects->rows.
+// Rows dead to everybody are left out. False if there are more rows than there is room for.
 bool read_victims(Rebalance* r);
 // New centroids, and where each row goes. False if the rows are so much alike that there are fewer lists than a row
 // needs.
