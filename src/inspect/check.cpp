@@ -210,6 +210,20 @@ static bool begins_extent(const Checker* c, Page page) {
     return HasRecords(c->meta) && page_problem(page, PageKind::kReorder, 0, 0) == NULL;
 }
 
+// Waits to be cleared away: of an epoch that is over, was given up, or had regions elsewhere.
+static bool is_left_over(const Checker* c, Page page) {
+    switch (static_cast<PageKind>(page_tail(page)->kind)) {
+        case PageKind::kPosting:
+        case PageKind::kReorder:
+        case PageKind::kFree: return !page_is_of_epoch(page, c->meta.epoch);
+        case PageKind::kQuantizer:
+        case PageKind::kTransform:
+        case PageKind::kReorderParams:
+        case PageKind::kCalibration: return c->meta.upkeep.last_epoch > 1;
+        default: return holds_regions_of_lists(page);
+    }
+}
+
 // New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.
 static void check_pages(Checker* c) {
     tuplesort_performsort(c->chained);
@@ -222,7 +236,7 @@ static void check_pages(Checker* c) {
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         memcpy(copy.data, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
-        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || holds_regions_of_lists(copy.data)) continue;
+        if (PageIsNew(copy.data) || page_tail(copy.data)->part != 0 || is_left_over(c, copy.data)) continue;
         if (begins_extent(c, copy.data)) check_extent(c, block);
         else check_page(c, block, copy.data, &chained);
     }
@@ -288,7 +302,7 @@ static void check_free(Checker* c) {
             found(c, block, "the list of free pages leads outside the index, or to a page in use");
             return;
         }
-        for (uint32 part = 1; part < c->geometry.pages && block + part < c->blocks; part++) mark_seen(c, block + part);
+        for (uint32 part = 1; part < c->meta.upkeep.free_unit && block + part < c->blocks; part++) mark_seen(c, block + part);
         Buffer buffer = ReadBuffer(c->index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const BlockNumber next = page_tail(BufferGetPage(buffer))->owner;

@@ -31,7 +31,7 @@ struct Report {
     uint64 entries;
     uint32 least_entries, median_entries, most_entries;  // of a list
     double imbalance;
-    int64 list_bytes, record_bytes, centroid_bytes, other_bytes;
+    int64 list_bytes, record_bytes, centroid_bytes, free_bytes, other_bytes;
 };
 }  // namespace
 
@@ -52,37 +52,49 @@ static void count_page(const PostingGeometry* g, Page page, const AllLists* tabl
     }
 }
 
-// Returns the pages of records beside those as built, too.
-static BlockNumber count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows,
-                              RowCounter* counter) {
+// Whether the page holds nothing: inserts or a vacuum will take it.
+static bool is_free(const MetaPage* meta, Page page) {
+    if (PageIsNew(page)) return true;
+    switch (static_cast<PageKind>(page_tail(page)->kind)) {
+        case PageKind::kPosting:
+        case PageKind::kReorder: return !page_is_of_epoch(page, meta->epoch);
+        default: return page_tail(page)->kind == static_cast<uint16>(PageKind::kFree);
+    }
+}
+
+// Also counts the pages of records beside those as built, and free ones.
+static void count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows, RowCounter* counter,
+                       BlockNumber* record_pages, BlockNumber* free_pages) {
     const PostingGeometry g = meta_geometry(meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
-    BlockNumber record_pages = 0;
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     for (BlockNumber block = meta->postings_start; block < blocks; block++) {
         CHECK_FOR_INTERRUPTS();
         Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, strategy);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const Page page = BufferGetPage(buffer);
-        count_page(&g, page, table, rows, counter);
-        record_pages += !PageIsNew(page) && page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder);
+        if (is_free(meta, page)) (*free_pages)++;
+        else if (page_tail(page)->kind == static_cast<uint16>(PageKind::kReorder)) (*record_pages)++;
+        else count_page(&g, page, table, rows, counter);
         UnlockReleaseBuffer(buffer);
     }
     FreeAccessStrategy(strategy);
-    return record_pages;
 }
 
-static void count_bytes(Report* r, int64 record_pages) {
+static void count_bytes(Report* r, int64 record_pages, int64 free_pages) {
     const MetaPage& meta = r->meta;
     const int64 pages = RelationGetNumberOfBlocks(r->opened.index);
     const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
     const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
                               meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
-                              (meta.generation == 0 ? meta.list_uses.blocks : 0);
+                              (meta.list_uses.start - meta.centroid_run.start < meta.centroid_run.blocks
+                                   ? 0
+                                   : meta.list_uses.blocks);
     r->record_bytes = record_pages * BLCKSZ;
     r->centroid_bytes = centroid_pages * BLCKSZ;
     r->other_bytes = other_pages * BLCKSZ;
-    r->list_bytes = (pages - centroid_pages - other_pages - record_pages) * BLCKSZ;
+    r->free_bytes = free_pages * BLCKSZ;
+    r->list_bytes = (pages - centroid_pages - other_pages - record_pages - free_pages) * BLCKSZ;
 }
 
 // entries: (lists of the meta page), in any order afterwards.
@@ -113,8 +125,9 @@ static Report make_report(Oid index_oid) {
         static_cast<uint32*>(palloc_extended(sizeof(uint32) * r.meta.lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const AllLists table = read_list_table(r.opened.index, &r.meta);
     RowCounter* counter = EntriesVary(r.meta) ? make_owned<RowCounter>(CurrentMemoryContext) : NULL;
-    const BlockNumber record_pages = count_rows(r.opened.index, &r.meta, &table, entries, counter);
-    count_bytes(&r, static_cast<int64>(r.meta.records_blocks) + record_pages);
+    BlockNumber record_pages = 0, free_pages = 0;
+    count_rows(r.opened.index, &r.meta, &table, entries, counter, &record_pages, &free_pages);
+    count_bytes(&r, static_cast<int64>(r.meta.records_blocks) + record_pages, free_pages);
     count_lists(&r, &table, entries);
     r.entries_per_row = counter != NULL ? counter->EntriesPerRow() : EntriesOfRow(r.meta);
     r.rows = std::rint(static_cast<double>(r.entries) / r.entries_per_row);
@@ -128,7 +141,7 @@ static const char* integer_text(int64 value) { return psprintf(INT64_FORMAT, val
 static const char* real_text(double value) { return psprintf("%.*g", DBL_DIG, value); }
 static bool is_calibrated(const Report* r) { return r->calibration.source != kNotCalibrated; }
 static int64 total_bytes(const Report* r) {
-    return r->list_bytes + r->record_bytes + r->centroid_bytes + r->other_bytes;
+    return r->list_bytes + r->record_bytes + r->centroid_bytes + r->free_bytes + r->other_bytes;
 }
 
 static const char* size_text(const Report* r) {
@@ -156,6 +169,23 @@ static const char* operator_class_text(const Report* r) {
 
 static const char* calibrated_with_text(const Report* r) {
     return !is_calibrated(r) ? NULL : r->calibration.source == kCalibratedByRows ? "rows" : "queries";
+}
+
+static const char* renewed_at_text(const Report* r) {
+    return r->meta.upkeep.renewals > 0 ? timestamptz_to_str(r->meta.upkeep.renewed_at) : NULL;
+}
+
+static const char* renewed_because_text(const Report* r) {
+    const Upkeep& upkeep = r->meta.upkeep;
+    if (upkeep.renewals == 0) return NULL;
+    switch (static_cast<RenewReason>(upkeep.reason)) {
+        case RenewReason::kUntrained: return psprintf("%.0f rows had come to an untrained index", upkeep.measured);
+        case RenewReason::kGrown:
+        case RenewReason::kShrunk: return psprintf("its rows called for %.2f times the lists", upkeep.measured);
+        case RenewReason::kDrifted: return psprintf("new codes err %.2f times as much", upkeep.measured);
+        case RenewReason::kRoom: return psprintf("%.0f %% of the file was free", 100 * upkeep.measured);
+        default: return "vectorq_renew was called";
+    }
 }
 
 namespace {
@@ -186,12 +216,20 @@ static const Fact kFacts[] = {
     {"list_entries_max", "entries of the largest list", VQ_FACT(integer_text(r->most_entries))},
     // FAISS's imbalance factor.
     {"imbalance", "1 = all lists alike; the work of a query grows with it", VQ_FACT(real_text(r->imbalance))},
+    {"renewals", "how often it was trained anew since it was built",
+     VQ_FACT(integer_text(r->meta.upkeep.renewals))},
+    {"renewed_at", "when that was last", renewed_at_text},
+    {"renewed_because", "and why", renewed_because_text},
+    {"renewed_in_ms", "and how many milliseconds it took",
+     VQ_FACT(r->meta.upkeep.renewals > 0 ? integer_text(r->meta.upkeep.renew_millis) : NULL)},
     {"generation", "how often vacuum has replaced lists", VQ_FACT(integer_text(r->meta.generation))},
     {"size", NULL, size_text},
     {"bytes_total", "bytes of the index", VQ_FACT(integer_text(total_bytes(r)))},
     {"bytes_lists", "of them, lists", VQ_FACT(integer_text(r->list_bytes))},
     {"bytes_records", "of them, records for reordering", VQ_FACT(integer_text(r->record_bytes))},
     {"bytes_centroids", "of them, centroids", VQ_FACT(integer_text(r->centroid_bytes))},
+    {"bytes_free", "of them, of no use now: inserts fill it, or a vacuum gives it back",
+     VQ_FACT(integer_text(r->free_bytes))},
     {"bytes_other", "of them, the rest", VQ_FACT(integer_text(r->other_bytes))},
     {"bytes_per_row", "bytes of the index by its rows",
      VQ_FACT(r->entries == 0 ? NULL : real_text(static_cast<double>(total_bytes(r)) / r->rows))},

@@ -1,0 +1,99 @@
+// See entry_pass.h.
+#include "maintain/entry_pass.h"
+
+#include "core/simd/distance.h"
+#include "pg/fault.h"
+#include "pg/interrupts.h"
+#include "store/segments.h"
+
+namespace vectorq {
+
+namespace {
+struct PassState {
+    const EntryPass* pass;
+    const PostingGeometry* geometry;
+    CodeKind code;
+    char* page;
+    uint8* codes;  // (capacity, code_bytes) where they are the rows
+    float* row;    // (code_dims)
+};
+}  // namespace
+
+// Copies the page if it begins segments of the index's epoch.
+static bool copy_page(PassState* s, BlockNumber block) {
+    Relation index = s->pass->index;
+    VQ_FAULT("pass.read");
+    Buffer buffer = ReadBuffer(index, block);
+    VQ_FAULT("pass.lock");
+    LockBuffer(buffer, BUFFER_LOCK_SHARE);
+    memcpy(s->page, BufferGetPage(buffer), BLCKSZ);
+    VQ_FAULT("pass.release");
+    UnlockReleaseBuffer(buffer);
+    if (page_problem(s->page, PageKind::kPosting, 0, 0) != NULL) return false;
+    if (!page_is_of_epoch(s->page, s->pass->cache->meta.epoch)) return false;
+    const char* problem =
+        PostingPageProblem(*s->geometry, page_payload(s->page), page_tail(s->page)->used, s->pass->cache->meta.next_list);
+    if (problem != NULL) report_corruption(index, block, problem);
+    return true;
+}
+
+static void take_codes(PassState* s, BlockNumber block, char* segment) {
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
+    TakeCodes(*s->geometry, layout, segment, 0, header->count, s->codes);
+    for (uint32 part = 1; part < s->geometry->pages; part++) {
+        Buffer buffer = read_page(s->pass->index, block + part, PageKind::kPosting, header->list,
+                                  static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+        TakeCodes(*s->geometry, layout, page_payload(BufferGetPage(buffer)), part, header->count, s->codes);
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
+static const float* row_of_code(const PassState* s, uint32 slot) {
+    const uint32 dims = s->pass->cache->meta.code_dims;
+    const uint8* code = s->codes + static_cast<Size>(slot) * s->geometry->code_bytes;
+    if (s->code == CodeKind::kF32) memcpy(s->row, code, sizeof(float) * dims);
+    else F16ToF32(reinterpret_cast<const half*>(code), dims, s->row);
+    return s->row;
+}
+
+static void pass_segment(PassState* s, BlockNumber block, char* segment) {
+    const EntryPass* pass = s->pass;
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    if (header->list >= pass->lists->lists || !pass->lists->searched[header->list] || segment_is_late(header)) return;
+    if (s->codes != NULL) take_codes(s, block, segment);
+    const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
+    for (uint32 slot = 0; slot < header->count; slot++) {
+        const RowFields fields = TakeFields(*s->geometry, layout, segment, slot);
+        if (IsRow(fields.tid)) pass->take(pass->arg, &fields, s->codes != NULL ? row_of_code(s, slot) : NULL);
+    }
+}
+
+void pass_entries(const EntryPass* pass) {
+    const IndexCache* cache = pass->cache;
+    PassState s;
+    memset(&s, 0, sizeof(s));
+    s.pass = pass;
+    s.geometry = &cache->geometry;
+    s.code = cache->codec.kind;
+    s.page = static_cast<char*>(palloc(BLCKSZ));
+    if (TraitsOf(s.code).exact) {
+        s.codes = static_cast<uint8*>(palloc(static_cast<Size>(s.geometry->capacity) * s.geometry->code_bytes));
+        s.row = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
+    }
+    // Blocks that come later are of rows that go into both epochs.
+    const BlockNumber blocks = RelationGetNumberOfBlocks(pass->index);
+    for (BlockNumber block = cache->meta.postings_start; block < blocks; block++) {
+        vacuum_delay();
+        if (!copy_page(&s, block)) continue;
+        for (uint32 at = 0; at < segments_end(s.geometry, s.page); at = segment_after(s.geometry, s.page, at))
+            pass_segment(&s, block, segment_at(s.page, at));
+    }
+    pfree(s.page);
+    if (s.codes != NULL) {
+        pfree(s.codes);
+        pfree(s.row);
+    }
+}
+
+}  // namespace vectorq

@@ -1,0 +1,23 @@
+// All entries of an index, in the order of its blocks: reads that follow each other.
+#pragma once
+#include "core/page/row_fields.h"
+#include "maintain/list_table.h"
+#include "store/index_cache.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct EntryPass {
+    // — set by the caller —
+    Relation index;
+    const IndexCache* cache;
+    const AllLists* lists;  // of which only those that are searched are read
+    // Each entry that is not dead. row (code dims): its vector where the codes are that, else NULL.
+    void (*take)(void* arg, const RowFields* fields, const float* row);
+    void* arg;
+};
+
+// Entries that came while another epoch was made are left out: they are in both. Keeps to vacuum's cost limit.
+void pass_entries(const EntryPass* pass);
+
+}  // namespace vectorq

@@ -1,0 +1,353 @@
+// See renew.h. The steps: sample and train, write what was trained, publish (from here on inserts go into both epochs),
+// copy the rows, measure, switch.
+#include "maintain/renew.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "am/options.h"
+#include "build/build.h"
+#include "maintain/entry_pass.h"
+#include "maintain/epochs.h"
+#include "maintain/table_rows.h"
+#include "pg/entry.h"
+#include "pg/fault.h"
+#include "pg/interrupts.h"
+#include "pg/memory.h"
+#include "store/calibration_store.h"
+#include "store/row_fields.h"
+#include "store/tid.h"
+
+extern "C" {
+#include "access/transam.h"
+#include "catalog/pg_operator.h"
+#include "portability/instr_time.h"
+#include "utils/timestamp.h"
+}
+
+namespace vectorq {
+
+// Lists that a build would make, for each that there is: beyond these an index has grown or shrunk. Lists follow the
+// root of the rows, so twice the rows are 1.4 times the lists; a query takes some 5 % more then.
+static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
+// Part of the memory that the order of tids takes, where rows are read from the table.
+static constexpr Size kTidShare = 8;
+// More rows are drawn for the sample than it holds, as their number is up to chance.
+static constexpr double kDrawnShare = 1.1;
+
+namespace {
+struct Renewal {
+    // — set at the start, then constant —
+    Relation index, heap;
+    MemoryContext context;
+    IndexCache* cache;  // of the present epoch
+    AllLists lists;
+    MetaPage meta, next;
+    Build* build;
+    PageSink sink;
+    TableRows* table;  // NULL where the codes are the rows, and each has one entry
+    double rows;
+    // — changed by each entry —
+    uint32 drawn_below;  // an entry is drawn for the sample if the hash of its tid is below; 0: all are
+    uint64* drawn;       // (room) tids, where rows come from the table
+    Size num_drawn, room;
+    Tuplesortstate* sort;  // of tids
+    TupleTableSlot* slot;
+};
+}  // namespace
+
+// ---- when
+
+RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, double rows) {
+    const RenewalWish none = {RenewReason::kNone, 0};
+    if (index_options(index).rebalance == 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    if (!(meta->flags & kMetaTrained))
+        return rows < kFewRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
+    if (meta->wanted_lists > 0 || meta->lists == 1) return none;
+    const double wanted = lists_for(am_of_index(index), std::max(rows, kFewRows));
+    const double ratio = wanted / meta->live_lists;
+    if (ratio >= kGrownLists) return {RenewReason::kGrown, static_cast<float>(ratio)};
+    if (ratio <= kShrunkLists) return {RenewReason::kShrunk, static_cast<float>(ratio)};
+    return none;
+}
+
+// ---- the rows
+
+static bool is_drawn(const Renewal* r, uint64 tid) {
+    return r->drawn_below == 0 || static_cast<uint32>(murmurhash64(tid) >> 32) < r->drawn_below;
+}
+
+static void draw_row(void* arg, const RowFields* fields, const float* row) {
+    Renewal* r = static_cast<Renewal*>(arg);
+    const uint64 tid = pack_tid(fields->tid);
+    if (!is_drawn(r, tid)) return;
+    if (r->table == NULL) {
+        if (sample_wants_row(r->build)) add_sample_row(r->build, tid, row);
+    } else if (r->num_drawn < r->room) {
+        r->drawn[r->num_drawn++] = tid;
+    }
+}
+
+static void sample_drawn(Renewal* r) {
+    std::sort(r->drawn, r->drawn + r->num_drawn);
+    r->num_drawn = static_cast<Size>(std::unique(r->drawn, r->drawn + r->num_drawn) - r->drawn);
+    float* vector = static_cast<float*>(palloc(sizeof(float) * r->meta.dims));
+    for (Size i = 0; i < r->num_drawn; i++) {
+        vacuum_delay();
+        ItemPointerData tid;
+        unpack_tid(r->drawn[i], &tid);
+        if (read_table_row(r->table, &tid, vector) && sample_wants_row(r->build))
+            add_sample_row(r->build, r->drawn[i], vector);
+    }
+    pfree(vector);
+}
+
+static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, const float*)) {
+    return {r->index, r->cache, &r->lists, take, r};
+}
+
+static void sample_rows(Renewal* r) {
+    VQ_FAULT("renew.sample");
+    const double wanted = wanted_sample(r->build, r->rows, r->rows);
+    const double share = kDrawnShare * wanted / std::max(r->rows, 1.0);
+    r->drawn_below = share >= 1 ? 0 : static_cast<uint32>(share * PG_UINT32_MAX);
+    r->room = static_cast<Size>(2 * wanted * EntriesPerRow(r->meta)) + 1024;
+    if (r->table != NULL) r->drawn = static_cast<uint64*>(palloc_extended(sizeof(uint64) * r->room, MCXT_ALLOC_HUGE));
+    begin_sample(r->build, wanted);
+    const EntryPass pass = entry_pass(r, draw_row);
+    pass_entries(&pass);
+    if (r->table != NULL) {
+        sample_drawn(r);
+        pfree(r->drawn);
+    }
+    end_sample(r->build);
+}
+
+static void copy_row(void* arg, const RowFields* fields, const float* row) {
+    Renewal* r = static_cast<Renewal*>(arg);
+    if (r->table == NULL) {
+        RowFields kept = *fields;
+        kept.record = {};
+        assign_row(r->build, &kept, row);
+        return;
+    }
+    ExecClearTuple(r->slot);
+    r->slot->tts_values[0] = Int64GetDatum(static_cast<int64>(pack_tid(fields->tid)));
+    r->slot->tts_isnull[0] = false;
+    ExecStoreVirtualTuple(r->slot);
+    tuplesort_puttupleslot(r->sort, r->slot);
+}
+
+// By tid, so that the table is read from its start to its end, and a row's entries come together.
+static void begin_tid_sort(Renewal* r) {
+    TupleDesc desc = CreateTemplateTupleDesc(1);
+    TupleDescInitEntry(desc, 1, "tid", INT8OID, -1, 0);
+    r->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+    AttrNumber attribute = 1;
+    Oid less = Int8LessOperator, collation = InvalidOid;
+    bool nulls_first = false;
+    const Size memory = static_cast<Size>(vacuum_memory()) / kTidShare;
+    r->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
+                                   static_cast<int>(std::max<Size>(memory, 64)), NULL, kSortOnce);
+}
+
+static void copy_from_table(Renewal* r) {
+    tuplesort_performsort(r->sort);
+    TupleTableSlot* slot = MakeSingleTupleTableSlot(r->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
+    int64 last = -1;
+    while (tuplesort_gettupleslot(r->sort, true, false, slot, NULL)) {
+        vacuum_delay();
+        bool isnull;
+        const int64 packed = DatumGetInt64(slot_getattr(slot, 1, &isnull));
+        if (packed == last) continue;
+        last = packed;
+        ItemPointerData tid;
+        unpack_tid(static_cast<uint64>(packed), &tid);
+        float* vector = next_row_vector(r->build);
+        if (!read_table_row(r->table, &tid, vector)) continue;
+        const RowFields fields = fields_of_row(r->table->values, r->table->isnull, &tid);
+        assign_row(r->build, &fields, vector);
+    }
+    ExecDropSingleTupleTableSlot(slot);
+    ExecDropSingleTupleTableSlot(r->slot);
+    tuplesort_end(r->sort);
+}
+
+static void copy_rows(Renewal* r) {
+    VQ_FAULT("renew.copy");
+    begin_assign(r->build);
+    if (r->table != NULL) begin_tid_sort(r);
+    const EntryPass pass = entry_pass(r, copy_row);
+    pass_entries(&pass);
+    if (r->table != NULL) copy_from_table(r);
+    end_assign(r->build);
+}
+
+// ---- the pages
+
+// All but the rows, on pages that nobody is led to yet.
+static void write_what_was_trained(Renewal* r) {
+    Build* b = r->build;
+    MetaPage* next = &r->next;
+    *next = describe_build(b);
+    next->generation = r->meta.generation + 1;
+    next->oldest_generation = r->meta.oldest_generation;
+    next->epoch = r->meta.upkeep.last_epoch + 1;
+    next->upkeep = r->meta.upkeep;
+    next->upkeep.last_epoch = next->upkeep.renewing = next->epoch;
+    next->upkeep.free_unit = b->geometry.pages;
+    next->upkeep.given_up = 0;
+    next->postings_start = 1;
+    next->records_start = HasRecords(*next) ? 1 : 0;
+    next->rows = r->meta.rows;
+    r->sink = live_pages(r->index);
+    r->sink.epoch = next->epoch;
+    write_build_regions(b, &r->sink, next);
+    DirectoryEntry* none =
+        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));
+    std::fill_n(none, b->lists, kNoEntry);
+    next->directory = write_directory(&r->sink, none, b->lists);
+    pfree(none);
+    set_meta_crc(next);
+}
+
+static void publish(Renewal* r) {
+    VQ_FAULT("renew.publish");
+    update_meta(
+        r->index,
+        [](MetaPage* meta, void* arg) {
+            const MetaPage* next = static_cast<const MetaPage*>(arg);
+            meta->upkeep.last_epoch = meta->upkeep.renewing = next->epoch;
+            *next_meta_on(meta) = *next;
+        },
+        &r->next);
+    VQ_FAULT("renew.published");
+}
+
+// Puts the chain that was written before that of the rows that came meanwhile.
+static void attach_list(Renewal* r, uint32 list, const DirectoryEntry* made) {
+    VQ_FAULT("renew.attach");
+    Buffer directory = lock_directory(r->index, &r->next, list);
+    const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
+    const SegmentRef last = {made->hint, made->hint_offset};
+    Buffer buffer = InvalidBuffer;
+    if (begun.head != kInvalidBlock)
+        buffer = read_segment(r->index, &r->build->geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
+    PageChange change = begin_change(r->index, "attach");
+    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
+    *entry = *made;
+    if (begun.head != kInvalidBlock) {
+        SegmentHeader* header = segment_header(change_page(&change, buffer), last.offset);
+        header->next_block = begun.head;
+        header->next_offset = static_cast<uint16>(begun.head_offset | (header->next_offset & kSegmentMarks));
+        entry->hint = begun.hint;
+        entry->hint_offset = begun.hint_offset;
+    }
+    finish_change(&change);
+}
+
+static void write_lists(Renewal* r) {
+    Build* b = r->build;
+    VQ_FAULT("renew.write");
+    DirectoryEntry* made =
+        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));
+    if (KeepsRecords(b->reorder)) write_build_records(b, &r->sink);
+    take_free_pages(&r->sink, &b->geometry);
+    PostingBuilder w;
+    posting_builder_begin(&w, &r->sink, &b->geometry, made, b->lists);
+    write_sorted_rows(b, &w);
+    posting_builder_end(&w);
+    for (uint32 list = 0; list < b->lists; list++) {
+        vacuum_delay();
+        if (made[list].head != kInvalidBlock) attach_list(r, list, &made[list]);
+    }
+    pfree(made);
+}
+
+static void calibrate_next(Renewal* r) {
+    Calibration calibration;
+    VQ_FAULT("renew.calibrate");
+    if (r->build->objects->finder == nullptr) return;
+    if (!measure_build(r->build, index_cache_pin_next(r->index, r->context), &calibration)) return;
+    put_calibration(&r->sink, &calibration, &r->next);
+}
+
+// One record: scans that begin after it search the new lists.
+static void switch_epochs(Renewal* r) {
+    MetaPage* next = &r->next;
+    next->rows = static_cast<uint64>(r->build->indexed_rows);
+    next->entries_per_row = describe_build(r->build).entries_per_row;
+    next->free_head = kInvalidBlock;
+    VQ_FAULT("renew.switch");
+    update_meta(
+        r->index,
+        [](MetaPage* meta, void* arg) {
+            MetaPage next = *static_cast<const MetaPage*>(arg);
+            next.upkeep.renewing = 0;
+            next.retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+            *meta = next;
+        },
+        next);
+    VQ_FAULT("renew.switched");
+}
+
+// ---- the whole
+
+static bool codes_are_rows(const MetaPage* meta) {
+    return TraitsOf(static_cast<CodeKind>(meta->code)).exact && meta->transform == 0 && EntriesOfRow(*meta) == 1;
+}
+
+static void note_renewal(Renewal* r, RenewalWish wish, const instr_time* start) {
+    instr_time end;
+    INSTR_TIME_SET_CURRENT(end);
+    INSTR_TIME_SUBTRACT(end, *start);
+    Upkeep* upkeep = &r->next.upkeep;
+    upkeep->renewals++;
+    upkeep->reason = static_cast<uint8>(wish.reason);
+    upkeep->measured = wish.measured;
+    upkeep->renewed_at = GetCurrentTimestamp();
+    upkeep->renew_millis = static_cast<uint32>(INSTR_TIME_GET_MILLISEC(end));
+}
+
+static bool renew_in_context(Renewal* r, RenewalWish wish) {
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+    const int threads = IsAutoVacuumWorkerProcess() ? 1 : maintenance_threads();
+    r->cache = index_cache_pin(r->index, r->context);
+    r->meta = r->cache->meta;
+    r->lists = read_list_table(r->index, &r->meta);
+    r->build = begin_build(r->heap, r->index, NULL, static_cast<Size>(vacuum_memory()) * 1024, threads);
+    if (!codes_are_rows(&r->meta))
+        r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims));
+    sample_rows(r);
+    build_learn(r->build);
+    if (r->build->trained) {
+        write_what_was_trained(r);
+        publish(r);
+        copy_rows(r);
+        write_lists(r);
+        calibrate_next(r);
+        note_renewal(r, wish, &start);
+        switch_epochs(r);
+    }
+    if (r->table != NULL) close_table_rows(r->table);
+    const bool done = r->build->trained;
+    end_build(r->build);
+    return done;
+}
+
+bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq renewal", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext before = MemoryContextSwitchTo(context);
+    Renewal* r = static_cast<Renewal*>(palloc0(sizeof(Renewal)));
+    r->index = index;
+    r->heap = heap;
+    r->context = context;
+    r->rows = rows;
+    const bool done = renew_in_context(r, wish);
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(context);
+    return done;
+}
+
+}  // namespace vectorq

@@ -1,0 +1,22 @@
+// Renewal: another epoch of an index in use, with centroids, codes and page geometry trained anew on the rows that it
+// has by now. maintain/README.md says why readers and writers are right meanwhile.
+#pragma once
+#include "core/page/meta_page.h"
+#include "pg/pg_headers.h"
+
+namespace vectorq {
+
+struct RenewalWish {
+    RenewReason reason;  // kNone: there is none
+    float measured;      // what led to it: rows of an untrained index, lists wanted for each that there is
+};
+
+// Whether an index of so many rows should be renewed.
+RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, double rows);
+
+// Renews it. False, and nothing has changed, if its rows are too few to train. The caller holds the lock of a vacuum on
+// the table; no epoch but the present one is known to anybody (one_epoch_is_known). rows: that the index has, roughly.
+// On an error or a cancel the index is as it was, and the next vacuum clears away what was made.
+bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows);
+
+}  // namespace vectorq
