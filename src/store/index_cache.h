@@ -58,6 +58,10 @@ struct IndexCache {
 // Loads or finds the entry and keeps it until `owner` is reset or deleted. Reads the meta page.
 IndexCache* index_cache_pin(Relation index, MemoryContext owner);
 
+// An entry of the lists that a meta page describes which is not the index's yet. It goes with `owner`, and nobody else
+// finds it.
+IndexCache* index_cache_of(Relation index, const MetaPage* meta, MemoryContext owner);
+
 // Raises ERRCODE_T_R_SERIALIZATION_FAILURE if lists that the entry knows were dropped, which happens on a standby only:
 // what a scan has read is not to be trusted before it has asked. The record that says so comes before the first change
 // to those lists' pages.
