@@ -1,5 +1,5 @@
-// The heap scan of a build: rows gather in blocks; a full block is assigned and encoded by threads,
-// then its rows go to a sort by list (and by scan order within a list, so that builds repeat).
+// Rows into their lists: they gather in blocks; a full block is assigned and encoded by threads, then its rows go to a
+// sort by list (and by the order in which they came within a list, so that builds repeat).
 //
 // A sorted tuple is (key bigint = list << 32 | sequence, row bytea), where `row` is a staged row
 // (core/page/staged_row.h), one for each list that holds the row. With records for reordering there is one tuple a row,
@@ -202,25 +202,33 @@ static void flush_block(Build* b) {
         row = take_entries(b, row);
         core_call([&] { encode_entries(b); });
         sort_entries(b);
-        CHECK_FOR_INTERRUPTS();
+        vacuum_delay();
     }
     b->block_fill = 0;
 }
 
-static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
+float* next_row_vector(Build* b) { return b->objects->block.data() + b->block_fill * b->dims; }
+
+void assign_row(Build* b, const RowFields* fields, const float* vector) {
+    BuildObjects* o = b->objects;
+    if (vector != next_row_vector(b)) memcpy(next_row_vector(b), vector, sizeof(float) * b->dims);
+    o->fields[b->block_fill] = *fields;
+    if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(fields->tid);
+    if (KeepsRecords(b->reorder))
+        memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, &fields->tid, sizeof(fields->tid));
+    if (++b->block_fill == b->block_rows) flush_block(b);
+}
+
+static void assign_table_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
     Build* b = static_cast<Build*>(arg);
     if (isnull[0]) return;
     MemoryContext before = MemoryContextSwitchTo(b->row_context);
-    BuildObjects* o = b->objects;
-    const bool kept = load_vector(b->opclass, values[0], b->dims, o->block.data() + b->block_fill * b->dims);
+    const bool kept = load_vector(b->opclass, values[0], b->dims, next_row_vector(b));
     MemoryContextSwitchTo(before);
     MemoryContextReset(b->row_context);
     if (!kept) return;
-    o->fields[b->block_fill] = fields_of_row(values, isnull, tid);
-    if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(tid);
-    if (KeepsRecords(b->reorder))
-        memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, tid, sizeof(ItemPointerData));
-    if (++b->block_fill == b->block_rows) flush_block(b);
+    const RowFields fields = fields_of_row(values, isnull, tid);
+    assign_row(b, &fields, next_row_vector(b));
 }
 
 void begin_row_sort(Build* b, int columns, Size bytes) {
@@ -236,7 +244,7 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
                                    static_cast<int>(std::max<Size>(bytes / 1024, 64)), NULL, kSortOnce);
 }
 
-void build_assign(Build* b) {
+void begin_assign(Build* b) {
     b->payload_bytes = EntryStride(b->geometry.code_bytes);
     b->record_payload_bytes = KeepsRecords(b->reorder) ? MAXALIGN(VARHDRSZ + b->records.geometry.record_bytes) : 0;
     const Size further = b->entries_of_row > 1 ? b->entries_of_row : 0;
@@ -276,8 +284,9 @@ void build_assign(Build* b) {
     VQ_FAULT("sort.begin");
     // With records a second sort follows while this one is read.
     begin_row_sort(b, KeepsRecords(b->reorder) ? 3 : 2, KeepsRecords(b->reorder) ? left / 2 : left);
-    VQ_FAULT("build.scan");
-    b->heap_rows = table_index_build_scan(b->heap, b->index, b->info, false, true, add_row, b, NULL);
+}
+
+void end_assign(Build* b) {
     flush_block(b);
     core_call([&] {
         BuildObjects* o = b->objects;
@@ -296,6 +305,13 @@ void build_assign(Build* b) {
     });
     VQ_FAULT("sort.perform");
     tuplesort_performsort(b->sort);
+}
+
+void build_assign(Build* b) {
+    begin_assign(b);
+    VQ_FAULT("build.scan");
+    b->heap_rows = table_index_build_scan(b->heap, b->index, b->info, false, true, assign_table_row, b, NULL);
+    end_assign(b);
 }
 
 }  // namespace vectorq

@@ -117,7 +117,7 @@ static bool may_transform(const Build* b) {
 
 // Rows whose variance lies in few directions are coded in these: as many rows as before need to be put in order, and
 // bytes and time of the build fall with the dimensions.
-static void choose_transform(Build* b) {
+void choose_transform(Build* b) {
     if (!may_transform(b)) return;
     Size kept = 0;
     core_call([&] {
@@ -128,16 +128,25 @@ static void choose_transform(Build* b) {
         choose_codec(b, {TransformKind::kPcaRotate, static_cast<uint32>(kept), 0});
 }
 
-static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info) {
-    memset(static_cast<void*>(b), 0, sizeof(*b));
+// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken
+// while there is some.
+static void touch_stack() {
+    volatile char frame[256 * 1024];
+    for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;
+}
+
+Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, int threads) {
+    Build* b = static_cast<Build*>(palloc0(sizeof(Build)));
+    touch_stack();
     b->heap = heap;
     b->index = index;
     b->info = info;
+    b->creates = info != NULL;
     b->opclass = opclass_of_index(index);
     b->options = index_options(index);
     b->dims = vector_column_dims(index);
-    b->threads = maintenance_threads();
-    b->memory = static_cast<Size>(maintenance_work_mem) * 1024;
+    b->threads = threads;
+    b->memory = memory;
     TransformSpec spec;
     core_call([&] { spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims); });
     b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
@@ -149,35 +158,38 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);
     b->objects = make_owned<BuildObjects>(b->context);
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
+    return b;
 }
 
-// Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken
-// while there is some.
-static void touch_stack() {
-    volatile char frame[256 * 1024];
-    for (size_t at = 0; at < sizeof(frame); at += 4096) frame[at] = 0;
+void end_build(Build* b) {
+    MemoryContextDelete(b->context);
+    pfree(b);
 }
+
+void build_learn(Build* b) {
+    choose_transform(b);
+    build_hold_out(b);
+    if (b->creates) build_report_memory(b);
+    build_train(b);
+}
+
+static void begin_phase(BuildPhase phase) { pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase); }
 
 IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     if (RelationGetNumberOfBlocks(index) != 0)
         elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-    Build* b = static_cast<Build*>(palloc(sizeof(Build)));
-    touch_stack();
-    start_build(b, heap, index, info);
+    Build* b = begin_build(heap, index, info, static_cast<Size>(maintenance_work_mem) * 1024, maintenance_threads());
     MemoryContext before = MemoryContextSwitchTo(b->context);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseSample);
+    begin_phase(kPhaseSample);
     VQ_FAULT("build.sample");
     build_sample(b);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseTrain);
+    begin_phase(kPhaseTrain);
     VQ_FAULT("build.train");
-    choose_transform(b);
-    build_hold_out(b);
-    build_report_memory(b);
-    build_train(b);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseAssign);
+    build_learn(b);
+    begin_phase(kPhaseAssign);
     VQ_FAULT("build.assign");
     build_assign(b);
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseWrite);
+    begin_phase(kPhaseWrite);
     VQ_FAULT("build.write");
     build_write(b);
     VQ_FAULT("build.done");
@@ -185,8 +197,7 @@ IndexBuildResult* vq_build(Relation heap, Relation index, IndexInfo* info) {
     IndexBuildResult* result = static_cast<IndexBuildResult*>(palloc0(sizeof(IndexBuildResult)));
     result->heap_tuples = b->heap_rows;
     result->index_tuples = static_cast<double>(b->indexed_rows);
-    MemoryContextDelete(b->context);
-    pfree(b);
+    end_build(b);
     return result;
 }
 

@@ -1,5 +1,17 @@
-// The build's shared state, between build.cpp (phases), build/sample.cpp, build/train.cpp and
-// build/write.cpp.
+// From a table's rows to lists of codes: CREATE INDEX, and vacuum, which makes the next generation of an index in use
+// by the same steps, with other rows and other pages.
+//
+//     Build* b = begin_build(heap, index, info, memory, threads);
+//     build_sample(b);                       // or begin_sample, add_sample_row …, end_sample
+//     build_learn(b);
+//     build_assign(b);                       // or begin_assign, assign_row …, end_assign
+//     MetaPage meta = describe_build(b);     // what is true of this index beside it, the caller fills in
+//     write_build_regions(b, &sink, &meta);
+//     write_build_lists(b, &sink, &meta);
+//     measure_build(b, cache, &calibration);
+//     end_build(b);
+//
+// The leader alone talks to PostgreSQL, in a build as in vacuum: it sleeps by vacuum's cost limit if there is one.
 #pragma once
 #include <cstdint>
 
@@ -16,6 +28,8 @@
 #include "core/cluster/panel_assign.h"
 #include "core/cluster/replicas.h"
 #include "core/transform/transform.h"
+#include "store/page_sink.h"
+#include "store/posting_builder.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -69,22 +83,27 @@ struct BuildObjects {
     }
 };
 
+struct SampleReservoir;  // build/sample.cpp
+
 struct Build {
     // — set at the start, then constant —
     Relation heap, index;
-    IndexInfo* info;
+    IndexInfo* info;  // of CREATE INDEX, else NULL
+    bool creates;     // CREATE INDEX: tells its progress and what the user should know
     const OpclassInfo* opclass;
     IndexOptions options;
     int dims;
     int threads;
-    Size memory;  // bytes: maintenance_work_mem
+    Size memory;  // bytes
     MemoryContext context, row_context;
     BuildObjects* objects;
-    // — set by training —
+    // — changed while rows are sampled —
+    SampleReservoir* reservoir;
+    // — set by sampling and training —
     bool trained;
     int64 trained_rows;  // as pg_stat_progress_create_index shows them
     uint32 lists;
-    double expected_rows;  // by a look at some blocks
+    double expected_rows;  // of the table
     uint32 training_rows;
     double full_rows, needed_rows, fit_rows;  // of the sample: without a bound of memory, at least, within memory
     double full_bytes;                        // that the first of these takes
@@ -118,24 +137,60 @@ double chosen_transform_bytes(const Build* b, double rows);
 // Least memory in which an index is calibrated that samples so many rows; 0 if these are too few.
 double calibration_bytes(const Build* b, double sample);
 
-void build_sample(Build* b);         // fills objects->sample
+// ---- the steps of CREATE INDEX
+
+void build_sample(Build* b);  // from the table
+void build_learn(Build* b);   // transform, held-out queries, lists, centroids, quantizer, codec, geometry
+void build_assign(Build* b);  // the table's rows into the sort
+void build_write(Build* b);   // the index's pages
+
+// ---- the same in pieces, for rows and pages of other origin
+
+// info: NULL if there is no CREATE INDEX. memory: in bytes, of the sample and then of the sort. The build is a context
+// of the current one, until end_build.
+Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, int threads);
+void end_build(Build* b);
+
+// Decides upon the lists of an index of `rows` rows, and how many of these to sample: `most` at most.
+double wanted_sample(Build* b, double rows, double most);
+void begin_sample(Build* b, double wanted);
+// Counts a row of those that are sampled from, in whatever order they come; true if it is to be added.
+bool sample_wants_row(Build* b);
+// vector: (dims), as load_vector makes it. tid: as Candidate::tid.
+void add_sample_row(Build* b, uint64 tid, const float* vector);
+void end_sample(Build* b);
+
+void begin_assign(Build* b);
+// Where a row's vector (dims) may be put before it is assigned; it may come from elsewhere, too.
+float* next_row_vector(Build* b);
+// fields: what is kept of the row beside its code and record. All rows together are the index.
+void assign_row(Build* b, const RowFields* fields, const float* vector);
+void end_assign(Build* b);
+
+// What the meta page of an index with these lists says, but for what is written after it.
+MetaPage describe_build(const Build* b);
+// Centroids and all that codes depend on, an empty calibration among them, whose pages carry meta->generation.
+void write_build_regions(Build* b, PageSink* sink, MetaPage* meta);
+// Records, lists from 0 on, and the directory. Of an index in use, records and postings lie anywhere from block 1 on.
+void write_build_lists(Build* b, PageSink* sink, MetaPage* meta);
+// The parts of that: records from the sort of rows with records, in whose place comes a sort of posting rows; these
+// into lists, at whose end the sort ends; the directory.
+void write_build_records(Build* b, PageSink* sink);
+void write_sorted_rows(Build* b, PostingBuilder* w);
+Region write_directory(PageSink* sink, const DirectoryEntry* directory, uint32 lists);
+// Measures what was written with the queries held out. cache: of it, pinned. False if there are too few queries.
+bool measure_build(Build* b, IndexCache* cache, Calibration* calibration);
+
+// ---- between the steps
+
+void choose_transform(Build* b);     // of `ah`, by a look at the sample
 void build_hold_out(Build* b);       // takes the queries that will calibrate the index out of the sample
 void build_report_memory(Build* b);  // a NOTICE if the index loses something for want of memory
 void build_train(Build* b);          // lists, centroids, quantizer, codec, geometry
-void build_assign(Build* b);         // heap scan into the sort
-void build_write(Build* b);          // the index's pages
-// Measures the index just written, if queries were held out. meta: of the index; written anew.
-void build_calibrate(Build* b, MetaPage* meta);
-
-// Writes the meta page of an index that is being built.
-void write_meta(Relation index, ForkNumber fork, MetaPage* meta);
 
 // A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
 void begin_row_sort(Build* b, int columns, Size bytes);
-// Writes the records from the sort of rows with records, and puts a new sort of posting rows in its place.
-void build_records(Build* b, ForkNumber fork, MetaPage* meta);
-
-// The meta page of an index with these properties; regions are filled in by the writer.
+// An index without rows, of which nothing is logged but this.
 void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opclass, int dims);
 
 }  // namespace vectorq

@@ -1,4 +1,4 @@
-// Calibration of a new index. Some rows of the sample become queries: training does not see them. Their exact
+// Calibration of what was built. Some rows of the sample become queries: training does not see them. Their exact
 // neighbours are found while the rows pass by to be assigned (core/calibrate/neighbours.h), and when the pages are
 // written, each query is searched for.
 //
@@ -10,7 +10,6 @@
 
 #include "build/build.h"
 #include "measure/measure_recall.h"
-#include "store/calibration_store.h"
 #include "core/calibrate/row_set.h"
 #include "pg/entry.h"
 
@@ -118,14 +117,11 @@ void build_hold_out(Build* b) {
     b->training_rows = static_cast<uint32>(b->objects->sample.rows());
 }
 
-void build_calibrate(Build* b, MetaPage* meta) {
-    pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseCalibrate);
-    Calibration calibration;
-    const double budget = calibration_budget(meta, static_cast<double>(b->indexed_rows));
-    if (!measure_recall(b->index, b->objects->finder, budget, kCalibratedByRows, &calibration)) return;
-    overwrite_built_calibration(b->index, meta, &calibration);
-    meta->calibration_id = calibration.crc;
-    write_meta(b->index, MAIN_FORKNUM, meta);
+bool measure_build(Build* b, IndexCache* cache, Calibration* calibration) {
+    if (b->objects->finder == nullptr) return false;
+    if (b->creates) pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, kPhaseCalibrate);
+    const double budget = calibration_budget(&cache->meta, static_cast<double>(b->indexed_rows));
+    return measure_recall(b->index, b->objects->finder, budget, kCalibratedByRows, calibration, cache);
 }
 
 }  // namespace vectorq

@@ -11,9 +11,9 @@ namespace vectorq {
 namespace {
 struct RecordBuilder {
     Build* build;
-    ForkNumber fork;
+    PageSink* sink;
     const ReorderGeometry* geometry;
-    BlockNumber extent;  // where the extent at hand will lie
+    BlockNumber extent;  // where the extent at hand will lie; InvalidBlockNumber: not known yet
     uint32 fill;         // records in it
     char* images;        // (pages, BLCKSZ)
     char* record;        // (record_bytes)
@@ -23,21 +23,25 @@ struct RecordBuilder {
 
 static void begin_extent(RecordBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kReorder, 0, static_cast<uint16>(part), 1);
+        init_sink_page(w->sink, w->images + part * BLCKSZ, PageKind::kReorder, 0, static_cast<uint16>(part));
     memset(extent_header(w->images), 0, sizeof(ReorderHeader));
+    w->extent = InvalidBlockNumber;
     w->fill = 0;
 }
 
+// In an index in use the first page comes last: a crash before leaves unused pages.
 static void flush_extent(RecordBuilder* w) {
+    const uint32 pages = w->geometry->pages;
     extent_header(w->images)->count = static_cast<uint16>(w->fill);
-    for (uint32 part = 0; part < w->geometry->pages; part++) {
-        const BlockNumber block = append_built_page(w->build->index, w->fork, w->images + part * BLCKSZ);
-        if (block != w->extent++) elog(ERROR, "unexpected block %u while building", block);
+    for (uint32 i = 0; i < pages; i++) {
+        const uint32 part = w->sink->live ? pages - 1 - i : i;
+        put_page(w->sink, w->extent + part, w->images + part * BLCKSZ);
     }
     begin_extent(w);
 }
 
 static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
+    if (w->extent == InvalidBlockNumber) w->extent = take_run(w->sink, w->geometry->pages);
     // A short varlena is not aligned.
     memcpy(w->record, VARDATA_ANY(record), w->geometry->record_bytes);
     const PageRange pages = PagesOfRecord(*w->geometry, w->fill);
@@ -64,7 +68,7 @@ static void sort_posting(RecordBuilder* w, int64 key, const char* row, const Ite
 
 static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* slot) {
     while (tuplesort_gettupleslot(rows, true, false, slot, NULL)) {
-        CHECK_FOR_INTERRUPTS();
+        vacuum_delay();
         slot_getallattrs(slot);
         const auto bytes = [&](int column) {
             return reinterpret_cast<const bytea*>(DatumGetPointer(slot->tts_values[column]));
@@ -79,24 +83,21 @@ static void take_rows(RecordBuilder* w, Tuplesortstate* rows, TupleTableSlot* sl
     }
 }
 
-void build_records(Build* b, ForkNumber fork, MetaPage* meta) {
+void write_build_records(Build* b, PageSink* sink) {
     RecordBuilder w;
     memset(&w, 0, sizeof(w));
     w.build = b;
-    w.fork = fork;
+    w.sink = sink;
     w.geometry = &b->records.geometry;
-    w.extent = RelationGetNumberOfBlocksInFork(b->index, fork);
     w.images = static_cast<char*>(palloc(w.geometry->pages * BLCKSZ));
     w.record = static_cast<char*>(palloc(w.geometry->record_bytes));
     w.row = static_cast<char*>(palloc(b->payload_bytes));
     begin_extent(&w);
-    meta->records_start = w.extent;
     Tuplesortstate* rows = b->sort;
     TupleTableSlot* slot = MakeSingleTupleTableSlot(b->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     begin_row_sort(b, 2, b->memory / 2);
     take_rows(&w, rows, slot);
     if (w.fill > 0) flush_extent(&w);
-    meta->records_blocks = w.extent - meta->records_start;
     ExecDropSingleTupleTableSlot(slot);
     tuplesort_end(rows);
     tuplesort_performsort(b->sort);

@@ -1,5 +1,5 @@
-// Sampling: random blocks of the heap in block order, rows into a reservoir. Everything depends on
-// the table's contents and the seed only, not on statistics, so that a rebuild gives the same index.
+// Sampling: random blocks of the table in block order, rows into a reservoir; vacuum offers rows of other origin.
+// Everything depends on the rows and the seed only, not on statistics, so that a rebuild gives the same index.
 #include <algorithm>
 #include <cmath>
 
@@ -25,53 +25,81 @@ static constexpr uint32 kDensityBlocks = 64;
 // Step of the search for a sample that fits.
 static constexpr double kFewerRows = 0.9;
 
-namespace {
-struct Sampler {
-    Build* build;
-    Matrix* sample;  // NULL: only count
+struct SampleReservoir {
     double seen;
     Size kept;
-    ReservoirStateData reservoir;
+    Size slot;  // of the row to be added
+    ReservoirStateData state;
     double skip;
 };
-}  // namespace
 
-static void keep_row(Sampler* s, ItemPointer tid, Datum value) {
-    VQ_FAULT("sample.row");
-    const Size capacity = s->sample->rows();
-    Size slot = s->kept;
-    if (s->kept == capacity) {
-        // Algorithm Z, as ANALYZE does: replaces a random row so that each is equally likely.
-        if (s->skip < 0) s->skip = reservoir_get_next_S(&s->reservoir, s->seen, static_cast<int>(capacity));
-        if (s->skip > 0) {
-            s->skip -= 1;
-            return;
-        }
-        s->skip = -1;
-        slot = std::min(capacity - 1, static_cast<Size>(capacity * random_fraction(&s->reservoir)));
-    }
-    const Size row_bytes = sizeof(float) * s->build->dims;
-    float* row = static_cast<float*>(palloc(row_bytes));
-    if (!load_vector(s->build->opclass, value, s->build->dims, row)) return;
-    memcpy(s->sample->row(slot), row, row_bytes);
-    s->build->objects->sample_tids[slot] = pack_tid(tid);
-    if (slot == s->kept) s->kept++;
+void begin_sample(Build* b, double wanted) {
+    const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
+    core_call([&] {
+        b->objects->sample = Matrix(capacity, b->dims);
+        b->objects->sample_tids.Resize(capacity);
+    });
+    SampleReservoir* r = static_cast<SampleReservoir*>(MemoryContextAllocZero(b->context, sizeof(SampleReservoir)));
+    r->skip = -1;
+    reservoir_init_selection_state(&r->state, static_cast<int>(capacity));
+    // PostgreSQL seeds this at random; ours must repeat.
+    init_random(&r->state, static_cast<uint32>(b->options.seed));
+    r->state.W = std::exp(-std::log(random_fraction(&r->state)) / static_cast<double>(capacity));
+    b->reservoir = r;
 }
 
-static void sample_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
-    Sampler* s = static_cast<Sampler*>(arg);
+// Algorithm Z, as ANALYZE does: once there are enough, a row replaces a random one so that each is equally likely.
+static bool choose_slot(SampleReservoir* r, Size capacity) {
+    r->slot = r->kept;
+    if (r->kept < capacity) return true;
+    if (r->skip < 0) r->skip = reservoir_get_next_S(&r->state, r->seen, static_cast<int>(capacity));
+    if (r->skip > 0) {
+        r->skip -= 1;
+        return false;
+    }
+    r->skip = -1;
+    r->slot = std::min(capacity - 1, static_cast<Size>(capacity * random_fraction(&r->state)));
+    return true;
+}
+
+bool sample_wants_row(Build* b) {
+    const bool wanted = choose_slot(b->reservoir, b->objects->sample.rows());
+    b->reservoir->seen += 1;
+    return wanted;
+}
+
+void add_sample_row(Build* b, uint64 tid, const float* vector) {
+    SampleReservoir* r = b->reservoir;
+    memcpy(b->objects->sample.row(r->slot), vector, sizeof(float) * b->dims);
+    b->objects->sample_tids[r->slot] = tid;
+    if (r->slot == r->kept) r->kept++;
+}
+
+void end_sample(Build* b) {
+    b->objects->sample.TruncateRows(b->reservoir->kept);
+    b->training_rows = static_cast<uint32>(b->reservoir->kept);
+}
+
+static void count_table_row(Relation, ItemPointer, Datum*, bool* isnull, bool, void* arg) {
+    if (!isnull[0]) *static_cast<double*>(arg) += 1;
+}
+
+static void sample_table_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
+    Build* b = static_cast<Build*>(arg);
     if (isnull[0]) return;
-    if (s->sample != NULL) {
-        MemoryContext before = MemoryContextSwitchTo(s->build->row_context);
-        keep_row(s, tid, values[0]);
-        MemoryContextSwitchTo(before);
-        MemoryContextReset(s->build->row_context);
-    }
-    s->seen += 1;
+    VQ_FAULT("sample.row");
+    if (!sample_wants_row(b)) return;
+    MemoryContext before = MemoryContextSwitchTo(b->row_context);
+    float* row = static_cast<float*>(palloc(sizeof(float) * b->dims));
+    if (load_vector(b->opclass, values[0], b->dims, row)) add_sample_row(b, pack_tid(tid), row);
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(b->row_context);
 }
 
-static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumber wanted, uint32 seed) {
-    Build* b = s->build;
+// Returns how many blocks were scanned.
+static BlockNumber scan_random_blocks(Build* b, BlockNumber wanted, uint32 seed, IndexBuildCallback take_row,
+                                      void* arg) {
+    const BlockNumber blocks = RelationGetNumberOfBlocks(b->heap);
     BlockSamplerData sampler;
     // Rows that a running transaction has deleted or not yet committed may train, too. CREATE INDEX CONCURRENTLY reads
     // by a snapshot, which knows no such choice.
@@ -81,13 +109,13 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
     if (chosen >= blocks) {
         VQ_FAULT("sample.scan");
         table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, 0, InvalidBlockNumber,
-                                     sample_row, s, NULL);
+                                     take_row, arg, NULL);
         return blocks;
     }
     while (BlockSampler_HasMore(&sampler)) {
         CHECK_FOR_INTERRUPTS();
         table_index_build_range_scan(b->heap, b->index, b->info, false, any_visible, false, BlockSampler_Next(&sampler),
-                                     1, sample_row, s, NULL);
+                                     1, take_row, arg, NULL);
     }
     return chosen;
 }
@@ -172,39 +200,29 @@ static void note_memory(Build* b, double fit) {
     b->full_bytes = std::max(sample_bytes(b, b->full_rows), chosen_transform_bytes(b, b->full_rows)) / kFewerRows;
 }
 
+double wanted_sample(Build* b, double rows, double most) {
+    b->expected_rows = rows;
+    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
+    const double fit = rows_within_memory(b);
+    note_memory(b, fit);
+    return std::min({wanted_rows(b, rows, fit), most, fit});
+}
+
 void build_sample(Build* b) {
     const BlockNumber blocks = RelationGetNumberOfBlocks(b->heap);
     const uint32 seed = static_cast<uint32>(b->options.seed);
     // First the density, from a few blocks: how many rows will there be?
-    Sampler counter = {};
-    counter.build = b;
-    const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
-    const double density = counted == 0 ? 0 : counter.seen / counted;
-    const double rows = b->expected_rows = density * blocks;
-    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
-
-    const double fit = rows_within_memory(b);
-    note_memory(b, fit);
+    double seen = 0;
+    const BlockNumber counted = scan_random_blocks(b, kDensityBlocks, seed + 1, count_table_row, &seen);
+    const double density = counted == 0 ? 0 : seen / counted;
+    const double rows = density * blocks;
     // If a few blocks show no row (a partial index, say), the table may still have some.
-    const double limit = counted >= blocks ? counter.seen : std::max(rows * 1.1, kMinSample);
-    const double wanted = std::min({wanted_rows(b, rows, fit), limit, fit});
-    const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
-    core_call([&] {
-        b->objects->sample = Matrix(capacity, b->dims);
-        b->objects->sample_tids.Resize(capacity);
-    });
-    Sampler s = {};
-    s.build = b;
-    s.sample = &b->objects->sample;
-    s.skip = -1;
-    reservoir_init_selection_state(&s.reservoir, static_cast<int>(capacity));
-    // PostgreSQL seeds this at random; ours must repeat.
-    init_random(&s.reservoir, seed);
-    s.reservoir.W = std::exp(-std::log(random_fraction(&s.reservoir)) / static_cast<double>(capacity));
+    const double most = counted >= blocks ? seen : std::max(rows * 1.1, kMinSample);
+    const double wanted = wanted_sample(b, rows, most);
+    begin_sample(b, wanted);
     const double blocks_wanted = density > 0 ? std::ceil(1.2 * wanted / density) + 16 : blocks;
-    scan_random_blocks(&s, blocks, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed);
-    b->objects->sample.TruncateRows(s.kept);
-    b->training_rows = static_cast<uint32>(s.kept);
+    scan_random_blocks(b, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed, sample_table_row, b);
+    end_sample(b);
 }
 
 }  // namespace vectorq

@@ -36,10 +36,12 @@ static void report_progress(void* arg, double share) {
     const int64 rows = static_cast<int64>(share * b->training_rows);
     if (rows <= b->trained_rows) return;
     b->trained_rows = rows;
+    if (!b->creates) return;
     pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, rows);
 }
 
-static void show_progress(int64 rows) {
+static void show_progress(const Build* b, int64 rows) {
+    if (!b->creates) return;
     const int columns[] = {PROGRESS_CREATEIDX_TUPLES_TOTAL, PROGRESS_CREATEIDX_TUPLES_DONE};
     const int64 values[] = {rows, 0};
     pgstat_progress_update_multi_param(2, columns, values);
@@ -198,7 +200,7 @@ static void leave_untrained(Build* b) {
     b->codec.eta_origin = nullptr;
     b->codec.lengths = false;
     b->reorder = Reorder::kOff;
-    if (b->short_of_memory) return;  // which has been said
+    if (b->short_of_memory || !b->creates) return;  // the first has been said
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
                      errhint("REINDEX it once the table has its rows.")));
@@ -212,11 +214,11 @@ void build_train(Build* b) {
     } else {
         const uint32 wanted = b->lists;
         b->lists = std::min(b->lists, rows);
-        show_progress(rows);
+        show_progress(b, rows);
         core_call([&] { train(b); });
-        show_progress(0);
+        show_progress(b, 0);
         b->lists = static_cast<uint32>(b->objects->centroids.rows());
-        if (b->lists + wanted / 20 < wanted && b->options.lists > 0)
+        if (b->lists + wanted / 20 < wanted && b->options.lists > 0 && b->creates)
             ereport(NOTICE,
                     (errmsg_plural("index \"%s\" has %u list instead of %u", "index \"%s\" has %u lists instead of %u",
                                    b->lists, RelationGetRelationName(b->index), b->lists, wanted),
@@ -225,7 +227,7 @@ void build_train(Build* b) {
     }
     if (b->objects->replicas == nullptr) {
         // `ivf` has replicas only if they were asked for.
-        if (b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf)
+        if (b->creates && b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf)
             ereport(NOTICE, (errmsg("index \"%s\" has no replicas", RelationGetRelationName(b->index)),
                              errdetail("It has one list, and a replica lies in another one.")));
         b->replicas = Replicas::kNone;

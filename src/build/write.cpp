@@ -1,5 +1,6 @@
 // Writing: meta page, regions, records if there are any, then the lists one after another, each a run of consecutive
-// pages, then the directory. Nobody sees the pages before the index exists, so they are logged once at the end.
+// pages, then the directory. The pages go into a sink (store/page_sink.h): of a new index, whose pages nobody sees
+// before it exists, so that they are logged once at the end; or of an index in use, where nobody is led to them yet.
 #include <algorithm>
 
 #include "build/build.h"
@@ -15,10 +16,10 @@ extern "C" {
 
 namespace vectorq {
 
-static void write_rows(Build* b, PostingBuilder* w) {
+void write_sorted_rows(Build* b, PostingBuilder* w) {
     TupleTableSlot* slot = MakeSingleTupleTableSlot(b->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     while (tuplesort_gettupleslot(b->sort, true, false, slot, NULL)) {
-        CHECK_FOR_INTERRUPTS();
+        vacuum_delay();
         VQ_FAULT("write.row");
         bool isnull;
         const uint32 list = static_cast<uint32>(DatumGetInt64(slot_getattr(slot, 1, &isnull)) >> 32);
@@ -27,55 +28,35 @@ static void write_rows(Build* b, PostingBuilder* w) {
     ExecDropSingleTupleTableSlot(slot);
     VQ_FAULT("sort.end");
     tuplesort_end(b->sort);
+    b->sort = NULL;
 }
 
-static Region write_directory(const PostingBuilder* w, uint32 lists) {
+Region write_directory(PageSink* sink, const DirectoryEntry* directory, uint32 lists) {
     const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
-    Region region = {w->end, 0, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
+    Region region = {0, (lists + per_page - 1) / per_page, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
+    region.start = take_run(sink, region.blocks);
     PGAlignedBlock image;
-    for (uint32 list = 0; list < lists; list += per_page) {
-        init_page(image.data, PageKind::kDirectory, 0, 0);
-        memcpy(page_payload(image.data), &w->directory[list],
-               std::min(per_page, lists - list) * sizeof(DirectoryEntry));
-        append_built_page(w->index, w->fork, image.data);
-        region.blocks++;
+    for (uint32 page = 0; page < region.blocks; page++) {
+        const uint32 list = page * per_page;
+        init_sink_page(sink, image.data, PageKind::kDirectory, 0, 0);
+        memcpy(page_payload(image.data), &directory[list], std::min(per_page, lists - list) * sizeof(DirectoryEntry));
+        put_page(sink, region.start + page, image.data);
     }
     return region;
 }
 
-void write_meta(Relation index, ForkNumber fork, MetaPage* meta) {
+// Of an index that is being built: block 0 was taken first.
+static void put_meta(PageSink* sink, MetaPage* meta) {
     PGAlignedBlock image;
     set_meta_crc(meta);
-    init_page(image.data, PageKind::kMeta, 0, 0);
+    init_sink_page(sink, image.data, PageKind::kMeta, 0, 0);
     memcpy(page_payload(image.data), meta, sizeof(*meta));
-    overwrite_built_page(index, fork, 0, image.data);
+    put_page(sink, 0, image.data);
 }
 
-static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
-    BuildObjects* o = b->objects;
-    // Untrained indexes have one list and no groups yet.
-    if (o->groups.start.empty()) core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
-    meta->groups = static_cast<uint32>(o->groups.centers.rows());
-    const Size compact_bytes = CompactBytes(b->lists, meta->groups, b->codec.dims);
-    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, compact_bytes));
-    core_call([&] { BuildCompactCentroids(o->centroids, NULL, o->groups, b->threads, o->stop, compact); });
-    meta->centroids = append_region(b->index, fork, PageKind::kCentroids, o->centroids.data(),
-                                    sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
-    meta->compact = append_region(b->index, fork, PageKind::kCompactCentroids, compact, compact_bytes);
-    meta->centroid_run = {meta->centroids.start, meta->centroids.blocks + meta->compact.blocks};
-    meta->quantizer =
-        append_region(b->index, fork, PageKind::kQuantizer, o->quantizer.data(), sizeof(float) * o->quantizer.size());
-    meta->reorder_params = append_region(b->index, fork, PageKind::kReorderParams, o->record_params.data(),
-                                         sizeof(float) * o->record_params.size());
-    meta->transform_matrix =
-        append_region(b->index, fork, PageKind::kTransform, o->transform.data(), sizeof(float) * o->transform.size());
-    meta->calibration = append_calibration(b->index, fork);
-    pfree(compact);
-    uint32* uses = static_cast<uint32*>(
-        MemoryContextAllocExtended(b->context, sizeof(uint32) * b->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    meta->list_uses =
-        append_region(b->index, fork, PageKind::kListUses, uses, sizeof(uint32) * static_cast<uint64>(b->lists));
-    pfree(uses);
+// Of all that codes depend on.
+static uint32 content_crc(const Build* b) {
+    const BuildObjects* o = b->objects;
     pg_crc32c crc;
     INIT_CRC32C(crc);
     COMP_CRC32C(crc, o->centroids.data(), sizeof(float) * b->lists * static_cast<Size>(b->codec.dims));
@@ -83,10 +64,46 @@ static void write_centroids(Build* b, ForkNumber fork, MetaPage* meta) {
     COMP_CRC32C(crc, o->record_params.data(), sizeof(float) * o->record_params.size());
     COMP_CRC32C(crc, o->quantizer.data(), sizeof(float) * o->quantizer.size());
     FIN_CRC32C(crc);
-    meta->content_crc = crc;
+    return crc;
 }
 
-static MetaPage describe(const Build* b) {
+// Centroids and compact centroids, in one run: rebalancing takes them for that.
+static void write_centroids(Build* b, PageSink* sink, MetaPage* meta) {
+    BuildObjects* o = b->objects;
+    // Untrained indexes have one list and no groups yet.
+    if (o->groups.start.empty()) core_call([&] { o->groups = GroupCentroids(o->centroids, 0, false, 0, 1, o->stop); });
+    meta->groups = static_cast<uint32>(o->groups.centers.rows());
+    meta->centroids = region_of_bytes(sizeof(float) * b->lists * static_cast<uint64>(b->codec.dims));
+    meta->compact = region_of_bytes(CompactBytes(b->lists, meta->groups, b->codec.dims));
+    uint8* compact = static_cast<uint8*>(MemoryContextAllocHuge(b->context, meta->compact.bytes));
+    core_call([&] { BuildCompactCentroids(o->centroids, NULL, o->groups, b->threads, o->stop, compact); });
+    const uint32 blocks = meta->centroids.blocks + meta->compact.blocks;
+    meta->centroid_run = {take_run(sink, blocks), blocks};
+    meta->centroids.start = meta->centroid_run.start;
+    meta->compact.start = meta->centroids.start + meta->centroids.blocks;
+    put_region(sink, &meta->centroids, PageKind::kCentroids, meta->generation, o->centroids.data());
+    put_region(sink, &meta->compact, PageKind::kCompactCentroids, meta->generation, compact);
+    pfree(compact);
+}
+
+void write_build_regions(Build* b, PageSink* sink, MetaPage* meta) {
+    const auto append = [&](PageKind kind, const AlignedArray<float>& floats) {
+        return append_region(sink, kind, 0, floats.data(), sizeof(float) * floats.size());
+    };
+    VQ_FAULT("write.centroids");
+    write_centroids(b, sink, meta);
+    meta->quantizer = append(PageKind::kQuantizer, b->objects->quantizer);
+    meta->reorder_params = append(PageKind::kReorderParams, b->objects->record_params);
+    meta->transform_matrix = append(PageKind::kTransform, b->objects->transform);
+    meta->calibration = append_calibration(sink);
+    const Size uses_bytes = sizeof(uint32) * static_cast<Size>(b->lists);
+    void* uses = MemoryContextAllocExtended(b->context, uses_bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    meta->list_uses = append_region(sink, PageKind::kListUses, 0, uses, uses_bytes);
+    pfree(uses);
+    meta->content_crc = content_crc(b);
+}
+
+MetaPage describe_build(const Build* b) {
     MetaPage meta;
     memset(&meta, 0, sizeof(meta));
     meta.magic = kMetaMagic;
@@ -124,26 +141,44 @@ static MetaPage describe(const Build* b) {
     return meta;
 }
 
-static void write_index(Build* b, ForkNumber fork) {
-    MetaPage meta = describe(b);
-    PGAlignedBlock image;
-    init_page(image.data, PageKind::kMeta, 0, 0);
-    append_built_page(b->index, fork, image.data);
-    VQ_FAULT("write.centroids");
-    write_centroids(b, fork, &meta);
+void write_build_lists(Build* b, PageSink* sink, MetaPage* meta) {
+    // Records and lists of an index in use may lie anywhere: no run of blocks is theirs alone.
+    const bool records = b->sort != NULL && KeepsRecords(b->reorder);
+    if (records) {
+        meta->records_start = sink->live ? 1 : sink->end;
+        write_build_records(b, sink);
+        meta->records_blocks = sink->live ? 0 : sink->end - meta->records_start;
+    }
+    meta->postings_start = sink->live ? 1 : sink->end;
     DirectoryEntry* directory =
         static_cast<DirectoryEntry*>(MemoryContextAllocHuge(b->context, sizeof(DirectoryEntry) * b->lists));
     PostingBuilder w;
-    if (b->sort != NULL && KeepsRecords(b->reorder)) build_records(b, fork, &meta);
-    posting_builder_begin(&w, b->index, fork, &b->geometry, directory, b->lists);
-    meta.postings_start = w.end;
-    if (b->sort != NULL) write_rows(b, &w);
+    posting_builder_begin(&w, sink, &b->geometry, directory, b->lists);
+    if (b->sort != NULL) write_sorted_rows(b, &w);
     posting_builder_end(&w);
     VQ_FAULT("write.directory");
-    meta.directory = write_directory(&w, b->lists);
+    meta->directory = write_directory(sink, directory, b->lists);
+    pfree(directory);
+}
+
+static void write_calibration(Build* b, PageSink* sink, MetaPage* meta) {
+    Calibration calibration;
+    if (!measure_build(b, index_cache_pin(b->index, b->context), &calibration)) return;
+    put_calibration(sink, &calibration, meta);
+    put_meta(sink, meta);
+}
+
+static void write_index(Build* b, ForkNumber fork) {
+    PageSink sink = built_pages(b->index, fork);
+    MetaPage meta = describe_build(b);
+    PGAlignedBlock image;
+    init_sink_page(&sink, image.data, PageKind::kMeta, 0, 0);
+    put_page(&sink, take_run(&sink, 1), image.data);
+    write_build_regions(b, &sink, &meta);
+    write_build_lists(b, &sink, &meta);
     VQ_FAULT("write.meta");
-    write_meta(b->index, fork, &meta);
-    if (b->objects->finder != nullptr) build_calibrate(b, &meta);
+    put_meta(&sink, &meta);
+    if (b->objects->finder != nullptr) write_calibration(b, &sink, &meta);
     finish_build_wal(b->index, fork);
 }
 

@@ -302,7 +302,8 @@ static void check_free(Checker* c) {
             found(c, block, "the list of free pages leads outside the index, or to a page in use");
             return;
         }
-        for (uint32 part = 1; part < c->meta.upkeep.free_unit && block + part < c->blocks; part++) mark_seen(c, block + part);
+        for (uint32 part = 1; part < c->meta.upkeep.free_unit && block + part < c->blocks; part++)
+            mark_seen(c, block + part);
         Buffer buffer = ReadBuffer(c->index, block);
         LockBuffer(buffer, BUFFER_LOCK_SHARE);
         const BlockNumber next = page_tail(BufferGetPage(buffer))->owner;

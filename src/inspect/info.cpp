@@ -85,11 +85,10 @@ static void count_bytes(Report* r, int64 record_pages, int64 free_pages) {
     const MetaPage& meta = r->meta;
     const int64 pages = RelationGetNumberOfBlocks(r->opened.index);
     const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
-    const int64 other_pages = 1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-                              meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
-                              (meta.list_uses.start - meta.centroid_run.start < meta.centroid_run.blocks
-                                   ? 0
-                                   : meta.list_uses.blocks);
+    const int64 other_pages =
+        1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
+        meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
+        (meta.list_uses.start - meta.centroid_run.start < meta.centroid_run.blocks ? 0 : meta.list_uses.blocks);
     r->record_bytes = record_pages * BLCKSZ;
     r->centroid_bytes = centroid_pages * BLCKSZ;
     r->other_bytes = other_pages * BLCKSZ;
@@ -216,8 +215,7 @@ static const Fact kFacts[] = {
     {"list_entries_max", "entries of the largest list", VQ_FACT(integer_text(r->most_entries))},
     // FAISS's imbalance factor.
     {"imbalance", "1 = all lists alike; the work of a query grows with it", VQ_FACT(real_text(r->imbalance))},
-    {"renewals", "how often it was trained anew since it was built",
-     VQ_FACT(integer_text(r->meta.upkeep.renewals))},
+    {"renewals", "how often it was trained anew since it was built", VQ_FACT(integer_text(r->meta.upkeep.renewals))},
     {"renewed_at", "when that was last", renewed_at_text},
     {"renewed_because", "and why", renewed_because_text},
     {"renewed_in_ms", "and how many milliseconds it took",

@@ -31,8 +31,8 @@ static bool copy_page(PassState* s, BlockNumber block) {
     UnlockReleaseBuffer(buffer);
     if (page_problem(s->page, PageKind::kPosting, 0, 0) != NULL) return false;
     if (!page_is_of_epoch(s->page, s->pass->cache->meta.epoch)) return false;
-    const char* problem =
-        PostingPageProblem(*s->geometry, page_payload(s->page), page_tail(s->page)->used, s->pass->cache->meta.next_list);
+    const char* problem = PostingPageProblem(*s->geometry, page_payload(s->page), page_tail(s->page)->used,
+                                             s->pass->cache->meta.next_list);
     if (problem != NULL) report_corruption(index, block, problem);
     return true;
 }

@@ -270,7 +270,9 @@ void write_new_lists(Rebalance* r) {
         r->num_rows = start[r->num_lists];  // those that go to none come last
     });
     PostingBuilder w;
-    posting_builder_begin_live(&w, r->index, &r->cache->geometry, r->meta.epoch, r->entries, r->numbers, r->num_lists);
+    PageSink sink = live_pages(r->index, r->meta.epoch);
+    take_free_pages(&sink, &r->cache->geometry);
+    posting_builder_begin(&w, &sink, &r->cache->geometry, r->entries, r->num_lists, r->numbers);
     write_rows(r, &w, order);
     posting_builder_end(&w);
     for (uint32 list = 0; list < r->num_lists; list++)

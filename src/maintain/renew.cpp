@@ -14,12 +14,14 @@
 #include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
+#include "pg/page_change.h"
 #include "store/calibration_store.h"
 #include "store/row_fields.h"
 #include "store/tid.h"
 
 extern "C" {
 #include "access/transam.h"
+#include "common/hashfn.h"
 #include "catalog/pg_operator.h"
 #include "portability/instr_time.h"
 #include "utils/timestamp.h"
@@ -30,6 +32,9 @@ namespace vectorq {
 // Lists that a build would make, for each that there is: beyond these an index has grown or shrunk. Lists follow the
 // root of the rows, so twice the rows are 1.4 times the lists; a query takes some 5 % more then.
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
+// Where lists do not follow the rows: rows for each that has trained, while these are few.
+static constexpr double kGrownRows = 4;
+static constexpr uint32 kUsualTrainingRows = 10000;
 // Part of the memory that the order of tids takes, where rows are read from the table.
 static constexpr Size kTidShare = 8;
 // More rows are drawn for the sample than it holds, as their number is up to chance.
@@ -62,10 +67,14 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     const RenewalWish none = {RenewReason::kNone, 0};
     if (index_options(index).rebalance == 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
     if (!(meta->flags & kMetaTrained))
-        return rows < kFewRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
-    if (meta->wanted_lists > 0 || meta->lists == 1) return none;
-    const double wanted = lists_for(am_of_index(index), std::max(rows, kFewRows));
-    const double ratio = wanted / meta->live_lists;
+        return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
+    const AmKind am = am_of_index(index);
+    // Lists that the user has asked for stay; so few rows train no codes that will do for many.
+    const bool few = meta->training_rows < kUsualTrainingRows && rows >= kGrownRows * meta->training_rows;
+    if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
+        return {RenewReason::kGrown, static_cast<float>(rows / meta->training_rows)};
+    if (meta->wanted_lists > 0 || am == AmKind::kPq) return none;
+    const double ratio = lists_for(am, rows) / static_cast<double>(meta->live_lists);
     if (ratio >= kGrownLists) return {RenewReason::kGrown, static_cast<float>(ratio)};
     if (ratio <= kShrunkLists) return {RenewReason::kShrunk, static_cast<float>(ratio)};
     return none;
@@ -73,9 +82,11 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
 
 // ---- the rows
 
-static bool is_drawn(const Renewal* r, uint64 tid) {
-    return r->drawn_below == 0 || static_cast<uint32>(murmurhash64(tid) >> 32) < r->drawn_below;
+static uint32 hash_of(uint64 tid) {
+    return static_cast<uint32>(hash_bytes_extended(reinterpret_cast<const unsigned char*>(&tid), sizeof(tid), 0));
 }
+
+static bool is_drawn(const Renewal* r, uint64 tid) { return r->drawn_below == 0 || hash_of(tid) < r->drawn_below; }
 
 static void draw_row(void* arg, const RowFields* fields, const float* row) {
     Renewal* r = static_cast<Renewal*>(arg);
@@ -200,8 +211,7 @@ static void write_what_was_trained(Renewal* r) {
     next->postings_start = 1;
     next->records_start = HasRecords(*next) ? 1 : 0;
     next->rows = r->meta.rows;
-    r->sink = live_pages(r->index);
-    r->sink.epoch = next->epoch;
+    r->sink = live_pages(r->index, next->epoch);
     write_build_regions(b, &r->sink, next);
     DirectoryEntry* none =
         static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));

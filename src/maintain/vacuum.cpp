@@ -11,10 +11,13 @@
 #include "maintain/list_table.h"
 #include "store/list_uses.h"
 #include "maintain/rebalance.h"
+#include "maintain/renew.h"
+#include "am/options.h"
 #include "store/tid.h"
 #include "maintain/calibrate.h"
 #include "maintain/records.h"
 #include "core/search/row_counter.h"
+#include "build/build.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/memory.h"
@@ -292,7 +295,29 @@ static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     read_meta(info->index, &meta);
     if (meta.replacing != 0 || meta.upkeep.renewing != 0 || may_drop_lists(heap, &meta)) return true;
     if (meta.upkeep.given_up != 0 && one_epoch_is_known(heap, &meta)) return true;
-    return rebalances(info->index, &meta) && info->num_heap_tuples > kGrowth * static_cast<double>(meta.rows);
+    if (index_options(info->index).rebalance == 0) return false;
+    return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * static_cast<double>(meta.rows));
+}
+
+// After a renewal: what was there before it goes at once where nobody can know it.
+IndexBulkDeleteResult* clear_away(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
+    MetaPage meta;
+    read_meta(info->index, &meta);
+    settle_if_unused(info->index, &meta);
+    if (meta.oldest_generation != meta.generation) return stats;
+    return vq_bulkdelete(info, stats, NULL, NULL);
+}
+
+// Lists and codes that fit the rows: all trained anew, or some lists replaced.
+static IndexBulkDeleteResult* keep_in_shape(IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats) {
+    MetaPage meta;
+    read_meta(info->index, &meta);
+    const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
+    if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
+        return clear_away(info, stats);
+    rebalance(info->index, heap);
+    vacuum_calibrate(info->index, heap, stats);
+    return stats;
 }
 
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
@@ -300,8 +325,8 @@ IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteRe
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(info->index), false), NoLock);
     if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
     // Without dead rows there is nothing to do, and no count of rows to report.
-    if (stats != NULL) rebalance(info->index, heap);
-    vacuum_calibrate(info->index, heap, stats);
+    if (stats != NULL) stats = keep_in_shape(info, heap, stats);
+    else vacuum_calibrate(info->index, heap, NULL);
     table_close(heap, NoLock);
     if (stats == NULL) return stats;
     stats->num_pages = RelationGetNumberOfBlocks(info->index);

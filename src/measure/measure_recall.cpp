@@ -124,7 +124,7 @@ static void make_rank_table(Measurement* m) {
 }
 
 bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source,
-                    Calibration* calibration) {
+                    Calibration* calibration, IndexCache* cache) {
     Measurement m;
     memset(&m, 0, sizeof(m));
     m.index = index;
@@ -133,12 +133,12 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.code_bytes_left = code_bytes;
     MemoryContext before = MemoryContextSwitchTo(m.context);
     m.collector = make_owned<TopK>(m.context);
-    prepare_search(index, &m.search, m.context, m.collector);
+    if (cache == NULL) cache = index_cache_pin(index, m.context);
+    prepare_search(index, cache, &m.search, m.context, m.collector);
     m.chooser.context = m.context;
     m.chooser.metric = m.search.codec.metric;
     m.search.index_blocks = RelationGetNumberOfBlocks(index);
     m.wanted = static_cast<uint64_t*>(palloc(sizeof(uint64_t) * kSampledNeighbours));
-    const IndexCache* cache = m.search.cache;
     const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
     uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));

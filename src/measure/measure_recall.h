@@ -1,7 +1,7 @@
 // Measures an index: where in a scan do the true neighbours of some queries turn up? The answer, for all settings at
 // once, becomes its calibration.
 #pragma once
-#include "store/storage.h"
+#include "store/index_cache.h"
 #include "core/calibrate/ladder.h"
 #include "core/calibrate/neighbours.h"
 #include "core/page/calibration_page.h"
@@ -18,8 +18,8 @@ double calibration_budget(const MetaPage* meta, double rows);
 // Searches for each of the finder's queries (after Finish) and fills the calibration, its crc set. False if there were
 // too few queries to say anything: then it says so, too. Needs posting pages and directory only, so a build may call it
 // before its end. code_bytes: bytes of codes to read at most, over all queries; then the remaining queries are left
-// out.
+// out. cache: of what is searched, pinned; NULL: the index as it is.
 bool measure_recall(Relation index, const NeighbourFinder* finder, double code_bytes, CalibrationSource source,
-                    Calibration* calibration);
+                    Calibration* calibration, IndexCache* cache = NULL);
 
 }  // namespace vectorq

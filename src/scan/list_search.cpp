@@ -5,13 +5,12 @@
 
 namespace vectorq {
 
-void prepare_search(Relation index, ListSearch* search, MemoryContext context, TopK* collector) {
+void prepare_search(Relation index, IndexCache* cache, ListSearch* search, MemoryContext context, TopK* collector) {
     MemoryContext before = MemoryContextSwitchTo(context);
     search->context = context;
     search->opclass = opclass_of_index(index);
-    search->cache = index_cache_pin(index, context);
+    search->cache = cache;
     search->collector = collector;
-    const IndexCache* cache = search->cache;
     if (cache->meta.metric != static_cast<uint8>(search->opclass->metric) ||
         cache->meta.element != static_cast<uint8>(search->opclass->element))
         report_corruption(index, 0, "built for another operator class");

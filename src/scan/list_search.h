@@ -42,8 +42,9 @@ struct ListSearch {
     uint64 entries_scored, pages_read;
 };
 
-// Memory and constants that stay for all queries; they live as long as `context`. Pins the index's cache.
-void prepare_search(Relation index, ListSearch* search, MemoryContext context, TopK* collector);
+// Memory and constants that stay for all queries; they live as long as `context`. cache: of what is searched, pinned as
+// long.
+void prepare_search(Relation index, IndexCache* cache, ListSearch* search, MemoryContext context, TopK* collector);
 
 // Makes search->code_query of search->query: choosing lists comes next.
 void begin_query(ListSearch* search);

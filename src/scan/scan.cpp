@@ -49,7 +49,8 @@ void vq_endscan(IndexScanDesc scan) {
 // Memory and constants that stay for all rescans.
 static void prepare_scan(Relation index, ScanState* state) {
     state->rounds = make_owned<ScanRounds>(state->context);
-    prepare_search(index, &state->search, state->context, &state->rounds->collector());
+    prepare_search(index, index_cache_pin(index, state->context), &state->search, state->context,
+                   &state->rounds->collector());
     state->chooser.context = state->context;
     state->chooser.metric = state->search.codec.metric;
     state->reading.from = static_cast<Reorder>(state->search.cache->meta.reorder);

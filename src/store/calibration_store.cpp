@@ -29,18 +29,16 @@ void read_calibration(Relation index, const MetaPage* meta, Calibration* calibra
     if (unlikely(problem != NULL)) report_corruption(index, meta->calibration.start, problem);
 }
 
-Region append_calibration(Relation index, ForkNumber fork) {
+Region append_calibration(PageSink* sink) {
     Calibration none;
     memset(&none, 0, sizeof(none));
     set_calibration_crc(&none);
-    return append_region(index, fork, PageKind::kCalibration, &none, sizeof(none));
+    return append_region(sink, PageKind::kCalibration, 0, &none, sizeof(none));
 }
 
-void overwrite_built_calibration(Relation index, const MetaPage* meta, const Calibration* calibration) {
-    PGAlignedBlock image;
-    init_page(image.data, PageKind::kCalibration, 0, 0);
-    memcpy(page_payload(image.data), calibration, sizeof(*calibration));
-    overwrite_built_page(index, MAIN_FORKNUM, meta->calibration.start, image.data);
+void put_calibration(PageSink* sink, const Calibration* calibration, MetaPage* meta) {
+    put_region(sink, &meta->calibration, PageKind::kCalibration, 0, calibration);
+    meta->calibration_id = calibration->crc;
 }
 
 void update_calibration(Relation index, const Calibration* calibration) {

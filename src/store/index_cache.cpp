@@ -179,14 +179,12 @@ static void load_centroids(Relation index, IndexCache* entry, MemoryContext cont
         entry->centroids = load_floats(index, &meta->centroids, PageKind::kCentroids, context, meta->generation);
 }
 
+// An entry that nobody finds yet, in a context of the current one.
 static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     const bool keeps_groups = keeps_compact(meta);
     const Size bytes = compact_bytes(meta, keeps_groups) + meta->quantizer.bytes + meta->transform_matrix.bytes +
                        2 * meta->reorder_params.bytes + (keeps_exact(meta) ? meta->centroids.bytes : 0);
     make_room(bytes);
-    loading_index = RelationGetRelid(index);
-    loading_generation = meta->generation;
-    // Under the caller's context until complete, so that an error in between leaves nothing behind.
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq index cache", ALLOCSET_SMALL_SIZES);
     IndexCache* entry = static_cast<IndexCache*>(MemoryContextAllocZero(context, sizeof(IndexCache)));
     entry->index_oid = RelationGetRelid(index);
@@ -207,8 +205,16 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     if (meta->transform_matrix.bytes > 0)
         entry->transform = load_floats(index, &meta->transform_matrix, PageKind::kTransform, context);
     entry->bytes += prepare_recent(index, meta->lists, &entry->recent, context);
+    return entry;
+}
+
+static IndexCache* keep_entry(Relation index, const MetaPage* meta) {
+    loading_index = RelationGetRelid(index);
+    loading_generation = meta->generation;
+    // Under the caller's context until complete, so that an error in between leaves nothing behind.
+    IndexCache* entry = load_entry(index, meta);
     VQ_FAULT("cache.keep");
-    MemoryContextSetParent(context, CacheMemoryContext);
+    MemoryContextSetParent(entry->context, CacheMemoryContext);
     loading_index = InvalidOid;
     entry->next = entries;
     entries = entry;
@@ -248,7 +254,7 @@ static IndexCache* pin(Relation index, const MetaPage* meta, MemoryContext owner
         if (same_index(each, index, meta)) entry = each;
         else doom(each);
     }
-    if (entry == NULL) entry = load_entry(index, meta);
+    if (entry == NULL) entry = keep_entry(index, meta);
     else refresh_entry(index, entry, meta);
     VQ_FAULT("cache.pin");
     entry->pins++;

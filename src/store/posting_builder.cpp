@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "store/free_pages.h"
 #include "store/segments.h"
 
 namespace vectorq {
@@ -12,35 +11,17 @@ static uint32 list_number(const PostingBuilder* w) { return w->numbers != NULL ?
 
 static void begin_page(PostingBuilder* w) {
     for (uint32 part = 0; part < w->geometry->pages; part++)
-        init_page(w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0,
-                  static_cast<uint16>(part), w->epoch);
+        init_sink_page(w->sink, w->images + part * BLCKSZ, PageKind::kPosting, part > 0 ? list_number(w) : 0,
+                       static_cast<uint16>(part));
     w->room = w->geometry->capacity;
 }
 
 // A page, or an extent, for what comes: its first block.
-static BlockNumber allocate(PostingBuilder* w) {
-    if (w->numbers != NULL) {
-        Buffer buffer = take_free_page(w->index, w->geometry, w->epoch);
-        if (!BufferIsValid(buffer)) return extend_index(w->index, w->geometry->pages);
-        const BlockNumber block = BufferGetBlockNumber(buffer);
-        UnlockReleaseBuffer(buffer);
-        return block;
-    }
-    const BlockNumber block = w->end;
-    w->end += w->geometry->pages;
-    return block;
-}
+static BlockNumber allocate(PostingBuilder* w) { return take_run(w->sink, w->geometry->pages); }
 
 static void flush_page(PostingBuilder* w) {
-    for (uint32 part = 0; part < w->geometry->pages; part++) {
-        char* image = w->images + part * BLCKSZ;
-        if (w->numbers != NULL) {
-            write_page(w->index, w->block + part, image);
-        } else {
-            const BlockNumber block = append_built_page(w->index, w->fork, image);
-            if (block != w->block + part) elog(ERROR, "unexpected block %u while building", block);
-        }
-    }
+    for (uint32 part = 0; part < w->geometry->pages; part++)
+        put_page(w->sink, w->block + part, w->images + part * BLCKSZ);
     w->block = w->following;
     w->following = InvalidBlockNumber;
     begin_page(w);
@@ -104,30 +85,20 @@ static void end_list(PostingBuilder* w) {
     if (w->num_staged > 0) write_segment(w, w->num_staged, false);
 }
 
-void posting_builder_begin(PostingBuilder* w, Relation index, ForkNumber fork, const PostingGeometry* geometry,
-                           DirectoryEntry* directory, uint32 lists) {
+void posting_builder_begin(PostingBuilder* w, PageSink* sink, const PostingGeometry* geometry,
+                           DirectoryEntry* directory, uint32 lists, const uint32* numbers) {
     memset(w, 0, sizeof(*w));
-    w->index = index;
-    w->fork = fork;
+    w->sink = sink;
     w->geometry = geometry;
-    w->epoch = 1;
     w->lists = lists;
+    w->numbers = numbers;
     w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
     w->row_bytes = RoundUp(StagedBytes(geometry->code_bytes), 8);
     w->staged =
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
-    w->end = RelationGetNumberOfBlocksInFork(index, fork);
     std::fill_n(directory, lists, kNoEntry);
-    begin_page(w);
-}
-
-void posting_builder_begin_live(PostingBuilder* w, Relation index, const PostingGeometry* geometry, uint32 epoch,
-                                DirectoryEntry* directory, const uint32* numbers, uint32 lists) {
-    posting_builder_begin(w, index, MAIN_FORKNUM, geometry, directory, lists);
-    w->numbers = numbers;
-    w->epoch = epoch;
     begin_page(w);
 }
 

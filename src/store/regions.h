@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/page/meta_page.h"
-#include "store/pages.h"
+#include "store/page_sink.h"
 
 namespace vectorq {
 
@@ -27,7 +27,11 @@ void read_region(Relation index, const Region* region, PageKind kind, uint32 own
                  void* out);
 // Writes a region over blocks that nobody reads any more or yet, WAL-logged page by page.
 void write_region(Relation index, const Region* region, PageKind kind, uint32 owner, const void* bytes);
-// Building: appends one to a relation that nobody else sees, not logged.
-Region append_region(Relation index, ForkNumber fork, PageKind kind, const void* bytes, uint64 length);
+// A region of so many bytes that lies nowhere yet.
+inline Region region_of_bytes(uint64 length) { return {0, static_cast<uint32>(RegionPages(length, BLCKSZ)), length}; }
+// Writes a region over a run that was taken for it.
+void put_region(PageSink* sink, const Region* region, PageKind kind, uint32 owner, const void* bytes);
+// The same in a run of its own.
+Region append_region(PageSink* sink, PageKind kind, uint32 owner, const void* bytes, uint64 length);
 
 }  // namespace vectorq
