@@ -24,7 +24,8 @@ static IndexAmRoutine* make_routine(amoptions_function parse_options) {
     am->amcanparallel = false;
     am->amcaninclude = false;
     am->amusemaintenanceworkmem = false;
-    am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+    // A renewal uses the processors itself, and takes locks that parallel workers may not.
+    am->amparallelvacuumoptions = VACUUM_OPTION_NO_PARALLEL;
     am->amkeytype = InvalidOid;
 
     am->ambuild = vq_build;

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "access/xact.h"
 #include "storage/lmgr.h"
 #include "storage/procarray.h"
 }
@@ -41,13 +42,20 @@ void forget_given_up(Relation index, MetaPage* meta) {
 }
 
 void settle_if_unused(Relation index, MetaPage* meta) {
-    if (meta->oldest_generation == meta->generation) return;
-    // Who has known older lists holds a lock until the end of its transaction.
-    if (!ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    if (meta->oldest_generation == meta->generation && meta->upkeep.given_up == 0) return;
+    // Who has known older lists holds a lock until the end of its transaction. Beside other indexes vacuum may be
+    // parallel, and cannot take such a lock.
+    if (IsInParallelMode() || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
     VQ_FAULT("epoch.settle");
     meta->oldest_generation = meta->generation;
+    meta->retire_xid = FirstNormalTransactionId;  // before every snapshot
     update_meta(
-        index, [](MetaPage* on_page, void*) { on_page->oldest_generation = on_page->generation; }, NULL);
+        index,
+        [](MetaPage* on_page, void*) {
+            on_page->oldest_generation = on_page->generation;
+            on_page->retire_xid = FirstNormalTransactionId;
+        },
+        NULL);
     UnlockRelation(index, AccessExclusiveLock);
 }
 

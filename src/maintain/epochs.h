@@ -14,7 +14,8 @@ bool one_epoch_is_known(Relation heap, const MetaPage* meta);
 // After a pass over all pages: nothing is left of the one that was given up but garbage.
 void forget_given_up(Relation index, MetaPage* meta);
 
-// Says that nobody knows the lists of before the last change, if nobody has the index open. Changes *meta, too.
+// Says that nobody knows the lists of before the last change, nor an epoch that was given up, if nobody has the index
+// open. Changes *meta, too.
 void settle_if_unused(Relation index, MetaPage* meta);
 
 }  // namespace vectorq

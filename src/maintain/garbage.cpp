@@ -10,6 +10,7 @@
 #include "store/pages.h"
 
 extern "C" {
+#include "access/xact.h"
 #include "catalog/storage.h"
 #include "storage/lmgr.h"
 }
@@ -58,7 +59,7 @@ static bool has(const Garbage* garbage, BlockNumber block) {
 static void cut_file(Relation index, Garbage* garbage) {
     const BlockNumber gone = garbage->blocks - garbage->end;
     if (gone < kLeastCut && gone < garbage->blocks / kCutShare) return;
-    if (gone == 0 || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    if (gone == 0 || IsInParallelMode() || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
     // Nothing was added since the blocks were counted.
     if (RelationGetNumberOfBlocks(index) == garbage->blocks) {
         VQ_FAULT("garbage.cut");

@@ -293,8 +293,14 @@ static constexpr double kGrowth = 1.25;
 static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     MetaPage meta;
     read_meta(info->index, &meta);
+    const bool settled = meta.oldest_generation == meta.generation;
+    settle_if_unused(info->index, &meta);
+    if (!settled && meta.oldest_generation == meta.generation) return true;  // replaced lists can go
     if (meta.replacing != 0 || meta.upkeep.renewing != 0 || may_drop_lists(heap, &meta)) return true;
     if (meta.upkeep.given_up != 0 && one_epoch_is_known(heap, &meta)) return true;
+    // A vacuum has counted them, and could not renew.
+    if (wants_renewal(info->index, heap, &meta, static_cast<double>(meta.rows)).reason != RenewReason::kNone)
+        return true;
     if (index_options(info->index).rebalance == 0) return false;
     return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * static_cast<double>(meta.rows));
 }
