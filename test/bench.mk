@@ -90,6 +90,12 @@ bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
 bench-inserts: server-tree
 	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_inserts.py $(BENCH_ARGS)
 .PHONY: bench-inserts
+
+# What becomes of an index that nobody touches. make bench-life BENCH_ARGS='--rows 20000 --scenarios a d'
+bench-life: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh --system numpy)" test/bench/run_life.py $(BENCH_ARGS)
+.PHONY: bench-life
+
 # make bench-cold BENCH_ARGS='--rows 200000'     run_cold.py --help tells the arguments
 # make bench-prune: pages of easy and hard queries with vectorq.prune_epsilon
 bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json

@@ -27,6 +27,7 @@ help:
 	@echo 'make bench-scale              10,000 to 10,000,000 rows; make bench-profile: where the time goes (perf)'
 	@echo 'make bench-churn              recall at equal pages read after half of the rows were replaced by others, beside a fresh index'
 	@echo 'make bench-inserts            rows a second of 8 sessions that insert at once; BENCH_ARGS="--trees DIR" beside another tree'
+	@echo 'make bench-life               an index that vacuum keeps in shape, beside one built anew: growth, churn, load; BENCH_ARGS="--rows 20000"'
 	@echo 'make bench-micro              speed of the kernels alone'
 	@echo 'make bench-lists              many lists in the core: build seconds, cost and loss of choosing probes; LISTS=4000 is a quick look'
 	@echo 'make asan                     core and regression tests and the fuzzing of type input under the sanitizers'
