@@ -66,7 +66,9 @@ struct Renewal {
 
 RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, double rows) {
     const RenewalWish none = {RenewReason::kNone, 0};
-    if (index_options(index).rebalance == 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    // Of an epoch that was given up, rows are still marked as being in both.
+    if (meta->upkeep.given_up != 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    if (index_options(index).rebalance == 0) return none;
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
     const AmKind am = am_of_index(index);
