@@ -3,6 +3,7 @@
 
 #ifdef VECTORQ_FAULTS
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -21,15 +22,15 @@ Point points[kMaxPoints];  // passed since vectorq_fault_hits() was last asked
 int num_points;
 
 char* setting;
-// From the setting: the point, the passages until it strikes (0: off), and how.
+// From the setting: the point, the passages until it strikes (0: off), and how: 'e'rror, 'c'rash or 'h'old.
 char armed_name[kMaxName];
 int armed_left;
-bool armed_crash;
+char armed_how;
 }  // namespace
 
 static bool parse(const char* text, char* name, int* nth, char* how) {
     return sscanf(text, "%63[^:]:%d:%15s", name, nth, how) == 3 && *nth > 0 &&
-           (strcmp(how, "error") == 0 || strcmp(how, "crash") == 0);
+           (strcmp(how, "error") == 0 || strcmp(how, "crash") == 0 || strcmp(how, "hold") == 0);
 }
 
 static bool check_setting(char** value, void**, GucSource) {
@@ -42,11 +43,11 @@ static void assign_setting(const char* value, void*) {
     char how[16];
     armed_left = 0;
     if (value != NULL && *value != '\0' && parse(value, armed_name, &armed_left, how))
-        armed_crash = strcmp(how, "crash") == 0;
+        armed_how = how[0];
 }
 
 void register_fault_setting() {
-    DefineCustomStringVariable("vectorq.fault", "Where to fail: name:nth:error or name:nth:crash", NULL, &setting, "",
+    DefineCustomStringVariable("vectorq.fault", "Where to fail or wait: name:nth:error, name:nth:crash or name:nth:hold", NULL, &setting, "",
                                PGC_SUSET, 0, check_setting, assign_setting, NULL);
 }
 
@@ -61,10 +62,27 @@ static void count_hit(const char* name) {
     points[num_points++].hits = 1;
 }
 
+// Waits there until somebody removes the file that says so. A cancel ends it where no page is locked.
+static void hold(const char* name) {
+    char path[MAXPGPATH];
+    pg_snprintf(path, sizeof(path), "held.%s", name);
+    const int file = open(path, O_CREAT | O_WRONLY, 0600);
+    if (file < 0) elog(ERROR, "could not create file \"%s\": %m", path);
+    close(file);
+    while (access(path, F_OK) == 0) {
+        CHECK_FOR_INTERRUPTS();
+        pg_usleep(1000);
+    }
+}
+
 void fault_point(const char* name) {
     count_hit(name);
     if (armed_left == 0 || strcmp(name, armed_name) != 0 || --armed_left > 0) return;
-    if (armed_crash) {
+    if (armed_how == 'h') {
+        hold(name);
+        return;
+    }
+    if (armed_how == 'c') {
         write_stderr("crash at fault point %s\n", name);
         _exit(2);  // no callbacks: the postmaster sees a crash, and recovers
     }

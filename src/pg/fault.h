@@ -1,7 +1,8 @@
 // Named fault points, for the test build alone (make fault-module; without VECTORQ_FAULTS they are nothing).
 //
 // VQ_FAULT("file.step") stands before a PostgreSQL call of a write path. On demand the n-th passage raises an
-// ERROR there, or ends the process as a crash would:
+// ERROR there, ends the process as a crash would, or waits: until the file held.row.finish, which it makes in the data
+// directory, is removed.
 //
 //     SET vectorq.fault = 'row.finish:1:error';
 //
