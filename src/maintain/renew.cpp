@@ -9,6 +9,7 @@
 #include "build/build.h"
 #include "maintain/entry_pass.h"
 #include "maintain/epochs.h"
+#include "maintain/next_epoch.h"
 #include "maintain/table_rows.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -65,7 +66,9 @@ struct Renewal {
 
 RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, double rows) {
     const RenewalWish none = {RenewReason::kNone, 0};
-    if (index_options(index).rebalance == 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    // Of an epoch that was given up, rows are still marked as being in both.
+    if (meta->upkeep.given_up != 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    if (index_options(index).rebalance == 0) return none;
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
     const AmKind am = am_of_index(index);
@@ -201,59 +204,11 @@ static void write_what_was_trained(Renewal* r) {
     Build* b = r->build;
     MetaPage* next = &r->next;
     *next = describe_build(b);
-    next->generation = r->meta.generation + 1;
-    next->oldest_generation = r->meta.oldest_generation;
-    next->epoch = r->meta.upkeep.last_epoch + 1;
-    next->upkeep = r->meta.upkeep;
-    next->upkeep.last_epoch = next->upkeep.renewing = next->epoch;
-    next->upkeep.free_unit = b->geometry.pages;
-    next->upkeep.given_up = 0;
-    next->postings_start = 1;
+    number_epoch(&r->meta, next, b->geometry.pages);
     next->records_start = HasRecords(*next) ? 1 : 0;
-    next->rows = r->meta.rows;
     r->sink = live_pages(r->index, next->epoch);
     write_build_regions(b, &r->sink, next);
-    DirectoryEntry* none =
-        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));
-    std::fill_n(none, b->lists, kNoEntry);
-    next->directory = write_directory(&r->sink, none, b->lists);
-    pfree(none);
-    set_meta_crc(next);
-}
-
-static void publish(Renewal* r) {
-    VQ_FAULT("renew.publish");
-    update_meta(
-        r->index,
-        [](MetaPage* meta, void* arg) {
-            const MetaPage* next = static_cast<const MetaPage*>(arg);
-            meta->upkeep.last_epoch = meta->upkeep.renewing = next->epoch;
-            *next_meta_on(meta) = *next;
-        },
-        &r->next);
-    VQ_FAULT("renew.published");
-}
-
-// Puts the chain that was written before that of the rows that came meanwhile.
-static void attach_list(Renewal* r, uint32 list, const DirectoryEntry* made) {
-    VQ_FAULT("renew.attach");
-    Buffer directory = lock_directory(r->index, &r->next, list);
-    const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
-    const SegmentRef last = {made->hint, made->hint_offset};
-    Buffer buffer = InvalidBuffer;
-    if (begun.head != kInvalidBlock)
-        buffer = read_segment(r->index, &r->build->geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
-    PageChange change = begin_change(r->index, "attach");
-    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
-    *entry = *made;
-    if (begun.head != kInvalidBlock) {
-        SegmentHeader* header = segment_header(change_page(&change, buffer), last.offset);
-        header->next_block = begun.head;
-        header->next_offset = static_cast<uint16>(begun.head_offset | (header->next_offset & kSegmentMarks));
-        entry->hint = begun.hint;
-        entry->hint_offset = begun.hint_offset;
-    }
-    finish_change(&change);
+    write_empty_directory(&r->sink, next);
 }
 
 static void write_lists(Renewal* r) {
@@ -269,7 +224,7 @@ static void write_lists(Renewal* r) {
     posting_builder_end(&w);
     for (uint32 list = 0; list < b->lists; list++) {
         vacuum_delay();
-        if (made[list].head != kInvalidBlock) attach_list(r, list, &made[list]);
+        if (made[list].head != kInvalidBlock) attach_list(r->index, &r->next, &b->geometry, list, &made[list]);
     }
     pfree(made);
 }
@@ -280,25 +235,6 @@ static void calibrate_next(Renewal* r) {
     if (r->build->objects->finder == nullptr) return;
     if (!measure_build(r->build, index_cache_pin_next(r->index, r->context), &calibration)) return;
     put_calibration(&r->sink, &calibration, &r->next);
-}
-
-// One record: scans that begin after it search the new lists.
-static void switch_epochs(Renewal* r) {
-    MetaPage* next = &r->next;
-    next->rows = static_cast<uint64>(r->build->indexed_rows);
-    next->entries_per_row = describe_build(r->build).entries_per_row;
-    next->free_head = kInvalidBlock;
-    VQ_FAULT("renew.switch");
-    update_meta(
-        r->index,
-        [](MetaPage* meta, void* arg) {
-            MetaPage next = *static_cast<const MetaPage*>(arg);
-            next.upkeep.renewing = 0;
-            next.retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-            *meta = next;
-        },
-        next);
-    VQ_FAULT("renew.switched");
 }
 
 // ---- the whole
@@ -333,12 +269,14 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
     build_learn(r->build);
     if (r->build->trained) {
         write_what_was_trained(r);
-        publish(r);
+        publish_epoch(r->index, &r->next);
         copy_rows(r);
         write_lists(r);
         calibrate_next(r);
         note_renewal(r, wish, &start);
-        switch_epochs(r);
+        r->next.rows = static_cast<uint64>(r->build->indexed_rows);
+        r->next.entries_per_row = describe_build(r->build).entries_per_row;
+        switch_epochs(r->index, &r->next);
     }
     if (r->table != NULL) close_table_rows(r->table);
     const bool done = r->build->trained;

@@ -48,16 +48,18 @@ inline constexpr uint32_t kNumRenewReasons = 7;
 
 // What renewal (maintain/README.md) knows of an index; it changes in place.
 struct Upkeep {
-    uint32_t last_epoch;    // epochs up to this number were given out
-    uint32_t renewing;      // the epoch that a vacuum is making beside the present one (see NextMeta); 0: none
-    uint32_t given_up;      // 1: such a one was given up, and its pages wait for retire_xid
-    uint32_t free_unit;     // pages of each run on the list of free ones
-    uint32_t renewals;      // how often it was renewed
-    uint8_t reason;         // RenewReason of the last time
-    uint8_t reserved[3];    // 0
-    int64_t renewed_at;     // when it ended, as a TimestampTz
-    uint32_t renew_millis;  // how long it took
-    float measured;         // what led to it: rows, lists wanted a list there is, error against that of new codes
+    uint32_t last_epoch;  // epochs up to this number were given out
+    uint32_t renewing;    // the epoch that a vacuum is making beside the present one, whose meta page follows; 0: none
+    uint32_t free_unit;   // pages of each run on the list of free ones
+    uint32_t renewals;    // how often it was renewed
+    uint8_t reason;       // RenewReason of the last time
+    uint8_t given_up;     // 1: an epoch was given up, and somebody may know it whom retire_xid tells of
+    uint8_t garbage;      // 1: there are pages of other epochs that a vacuum has not collected yet
+    uint8_t reserved;     // 0
+    uint32_t counted_blocks;  // of the index when its rows were last counted
+    int64_t renewed_at;       // when it ended, as a TimestampTz
+    uint32_t renew_millis;    // how long it took
+    float measured;           // what led to it: rows, or how many times the lists its rows call for
 };
 static_assert(sizeof(Upkeep) == 40);
 
