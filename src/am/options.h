@@ -22,7 +22,7 @@ struct IndexOptions {
     int seed;
     int replicas;                  // Replicas
     int lengths;                   // whether codes are of directions, beside lengths
-    int rebalance;                 // whether vacuum splits and merges lists
+    int maintain, rebalance;       // whether vacuum keeps it in shape: if neither is off
     double closure_epsilon;        // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
     double balance;                // largest list that training leaves, in means; 0 = plain k-means

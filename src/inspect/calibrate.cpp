@@ -36,7 +36,7 @@ static void load_queries(ExactPass* p, ArrayType* array) {
 static uint32 calibrate(const OpenedIndex* opened, ArrayType* queries) {
     ExactPass* p = make_exact_pass(opened->heap, opened->index);
     load_queries(p, queries);
-    find_exact_neighbours(p, false);
+    find_exact_neighbours(p);
     Calibration calibration;
     if (!measure_recall(opened->index, exact_neighbours(p), 1e18, kCalibratedByQueries, &calibration))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -37,7 +37,7 @@ struct Compaction {
 }  // namespace
 
 bool worth_compacting(Relation index, const Garbage* garbage) {
-    if (index_options(index).rebalance == 0) return false;
+    if (!keeps_in_shape(index)) return false;
     const BlockNumber free = garbage_within(garbage) + garbage->listed;
     if (free >= kLeastFree && free >= kFreeShare * garbage->end) return true;
     return garbage->end >= garbage->needed + kLeastFree && garbage->end >= kTimesNeeded * garbage->needed;

@@ -68,7 +68,7 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     const RenewalWish none = {RenewReason::kNone, 0};
     // Of an epoch that was given up, rows are still marked as being in both.
     if (meta->upkeep.given_up != 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
-    if (index_options(index).rebalance == 0) return none;
+    if (!keeps_in_shape(index)) return none;
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
     const AmKind am = am_of_index(index);

@@ -347,7 +347,7 @@ static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     // A vacuum has counted them, and could not renew.
     const double rows = static_cast<double>(meta.rows);
     if (wants_renewal(info->index, heap, &meta, rows).reason != RenewReason::kNone) return true;
-    if (index_options(info->index).rebalance == 0) return false;
+    if (!keeps_in_shape(info->index)) return false;
     // The table's own number is as of the last vacuum that has come to its end.
     return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * rows) ||
            RelationGetNumberOfBlocks(info->index) > kLeastGrowth + kGrowth * meta.upkeep.counted_blocks;
@@ -370,6 +370,26 @@ static bool is_growing(const IndexVacuumInfo* info, Relation heap) {
     read_meta(info->index, &meta);
     return wants_renewal(info->index, heap, &meta, std::max(info->num_heap_tuples, static_cast<double>(meta.rows)))
                .reason != RenewReason::kNone;
+}
+
+bool renew_now(Relation index, Relation heap) {
+    IndexVacuumInfo info;
+    memset(&info, 0, sizeof(info));
+    info.index = index;
+    info.strategy = GetAccessStrategy(BAS_VACUUM);
+    // Counts the rows, and ends what a vacuum has left undone.
+    IndexBulkDeleteResult* stats = vq_bulkdelete(&info, NULL, NULL, NULL);
+    stats = collect_garbage(&info, heap, stats, false);
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (meta.upkeep.given_up != 0 || !one_epoch_is_known(heap, &meta))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
+                               RelationGetRelationName(index)),
+                        errhint("Try again when the transactions that run now have ended.")));
+    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples);
+    collect_garbage(&info, heap, stats, true);
+    return done;
 }
 
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {

@@ -1,10 +1,11 @@
 // Named fault points, for the test build alone (make fault-module; without VECTORQ_FAULTS they are nothing).
 //
 // VQ_FAULT("file.step") stands before a PostgreSQL call of a write path. On demand the n-th passage raises an
-// ERROR there, ends the process as a crash would, or waits: until the file held.row.finish, which it makes in the data
-// directory, is removed.
+// ERROR there, or ends the process as a crash would:
 //
 //     SET vectorq.fault = 'row.finish:1:error';
+//
+// "wait" instead of "error" makes it wait as long as another session has pg_advisory_lock(20).
 //
 // Changes of pages and locks of blocks (page_change.h) have their points inside: begin_change(index, "row") passes
 // row.start, row.register, row.finish and row.release, lock_block(index, block, "row") row.read and row.lock.
