@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "am/options.h"
+#include "maintain/compact_records.h"
 #include "maintain/list_table.h"
 #include "maintain/next_epoch.h"
 #include "pg/fault.h"
@@ -28,14 +29,15 @@ struct Compaction {
     MetaPage meta, next;
     AllLists lists;
     PageSink sink;
+    MovedExtents records;
     char* page;    // of the segment at hand
     uint8* codes;  // (capacity, code_bytes)
     char* staged;  // a row
 };
 }  // namespace
 
-bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage) {
-    if (index_options(index).rebalance == 0 || HasRecords(*meta)) return false;
+bool worth_compacting(Relation index, const Garbage* garbage) {
+    if (!keeps_in_shape(index)) return false;
     const BlockNumber free = garbage_within(garbage) + garbage->listed;
     if (free >= kLeastFree && free >= kFreeShare * garbage->end) return true;
     return garbage->end >= garbage->needed + kLeastFree && garbage->end >= kTimesNeeded * garbage->needed;
@@ -70,6 +72,8 @@ static void copy_regions(Compaction* c) {
     copy(&meta->compact, &next->compact, PageKind::kCompactCentroids);
     next->quantizer = copy_region(c, &meta->quantizer, PageKind::kQuantizer, 0, 0);
     next->transform_matrix = copy_region(c, &meta->transform_matrix, PageKind::kTransform, 0, 0);
+    if (meta->reorder_params.blocks > 0)
+        next->reorder_params = copy_region(c, &meta->reorder_params, PageKind::kReorderParams, 0, 0);
     next->list_uses = copy_region(c, &meta->list_uses, PageKind::kListUses, 0, 0);
     next->calibration = copy_region(c, &meta->calibration, PageKind::kCalibration, 0, 0);
     write_empty_directory(&c->sink, next);
@@ -92,6 +96,7 @@ static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNum
         const RowFields fields = TakeFields(*g, layout, segment, slot);
         if (!IsRow(fields.tid)) continue;
         SetStagedFields(c->staged, fields);
+        if (HasRecords(c->meta)) SetStagedRecord(c->staged, moved_record(&c->records, fields.record));
         memcpy(c->staged + kStagedCodeAt, c->codes + static_cast<Size>(slot) * g->code_bytes, g->code_bytes);
         posting_builder_add(w, list, c->staged);
     }
@@ -148,12 +153,15 @@ static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext co
     c->staged = static_cast<char*>(palloc0(StagedBytes(c->geometry->code_bytes)));
     number_epoch(&c->meta, &c->next, c->geometry->pages);
     c->next.next_list = c->next.lists;
+    c->next.records_start = HasRecords(c->meta) ? 1 : 0;
+    c->next.records_blocks = 0;
     c->sink = live_pages(c->index, c->next.epoch);
     if (garbage_within(garbage) >= garbage->needed) use_garbage(garbage, &c->sink);
     VQ_FAULT("compact.regions");
     copy_regions(c);
     free_unsearched(c);
     publish_epoch(c->index, &c->next);
+    if (HasRecords(c->meta)) c->records = move_records(c->index, &c->meta, &c->sink);
     VQ_FAULT("compact.lists");
     copy_lists(c);
     switch_epochs(c->index, &c->next);

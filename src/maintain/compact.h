@@ -7,7 +7,7 @@
 namespace vectorq {
 
 // Whether so much is free that a copy is worth its writing.
-bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage);
+bool worth_compacting(Relation index, const Garbage* garbage);
 // Copies it, into garbage where all of it fits there, else behind the end; then another time will bring it to the
 // front. The caller is as for renew_index().
 void compact_index(Relation index, Garbage* garbage);

@@ -6,8 +6,7 @@
 
 extern "C" {
 #include "access/transam.h"
-#include "access/xact.h"
-#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/procarray.h"
 }
 
@@ -40,11 +39,20 @@ void forget_garbage(Relation index, MetaPage* meta) {
         index, [](MetaPage* on_page, void*) { on_page->upkeep.given_up = on_page->upkeep.garbage = 0; }, NULL);
 }
 
+// Who has known older lists holds a lock until it knows them no more: scans until their transaction ends, inserts until
+// their statement does. Who comes from now on reads the present meta page.
+static bool somebody_uses(Relation index) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, index->rd_lockInfo.lockRelId.dbId, index->rd_lockInfo.lockRelId.relId);
+    int users;
+    VirtualTransactionId* conflicts = GetLockConflicts(&tag, AccessExclusiveLock, &users);
+    pfree(conflicts);
+    return users > 0;
+}
+
 void settle_if_unused(Relation index, MetaPage* meta) {
     if (meta->oldest_generation == meta->generation && meta->upkeep.given_up == 0) return;
-    // Who has known older lists holds a lock until the end of its transaction. Beside other indexes vacuum may be
-    // parallel, and cannot take such a lock.
-    if (IsInParallelMode() || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    if (somebody_uses(index)) return;
     VQ_FAULT("epoch.settle");
     update_meta(
         index,
@@ -55,7 +63,6 @@ void settle_if_unused(Relation index, MetaPage* meta) {
             *static_cast<MetaPage*>(arg) = *on_page;
         },
         meta);
-    UnlockRelation(index, AccessExclusiveLock);
 }
 
 }  // namespace vectorq

@@ -41,10 +41,12 @@ bool note_garbage(Garbage* garbage, const MetaPage* meta, Page page, BlockNumber
     // A new page is somebody's who will fill it in a moment, or was left by a crash.
     if (PageIsNew(page) || block < garbage->skip) return false;
     if (!is_garbage(meta, page, block)) {
-        const bool free = page_tail(page)->kind == static_cast<uint16>(PageKind::kFree);
-        if (free) garbage->skip = block + meta->upkeep.free_unit;
-        if (free) garbage->listed += meta->upkeep.free_unit;
-        garbage->end = std::max(garbage->end, free ? garbage->skip : block + 1);
+        const PageKind kind = static_cast<PageKind>(page_tail(page)->kind);
+        // A run that was taken from the list and not filled has old pages behind its first.
+        const bool run = kind == PageKind::kFree || (kind == PageKind::kPosting && page_tail(page)->part == 0);
+        if (run) garbage->skip = block + meta->upkeep.free_unit;
+        if (kind == PageKind::kFree) garbage->listed += meta->upkeep.free_unit;
+        garbage->end = std::max(garbage->end, run ? garbage->skip : block + 1);
         return false;
     }
     garbage->bits[block >> 3] |= static_cast<uint8>(1 << (block & 7));
@@ -84,7 +86,8 @@ void use_garbage(Garbage* garbage, PageSink* sink) {
     sink->arg = garbage;
 }
 
-// Nobody may have the index open meanwhile: not even who has learnt of a block that goes.
+// Nobody may have the index open meanwhile: not even who has learnt of a block that goes. A standby holds the lock
+// until this transaction ends.
 static void cut_file(Relation index, Garbage* garbage) {
     const BlockNumber gone = garbage->blocks - std::min(garbage->blocks, garbage->end);
     if (gone < kLeastCut && gone < garbage->blocks / kCutShare) return;
@@ -99,8 +102,8 @@ static void cut_file(Relation index, Garbage* garbage) {
     UnlockRelation(index, AccessExclusiveLock);
 }
 
-void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage) {
-    cut_file(index, garbage);
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut) {
+    if (may_cut) cut_file(index, garbage);
     const uint32 unit = meta->upkeep.free_unit;
     for (BlockNumber block = 1, run = 0; block < garbage->blocks; block++) {
         run = has(garbage, block) ? run + 1 : 0;

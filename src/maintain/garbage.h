@@ -27,8 +27,8 @@ BlockNumber garbage_within(const Garbage* garbage);
 // What is put into the sink goes where garbage is, from the front on, while there is some. Then no page of it is to be
 // given back that was taken.
 void use_garbage(Garbage* garbage, PageSink* sink);
-// Cuts the file where only garbage follows, if nobody uses the index, and puts what else there is on the list of free
-// pages.
-void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage);
+// Cuts the file where only garbage follows, if that is wanted and nobody uses the index, and puts what else there is on
+// the list of free pages.
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut);
 
 }  // namespace vectorq

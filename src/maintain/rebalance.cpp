@@ -40,7 +40,7 @@ static constexpr uint32 kBatchLists = 1024;
 RebalanceObjects::RebalanceObjects() : stop(&interrupt_is_pending) {}
 
 bool rebalances(Relation index, const MetaPage* meta) {
-    return (meta->flags & kMetaTrained) != 0 && meta->lists > 1 && index_options(index).rebalance != 0;
+    return (meta->flags & kMetaTrained) != 0 && meta->lists > 1 && keeps_in_shape(index);
 }
 
 // ---- which

@@ -242,6 +242,11 @@ static BlockNumber blocks_needed(const VacuumState* v) {
         if (g->pages > 1) blocks += (rows + g->capacity - 1) / g->capacity * g->pages;
         else bytes += sizeof(SegmentHeader) + BytesOfRows(*g, g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows);
     }
+    if (HasRecords(v->meta)) {
+        const double rows =
+            v->counter != NULL ? v->live / v->counter->EntriesPerRow() : v->live / EntriesPerRow(v->meta);
+        blocks += static_cast<uint64>(rows / v->records.capacity + 1) * v->records.pages;
+    }
     return static_cast<BlockNumber>(blocks + bytes / g->payload + 1);
 }
 
@@ -309,8 +314,8 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
 
 // Collects pages of other epochs, once nobody knows these, and brings the index to the front of its file. A copy that
 // had to go behind the end comes to the front with a second one.
-static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relation heap,
-                                              IndexBulkDeleteResult* stats) {
+static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats,
+                                              bool may_cut) {
     for (int copies = 0;; copies++) {
         MetaPage meta;
         Garbage garbage;
@@ -319,9 +324,9 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         if (meta.upkeep.garbage == 0 || !one_epoch_is_known(heap, &meta)) return stats;
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
-        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage);
+        const bool copy = copies < 2 && worth_compacting(info->index, &garbage);
         if (copy) compact_index(info->index, &garbage);
-        else give_back_garbage(info->index, &meta, &garbage);
+        else give_back_garbage(info->index, &meta, &garbage, may_cut);
         pfree(garbage.bits);
         if (copy) continue;
         forget_garbage(info->index, &meta);
@@ -342,7 +347,7 @@ static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     // A vacuum has counted them, and could not renew.
     const double rows = static_cast<double>(meta.rows);
     if (wants_renewal(info->index, heap, &meta, rows).reason != RenewReason::kNone) return true;
-    if (index_options(info->index).rebalance == 0) return false;
+    if (!keeps_in_shape(info->index)) return false;
     // The table's own number is as of the last vacuum that has come to its end.
     return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * rows) ||
            RelationGetNumberOfBlocks(info->index) > kLeastGrowth + kGrowth * meta.upkeep.counted_blocks;
@@ -354,16 +359,44 @@ static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relatio
     read_meta(info->index, &meta);
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
     if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
-        return collect_garbage(info, heap, stats);
+        return collect_garbage(info, heap, stats, true);
     rebalance(info->index, heap);
     vacuum_calibrate(info->index, heap, stats);
     return stats;
 }
 
+static bool is_growing(const IndexVacuumInfo* info, Relation heap) {
+    MetaPage meta;
+    read_meta(info->index, &meta);
+    return wants_renewal(info->index, heap, &meta, std::max(info->num_heap_tuples, static_cast<double>(meta.rows)))
+               .reason != RenewReason::kNone;
+}
+
+bool renew_now(Relation index, Relation heap) {
+    IndexVacuumInfo info;
+    memset(&info, 0, sizeof(info));
+    info.index = index;
+    info.strategy = GetAccessStrategy(BAS_VACUUM);
+    // Counts the rows, and ends what a vacuum has left undone.
+    IndexBulkDeleteResult* stats = vq_bulkdelete(&info, NULL, NULL, NULL);
+    stats = collect_garbage(&info, heap, stats, false);
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (meta.upkeep.given_up != 0 || !one_epoch_is_known(heap, &meta))
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
+                               RelationGetRelationName(index)),
+                        errhint("Try again when the transactions that run now have ended.")));
+    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples);
+    collect_garbage(&info, heap, stats, true);
+    return done;
+}
+
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     if (info->analyze_only) return stats;
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(info->index), false), NoLock);
-    stats = collect_garbage(info, heap, stats);
+    // What is cut off blocks a standby until the vacuum has ended: not before a renewal.
+    stats = collect_garbage(info, heap, stats, !is_growing(info, heap));
     if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
     // Without dead rows there is nothing to do, and no count of rows to report.
     if (stats != NULL) stats = keep_in_shape(info, heap, stats);
