@@ -46,7 +46,7 @@ END $$"""
 
 
 def save(name, array):
-    path = os.path.join(BUILD, "bench", f"life-{name}.npy")
+    path = os.path.join(BUILD, "bench", f"{name}.npy")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     np.save(path, np.ascontiguousarray(array))
     return path
@@ -64,8 +64,8 @@ class Pool:
     others SIFT rows of other photographs' share with their dimensions permuted; 768 are gloss embeddings through one random
     layer, the others through another one."""
 
-    def __init__(self, width, rows, queries):
-        self.width, self.turned = width, 0
+    def __init__(self, name, width, rows, queries):
+        self.name, self.width, self.turned = name, width, 0
         rng = np.random.default_rng(7)
         if width == 128:
             stem = os.path.join(DATA, "sift-photo-1000000")
@@ -80,7 +80,7 @@ class Pool:
             self.size = min(3 * rows, len(base))
             self.sets = [layer(base[:self.size], width, 1), layer(base[-min(rows, len(base)):], width, 2)]
             self.queries = [layer(asked, width, 1), layer(asked, width, 2)]
-        self.files = [save(f"{width}-{i}", one) for i, one in enumerate(self.sets)]
+        self.files = [save(f"{name}-{width}-{i}", one) for i, one in enumerate(self.sets)]
 
     def vectors(self, ids):
         """By their present values: UPDATE has turned them on by so many rows."""
@@ -95,7 +95,7 @@ class Pool:
         count = len(self.queries[0])
         others = np.arange(count) % 10 < round(10 * share_of_others)
         mixed = np.where(others[:, None], self.queries[1], self.queries[0])
-        return mixed, save(f"{self.width}-asked", mixed)
+        return mixed, save(f"{self.name}-{self.width}-asked", mixed)
 
 
 class Truth:
@@ -159,7 +159,7 @@ class Life:
     def __init__(self, cluster, client, options, method, width, storage):
         self.cluster, self.client, self.options, self.storage, self.width = cluster, client, options, storage, width
         self.method, self.given = METHODS[method]
-        self.pool = Pool(width, options.rows, options.queries)
+        self.pool = Pool(options.name, width, options.rows, options.queries)
         self.rows, self.vacuums, self.share_of_others, self.auto = options.rows, [], 0.0, {}
 
     def sql(self, statement):
@@ -212,7 +212,7 @@ class Life:
                     wal_mb=round((self.wal() - before) / 2**20, 2), notices=notices)
         session.close()
         now = self.details()
-        done.update(renewed=now.get("renewals") != renewals, lists=now["lists"], size_mb=now["size_mb"])
+        done.update(renewed=now.get("renewals") != renewals, lists=now.get("lists"), size_mb=now["size_mb"])
         self.vacuums.append(done)
 
     def details(self, name=INDEX):
@@ -230,7 +230,7 @@ class Life:
             if now != last or now[3] != "0":
                 quiet, last = time.time(), now
         now = self.details()
-        self.auto.update(autovacuums=int(last[2]), settled_size_mb=now["size_mb"], settled_renewals=now.get("renewals"), settled_lists=now["lists"])
+        self.auto.update(autovacuums=int(last[2]), settled_size_mb=now["size_mb"], settled_renewals=now.get("renewals"), settled_lists=now.get("lists"))
         self.sql(f"ALTER TABLE {TABLE} SET (autovacuum_enabled = false)")
 
     # ---- what is measured

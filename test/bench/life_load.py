@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from common import BUILD, Session, load
-from life import NAME, TABLE
+from life import INDEX, NAME, TABLE
 from tables import create
 
 CONNECTIONS = dict(insert=8, ask=1)
@@ -22,10 +22,10 @@ class Load:
     """pgbench, with a log of every transaction, until it is ended."""
 
     def __init__(self, life, kind):
-        path = os.path.join(BUILD, "bench", f"life-{kind}.sql")
+        path = os.path.join(BUILD, "bench", f"{life.options.name}-{kind}.sql")
         with open(path, "w", encoding="utf-8") as file:
             file.write(TEXT[kind].format(rows=life.rows, queries=len(life.pool.queries[0])))
-        self.prefix = os.path.join(BUILD, "bench", f"life-log-{kind}")
+        self.prefix = os.path.join(BUILD, "bench", f"{life.options.name}-log-{kind}")
         self.remove()
         self.process = subprocess.Popen(
             ["pgbench", "-n", "-M", "prepared", "-c", str(CONNECTIONS[kind]), "-T", "36000", "-f", path, "-l", "--log-prefix", self.prefix, NAME],
@@ -97,14 +97,19 @@ def under_load(life, kind):
     transactions = running.end()
     life.sql("DROP INDEX beside_index")
     details = life.details()
-    return {name: figures(transactions, *mark) for name, mark in marks.items()}, details.get("renewals"), details.get("renewed_in_ms")
+    problems = [row[0] for row in life.sql(f"SELECT * FROM vectorq_check('{INDEX}')")]
+    rows = life.sql(f"SELECT count(*) FROM {TABLE}")[0][0]
+    if rows != details["rows"]:
+        problems.append(f"{details['rows']} of {rows} rows")
+    return {name: figures(transactions, *mark) for name, mark in marks.items()}, details.get("renewals"), details.get("renewed_in_ms"), problems
 
 
 def under_renewal(life):
     others(life)
-    result = {}
+    result = dict(problems=[])
     for kind in CONNECTIONS:
-        result[kind], result[kind + "_renewals"], result[kind + "_renewed_in_ms"] = under_load(life, kind)
+        result[kind], result[kind + "_renewals"], result[kind + "_renewed_in_ms"], problems = under_load(life, kind)
+        result["problems"] += problems
     inserts, asks = result["insert"], result["ask"]
     for key in ("alone", "building"):
         result["rate_to_" + key] = round(inserts["renewing"]["rate"] / max(inserts[key]["rate"], 1), 3)

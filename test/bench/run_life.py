@@ -77,6 +77,7 @@ def shortfalls(case):
     if case["scenario"] == "g":
         if "1" not in (case["insert_renewals"], case["ask_renewals"]):
             found.append("no renewal")
+        found += case["problems"]
         if case["rate_to_alone"] < LEAST_RATE:
             found.append(f"inserts at ×{case['rate_to_alone']} (×{case['rate_to_building']} of beside CREATE INDEX)")
         if case["insert"]["renewing"]["longest_ms"] > LONGEST_WAIT_MS:
@@ -117,7 +118,7 @@ def line(case):
     seconds = last["processor_s"] if last else case["auto"].get("processor_s", "–")
     cost = f"{seconds} / {built['processor_s']} | {last['wal_mb'] if last else '–'} / {built['wal_mb']}"
     d, f = old["details"], fresh["details"]
-    return (f"{head} {case['rows']:,} | {d.get('renewals', 0)} | {d['lists']} / {f['lists']} | {d['list_entries_max']} / {f['list_entries_max']} | "
+    return (f"{head} {case['rows']:,} | {d.get('renewals', 0)} | {d.get('lists', 1)} / {f.get('lists', 1)} | {d.get('list_entries_max', '')} / {f.get('list_entries_max', '')} | "
             f"{mine['recall']:.3f} / {other['recall']:.3f} | {min(mine['ms']):.3f} / {min(other['ms']):.3f} | {case['ms_ratio']} | "
             f"{old['pages']:.0f} / {fresh['pages']:.0f} | {d['size_mb']:.1f} / {f['size_mb']:.1f} | {case['size_ratio']} | {cost} | "
             f"{'; '.join(shortfalls(case)) or 'good'} |")
