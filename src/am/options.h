@@ -86,5 +86,10 @@ bytea* parse_ah_options(Datum reloptions, bool validate);
 AmKind am_of_index(Relation index);
 // The options in force: those of the index, else the defaults.
 IndexOptions index_options(Relation index);
+// Whether vacuum may do more than take dead rows out.
+inline bool keeps_in_shape(Relation index) {
+    const IndexOptions options = index_options(index);
+    return options.maintain != 0 && options.rebalance != 0;
+}
 
 }  // namespace vectorq

@@ -11,6 +11,7 @@
 #include "maintain/epochs.h"
 #include "maintain/next_epoch.h"
 #include "maintain/table_rows.h"
+#include "measure/measure_recall.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/interrupts.h"
@@ -32,6 +33,8 @@ namespace vectorq {
 
 // Lists that a build would make, for each that there is: beyond these an index has grown or shrunk. Lists follow the
 // root of the rows, so twice the rows are 1.4 times the lists; a query takes some 5 % more then.
+// A query takes so many times what it took after training: the rows have become others.
+static constexpr double kMoreEffort = 1.5;
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
 // Where lists do not follow the rows: rows for each that has trained, while these are few.
 static constexpr double kGrownRows = 4;
@@ -72,6 +75,10 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
     const AmKind am = am_of_index(index);
+    Calibration calibration;
+    read_calibration(index, meta, &calibration);
+    const double effort = effort_since_training(&calibration);
+    if (effort >= kMoreEffort) return {RenewReason::kDrifted, static_cast<float>(effort)};
     // Lists that the user has asked for stay; so few rows train no codes that will do for many.
     const bool few = meta->training_rows < kUsualTrainingRows && rows >= kGrownRows * meta->training_rows;
     if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
