@@ -74,7 +74,7 @@ sql(q{
             n := n + 1;
         END LOOP;
         SELECT count(*) INTO rows FROM at_start;
-        RETURN CASE WHEN n <> rows - 1 THEN format('cursor: %s rows, table %s', n + 1, rows) END;
+        RETURN CASE WHEN n <> greatest(rows - 1, 0) THEN format('cursor: %s rows, table %s', n + 1, rows) END;
     END $$;
 });
 my @indexes = qw(t_flat t_sq8 t_ah t_k t_c w_v w_ah);
