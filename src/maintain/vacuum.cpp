@@ -147,7 +147,7 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
 
 // Pages that hold no postings: free ones, regions, and what a crash has left of such.
 static bool holds_no_postings(const VacuumState* v, Page page, BlockNumber block) {
-    if (PageIsNew(page) || holds_regions_of_lists(page) || IsInRegions(v->meta, block)) return true;
+    if (PageIsNew(page) || holds_region(page) || IsInRegions(v->meta, block)) return true;
     if (page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
         case PageKind::kFree: return true;
