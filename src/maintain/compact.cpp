@@ -18,7 +18,7 @@ namespace vectorq {
 
 // Of the pages up to the last one in use, these are free; or there are so many times the pages that the entries need,
 // counted by the list. And so many at least.
-static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.6;
+static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.4;
 static constexpr BlockNumber kLeastFree = 16;
 
 namespace {
@@ -29,18 +29,26 @@ struct Compaction {
     MetaPage meta, next;
     AllLists lists;
     PageSink sink;
-    MovedExtents records;
+    MovedRecords records;
     char* page;    // of the segment at hand
     uint8* codes;  // (capacity, code_bytes)
     char* staged;  // a row
 };
 }  // namespace
 
-bool worth_compacting(Relation index, const Garbage* garbage) {
+static bool is_roomy(const MetaPage* meta, BlockNumber blocks) {
+    const double needed = meta->upkeep.needed_blocks;
+    return needed > 0 && blocks >= needed + kLeastFree && blocks >= kTimesNeeded * needed;
+}
+
+bool has_room_within(Relation index, const MetaPage* meta) {
+    return is_roomy(meta, RelationGetNumberOfBlocks(index)) && keeps_in_shape(index);
+}
+
+bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage) {
     if (!keeps_in_shape(index)) return false;
     const BlockNumber free = garbage_within(garbage) + garbage->listed;
-    if (free >= kLeastFree && free >= kFreeShare * garbage->end) return true;
-    return garbage->end >= garbage->needed + kLeastFree && garbage->end >= kTimesNeeded * garbage->needed;
+    return (free >= kLeastFree && free >= kFreeShare * garbage->end) || is_roomy(meta, garbage->end);
 }
 
 // ---- regions
@@ -156,7 +164,7 @@ static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext co
     c->next.records_start = HasRecords(c->meta) ? 1 : 0;
     c->next.records_blocks = 0;
     c->sink = live_pages(c->index, c->next.epoch);
-    if (garbage_within(garbage) >= garbage->needed) use_garbage(garbage, &c->sink);
+    if (garbage_within(garbage) >= c->meta.upkeep.needed_blocks) use_garbage(garbage, &c->sink);
     VQ_FAULT("compact.regions");
     copy_regions(c);
     free_unsearched(c);

@@ -21,7 +21,7 @@ namespace vectorq {
 static constexpr BlockNumber kLeastCut = 1000, kCutShare = 16;
 
 Garbage make_garbage(BlockNumber blocks) {
-    Garbage garbage = {NULL, blocks, 0, 0, 0, 1, 0, 1};
+    Garbage garbage = {NULL, blocks, 0, 0, 1, 0, 1};
     garbage.bits = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     return garbage;
 }

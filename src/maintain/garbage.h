@@ -11,13 +11,12 @@ struct Garbage {
     uint8* bits;  // one a block: it is garbage
     BlockNumber blocks, count;
     BlockNumber listed;    // on the list of free pages
-    BlockNumber needed;    // by what is in use, if all lay close together
     BlockNumber end;       // behind the last block that is in use
     BlockNumber skip;      // blocks up to here are the rest of a free run
     BlockNumber searched;  // before it no single page is garbage any more
 };
 
-// For an index of so many blocks; from the current memory context. needed is the caller's.
+// For an index of so many blocks; from the current memory context.
 Garbage make_garbage(BlockNumber blocks);
 // Notes whether the page, which is locked, is garbage: true if it is. Holds only while no other epoch than the present
 // one is known to anybody.

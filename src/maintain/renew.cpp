@@ -38,6 +38,8 @@ static constexpr double kMoreEffort = 1.5;
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
 // Where lists do not follow the rows: rows for each that has trained, while these are few.
 static constexpr double kGrownRows = 4;
+// Rows below which an index is untrained again.
+static constexpr double kFewestTrained = kMinTrainingRows;
 static constexpr uint32 kUsualTrainingRows = 10000;
 // Part of the memory that the order of tids takes, where rows are read from the table.
 static constexpr Size kTidShare = 8;
@@ -74,6 +76,8 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     if (!keeps_in_shape(index)) return none;
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
+    // So few are searched exactly, as in an index that is made on them. Of none the lists stay: others may come.
+    if (rows < kFewestTrained) return rows < 1 ? none : RenewalWish{RenewReason::kShrunk, 0};
     const AmKind am = am_of_index(index);
     Calibration calibration;
     read_calibration(index, meta, &calibration);
@@ -274,7 +278,8 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims));
     sample_rows(r);
     build_learn(r->build);
-    if (r->build->trained) {
+    const bool done = r->build->trained || (wish.reason == RenewReason::kShrunk && r->rows < kFewestTrained);
+    if (done) {
         write_what_was_trained(r);
         publish_epoch(r->index, &r->next);
         copy_rows(r);
@@ -286,7 +291,6 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         switch_epochs(r->index, &r->next);
     }
     if (r->table != NULL) close_table_rows(r->table);
-    const bool done = r->build->trained;
     end_build(r->build);
     return done;
 }

@@ -147,7 +147,7 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
 
 // Pages that hold no postings: free ones, regions, and what a crash has left of such.
 static bool holds_no_postings(const VacuumState* v, Page page, BlockNumber block) {
-    if (PageIsNew(page) || holds_regions_of_lists(page) || IsInRegions(v->meta, block)) return true;
+    if (PageIsNew(page) || holds_region(page) || IsInRegions(v->meta, block)) return true;
     if (page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
         case PageKind::kFree: return true;
@@ -192,9 +192,28 @@ struct ListUpdate {
 struct RowCount {
     uint64 rows;
     float entries_per_row;
-    BlockNumber blocks;
+    BlockNumber blocks, needed;
 };
 }  // namespace
+
+// Of what is in use, if each list were one run and all were close together.
+static BlockNumber blocks_needed(const VacuumState* v, BlockNumber all) {
+    const PostingGeometry* g = &v->geometry;
+    uint64 bytes = 0, blocks = 1;
+    for (BlockNumber block = 1; block < all; block++) blocks += IsInRegions(v->meta, block);
+    for (uint32 list = 0; list < v->meta.lists; list++) {
+        if (!v->lists.searched[list] || v->rows[list] == 0) continue;
+        const uint32 rows = v->rows[list];
+        if (g->pages > 1) blocks += (rows + g->capacity - 1) / g->capacity * g->pages;
+        else bytes += sizeof(SegmentHeader) + BytesOfRows(*g, g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows);
+    }
+    if (HasRecords(v->meta)) {
+        const double rows =
+            v->counter != NULL ? v->live / v->counter->EntriesPerRow() : v->live / EntriesPerRow(v->meta);
+        blocks += static_cast<uint64>(rows / v->records.capacity + 1) * v->records.pages;
+    }
+    return static_cast<BlockNumber>(blocks + bytes / g->payload + 1);
+}
 
 static bool update_entry(DirectoryEntry* entry, void* arg) {
     const ListUpdate* update = static_cast<const ListUpdate*>(arg);
@@ -218,8 +237,9 @@ static void update_lists(VacuumState* v) {
     const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
     v->stats->tuples_removed += std::rint(v->removed / entries);
     v->stats->num_index_tuples = std::rint(v->live / entries);
-    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries),
-                      RelationGetNumberOfBlocks(v->index)};
+    const BlockNumber all = RelationGetNumberOfBlocks(v->index);
+    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries), all,
+                      blocks_needed(v, all)};
     update_meta(
         v->index,
         [](MetaPage* meta, void* arg) {
@@ -227,27 +247,9 @@ static void update_lists(VacuumState* v) {
             meta->rows = found->rows;
             meta->entries_per_row = found->entries_per_row;
             meta->upkeep.counted_blocks = found->blocks;
+            meta->upkeep.needed_blocks = found->needed;
         },
         &count);
-}
-
-// Of what is in use, if each list were one run and all were close together.
-static BlockNumber blocks_needed(const VacuumState* v) {
-    const PostingGeometry* g = &v->geometry;
-    uint64 bytes = 0, blocks = 1;
-    for (BlockNumber block = 1; block < v->garbage->blocks; block++) blocks += IsInRegions(v->meta, block);
-    for (uint32 list = 0; list < v->meta.lists; list++) {
-        if (!v->lists.searched[list] || v->rows[list] == 0) continue;
-        const uint32 rows = v->rows[list];
-        if (g->pages > 1) blocks += (rows + g->capacity - 1) / g->capacity * g->pages;
-        else bytes += sizeof(SegmentHeader) + BytesOfRows(*g, g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows);
-    }
-    if (HasRecords(v->meta)) {
-        const double rows =
-            v->counter != NULL ? v->live / v->counter->EntriesPerRow() : v->live / EntriesPerRow(v->meta);
-        blocks += static_cast<uint64>(rows / v->records.capacity + 1) * v->records.pages;
-    }
-    return static_cast<BlockNumber>(blocks + bytes / g->payload + 1);
 }
 
 // A pass over all pages. garbage: NULL, or where to note it; only one epoch is known then.
@@ -295,7 +297,6 @@ static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkD
     update_lists(&v);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
-    if (garbage != NULL) garbage->needed = blocks_needed(&v);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
@@ -321,10 +322,11 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         Garbage garbage;
         read_meta(info->index, &meta);
         settle_if_unused(info->index, &meta);
-        if (meta.upkeep.garbage == 0 || !one_epoch_is_known(heap, &meta)) return stats;
+        if (meta.upkeep.garbage == 0 && !has_room_within(info->index, &meta)) return stats;
+        if (!one_epoch_is_known(heap, &meta)) return stats;
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
-        const bool copy = copies < 2 && worth_compacting(info->index, &garbage);
+        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage);
         if (copy) compact_index(info->index, &garbage);
         else give_back_garbage(info->index, &meta, &garbage, may_cut);
         pfree(garbage.bits);
@@ -361,6 +363,7 @@ static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relatio
     if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
         return collect_garbage(info, heap, stats, true);
     rebalance(info->index, heap);
+    stats = collect_garbage(info, heap, stats, true);
     vacuum_calibrate(info->index, heap, stats);
     return stats;
 }
@@ -383,10 +386,11 @@ bool renew_now(Relation index, Relation heap) {
     MetaPage meta;
     read_meta(index, &meta);
     if (meta.upkeep.given_up != 0 || !one_epoch_is_known(heap, &meta))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
-                               RelationGetRelationName(index)),
-                        errhint("Try again when the transactions that run now have ended.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE),
+                 errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
+                        RelationGetRelationName(index)),
+                 errhint("Try again when the transactions that run now have ended.")));
     const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples);
     collect_garbage(&info, heap, stats, true);
     return done;

@@ -57,11 +57,13 @@ struct Upkeep {
     uint8_t garbage;      // 1: there are pages of other epochs that a vacuum has not collected yet
     uint8_t reserved;     // 0
     uint32_t counted_blocks;  // of the index when its rows were last counted
+    uint32_t needed_blocks;   // that it would have had then, with each list in one run and all close together
+    uint32_t reserved1;       // 0
     int64_t renewed_at;       // when it ended, as a TimestampTz
     uint32_t renew_millis;    // how long it took
     float measured;           // what led to it: rows, or how many times the lists its rows call for
 };
-static_assert(sizeof(Upkeep) == 40);
+static_assert(sizeof(Upkeep) == 48);
 
 // v8 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
@@ -121,7 +123,7 @@ struct MetaPage {
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t epoch;      // number of what was trained: centroids, codes and page geometry; from 1 on
     Upkeep upkeep;
-    uint32_t reserved1;  // 0
+    uint32_t reserved2;  // 0
     uint32_t crc;
 };
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
@@ -166,10 +168,10 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return EntriesVary(meta) ? meta.entries_per_row : EntriesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 464);
+static_assert(sizeof(MetaPage) == 472);
 static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 &&
               offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 &&
-              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 460);
+              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 468);
 // Block 0 has room for two: while upkeep.renewing is set, that of the next epoch follows.
 static_assert(2 * sizeof(MetaPage) <= PayloadBytes(kLeastPageBytes));
 
