@@ -180,7 +180,7 @@ class Life:
     def build(self, name=INDEX):
         before = self.wal()
         made = timed_build(self.cluster, NAME, [], self.statement(name))
-        return dict(seconds=made["seconds"], processor_s=made["processor_s"], wal_mb=round((self.wal() - before) / 2**20, 2),
+        return dict(seconds=made["seconds"], processor_s=made["processor_s"], wal_mb=self.wal_of_index(before),
                     peak_mb=made["growth_mb"], notices=made["notices"])
 
     def copy(self, first, rows):
@@ -202,17 +202,22 @@ class Life:
     def wal(self):
         return int(self.cluster.value("SELECT pg_current_wal_insert_lsn() - '0/0'", NAME))
 
+    def wal_of_index(self, before):
+        """MB since then, without the heap's and the transactions': pages that the index wrote or changed."""
+        return round(float(self.sql(f"SELECT coalesce(sum(combined_size), 0) FROM pg_get_wal_stats('0/0'::pg_lsn + {before}, pg_current_wal_flush_lsn()) "
+                                    f"WHERE \"resource_manager/record_type\" IN ('Generic', 'XLOG')")[0][0]) / 2**20, 2)
+
     def vacuum(self):
-        session, before, renewals = Session(self.cluster, NAME), self.wal(), self.details().get("renewals")
+        session, was = Session(self.cluster, NAME), self.details()
         # Else no transaction number has passed since the last one, and nobody can tell that old lists are out of use.
         self.sql("SELECT txid_current()")
-        started = time.time()
+        before, started = self.wal(), time.time()
         notices = session.run(f"VACUUM {TABLE};")
         done = dict(seconds=round(time.time() - started, 2), processor_s=round(processor_seconds(session.pid), 2),
-                    wal_mb=round((self.wal() - before) / 2**20, 2), notices=notices)
+                    wal_mb=self.wal_of_index(before), size_before_mb=was["size_mb"], notices=notices)
         session.close()
         now = self.details()
-        done.update(renewed=now.get("renewals") != renewals, lists=now.get("lists"), size_mb=now["size_mb"])
+        done.update(renewed=now.get("renewals") != was.get("renewals"), because=now.get("renewed_because"), lists=now.get("lists"), size_mb=now["size_mb"])
         self.vacuums.append(done)
 
     def details(self, name=INDEX):
