@@ -204,6 +204,8 @@ class Life:
 
     def wal_of_index(self, before):
         """MB since then, without the heap's and the transactions': pages that the index wrote or changed."""
+        # A commit that changes something flushes the log up to itself.
+        self.sql(f"COMMENT ON TABLE {TABLE} IS 'measured'")
         return round(float(self.sql(f"SELECT coalesce(sum(combined_size), 0) FROM pg_get_wal_stats('0/0'::pg_lsn + {before}, pg_current_wal_flush_lsn()) "
                                     f"WHERE \"resource_manager/record_type\" IN ('Generic', 'XLOG')")[0][0]) / 2**20, 2)
 

@@ -56,7 +56,7 @@ def shortfalls(case):
         if mine < min(TARGET, other) - MOST_MISS:
             found.append(f"recall {mine:.3f} (new {other:.3f})")
         if case["ms_ratio"] is None or case["ms_ratio"] > MOST_MS:
-            found.append(f"time ×{case['ms_ratio']}")
+            found.append(f"time ×{case['ms_ratio']} (pages ×{old['pages'] / max(fresh['pages'], 1):.2f})")
         if case["scenario"] != "f" and case["size_ratio"] > MOST_SIZE:
             found.append(f"size ×{case['size_ratio']:.2f}")
         for side, name in ((old, ""), (fresh, "new index: ")):
