@@ -51,7 +51,8 @@ static bool check_setting(char** value, void**, GucSource) {
 
 static void assign_setting(const char* value, void*) {
     armed_left = 0;
-    if (value != NULL && *value != '\0' && !parse(value, armed_name, &armed_left, &armed_how, &armed_lock)) armed_left = 0;
+    if (value != NULL && *value != '\0' && !parse(value, armed_name, &armed_left, &armed_how, &armed_lock))
+        armed_left = 0;
 }
 
 void register_fault_setting() {

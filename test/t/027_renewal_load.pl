@@ -172,7 +172,7 @@ for my $round (0 .. 13)
 all_is_well('after cancels');
 my $before = renewals();
 sway();
-sql('VACUUM (PARALLEL 0) t; SELECT txid_current(); VACUUM (PARALLEL 0) t; SELECT txid_current(); VACUUM (PARALLEL 0) t') =~ /x/;
+sql($_) for map { ('VACUUM (PARALLEL 0) t', 'SELECT txid_current()') } 1 .. 3;
 cmp_ok(renewals(), '>', $before, 'the next vacuums renew');
 all_is_well('after that');
 
