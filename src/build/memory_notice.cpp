@@ -10,9 +10,8 @@ namespace vectorq {
 static void add_loss(StringInfo losses, const char* loss) { appendStringInfo(losses, " %s", loss); }
 
 static bool transform_is_lost(const Build* b) {
-    if (!looks_for_transform(b, b->full_rows) || b->transform_spec.kind != TransformKind::kNone) return false;
-    const double rows = std::min(b->fit_rows, b->full_rows);
-    return !looks_for_transform(b, rows) || chosen_transform_bytes(b, rows) > static_cast<double>(b->memory);
+    return looks_for_transform(b, b->expected_rows) &&
+           directions_bytes(b) > static_cast<double>(b->memory + kDirectionsSlack);
 }
 
 static bool calibration_is_lost(const Build* b) {
@@ -24,10 +23,6 @@ static bool calibration_is_lost(const Build* b) {
 static const char* losses_of(const Build* b) {
     StringInfoData losses;
     initStringInfo(&losses);
-    if (b->training_rows < kMinTrainingRows && b->full_rows >= kMinTrainingRows) {
-        add_loss(&losses, "It is not trained, and a scan compares the query with all rows.");
-        return losses.data;
-    }
     if (b->fit_rows < b->needed_rows)
         add_loss(&losses, psprintf("It is trained on %u rows instead of %.0f.", b->training_rows, b->full_rows));
     if (transform_is_lost(b))
@@ -41,12 +36,13 @@ void build_report_memory(Build* b) {
     const char* losses = losses_of(b);
     if (losses[0] == '\0') return;
     b->short_of_memory = true;
-    const double bytes = std::max(b->full_bytes, calibration_bytes(b, b->full_rows));
+    double bytes = std::max(b->full_bytes, calibration_bytes(b, b->full_rows));
+    if (transform_is_lost(b)) bytes = std::max(bytes, directions_bytes(b) - kDirectionsSlack);
     const int megabytes = static_cast<int>(std::ceil(bytes / (1024 * 1024)));
     ereport(NOTICE,
             (errmsg("index \"%s\" is built in less memory than its rows call for", RelationGetRelationName(b->index)),
-             errdetail("maintenance_work_mem is %d MB, and %d MB are needed.%s", maintenance_work_mem / 1024, megabytes,
-                       losses),
+             errdetail("maintenance_work_mem is %d MB, and %d MB are needed.%s", static_cast<int>(b->memory >> 20),
+                       megabytes, losses),
              errhint("Set maintenance_work_mem to %d MB or more, and REINDEX.", megabytes)));
 }
 

@@ -117,21 +117,28 @@ static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, co
     return {r->index, r->cache, &r->lists, take, r};
 }
 
-static void sample_rows(Renewal* r) {
-    VQ_FAULT("renew.sample");
-    const double wanted = wanted_sample(r->build, r->rows, r->rows);
+// A pass over the rows that are drawn for it.
+static void sample_pass(Renewal* r) {
+    const double wanted = r->build->wanted_rows;
     const double share = kDrawnShare * wanted / std::max(r->rows, 1.0);
     r->drawn_below = share >= 1 ? 0 : static_cast<uint32>(share * PG_UINT32_MAX);
     r->room = static_cast<Size>(2 * wanted * EntriesPerRow(r->meta)) + 1024;
+    r->num_drawn = 0;
     if (r->table != NULL) r->drawn = static_cast<uint64*>(palloc_extended(sizeof(uint64) * r->room, MCXT_ALLOC_HUGE));
-    begin_sample(r->build, wanted);
     const EntryPass pass = entry_pass(r, draw_row);
     pass_entries(&pass);
     if (r->table != NULL) {
         sample_drawn(r);
         pfree(r->drawn);
     }
-    end_sample(r->build);
+}
+
+static void sample_rows(Renewal* r) {
+    VQ_FAULT("renew.sample");
+    while (begin_sample(r->build, r->rows, r->rows)) {
+        sample_pass(r);
+        end_sample(r->build);
+    }
 }
 
 static void copy_row(void* arg, const RowFields* fields, const float* row) {
