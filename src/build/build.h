@@ -121,8 +121,7 @@ struct Build {
     double expected_rows;  // of the table
     uint32 training_rows;
     double full_rows, needed_rows, fit_rows;  // of the sample: without a bound of memory, at least, within memory
-    double full_bytes;                        // that the first of these takes
-    bool short_of_memory;
+    double needed_bytes;                      // that the second of these takes
     Codec codec;
     TransformSpec transform_spec;
     Reorder reorder;

@@ -277,7 +277,7 @@ static void note_memory(Build* b, double fit) {
                        b->full_rows);
     b->fit_rows = fit;
     // The search goes down by steps: with so much it ends at no fewer rows.
-    b->full_bytes = sample_bytes(b, b->full_rows) / kFewerRows;
+    b->needed_bytes = sample_bytes(b, b->needed_rows) / kFewerRows;
 }
 
 bool begin_sample(Build* b, double rows, double most) {

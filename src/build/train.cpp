@@ -201,7 +201,7 @@ static void leave_untrained(Build* b) {
     b->codec.lengths = false;
     b->reorder = Reorder::kOff;
     core_call([&] { b->objects->transform.Resize(0); });
-    if (b->short_of_memory || !b->creates) return;  // the first has been said
+    if (!b->creates) return;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
                      errhint("REINDEX it once the table has its rows.")));
