@@ -46,6 +46,12 @@ CREATE FUNCTION vectorq_calibrate(index regclass, queries anyarray) RETURNS inte
 COMMENT ON FUNCTION vectorq_calibrate(regclass, anyarray) IS
     'measures with these queries what recall takes, for vectorq.target_recall; returns how many were used';
 
+CREATE FUNCTION vectorq_renew(index regclass) RETURNS boolean
+    AS 'MODULE_PATHNAME', 'vectorq_renew' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_renew(regclass) IS
+    'trains an index anew on its rows while it is used, as VACUUM does when they call for it; false if they are too few';
+
 CREATE FUNCTION vectorq_recall_curve(index regclass,
     OUT k integer, OUT target real, OUT recall real, OUT nprobe integer, OUT reorder_rows integer) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'vectorq_recall_curve' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;

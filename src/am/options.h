@@ -22,7 +22,7 @@ struct IndexOptions {
     int seed;
     int replicas;                  // Replicas
     int lengths;                   // whether codes are of directions, beside lengths
-    int rebalance;                 // whether vacuum splits and merges lists
+    int maintain, rebalance;       // whether vacuum keeps it in shape: if neither is off
     double closure_epsilon;        // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
     double balance;                // largest list that training leaves, in means; 0 = plain k-means
@@ -86,5 +86,10 @@ bytea* parse_ah_options(Datum reloptions, bool validate);
 AmKind am_of_index(Relation index);
 // The options in force: those of the index, else the defaults.
 IndexOptions index_options(Relation index);
+// Whether vacuum may do more than take dead rows out.
+inline bool keeps_in_shape(Relation index) {
+    const IndexOptions options = index_options(index);
+    return options.maintain != 0 && options.rebalance != 0;
+}
 
 }  // namespace vectorq

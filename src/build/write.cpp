@@ -176,6 +176,7 @@ static void write_index(Build* b, ForkNumber fork) {
     put_page(&sink, take_run(&sink, 1), image.data);
     write_build_regions(b, &sink, &meta);
     write_build_lists(b, &sink, &meta);
+    meta.upkeep.counted_blocks = sink.end;
     VQ_FAULT("write.meta");
     put_meta(&sink, &meta);
     if (b->objects->finder != nullptr) write_calibration(b, &sink, &meta);

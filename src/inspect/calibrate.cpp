@@ -36,12 +36,18 @@ static void load_queries(ExactPass* p, ArrayType* array) {
 static uint32 calibrate(const OpenedIndex* opened, ArrayType* queries) {
     ExactPass* p = make_exact_pass(opened->heap, opened->index);
     load_queries(p, queries);
-    find_exact_neighbours(p, false);
+    find_exact_neighbours(p);
     Calibration calibration;
     if (!measure_recall(opened->index, exact_neighbours(p), 1e18, kCalibratedByQueries, &calibration))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("too few queries to calibrate with: %u", calibration.queries),
                         errhint("Give some hundred queries of the kind that the index will be asked.")));
+    MetaPage meta;
+    Calibration before;
+    read_meta(opened->index, &meta);
+    read_calibration(opened->index, &meta, &before);
+    calibration.trained = before.trained;
+    set_calibration_crc(&calibration);
     update_calibration(opened->index, &calibration);
     return calibration.queries;
 }

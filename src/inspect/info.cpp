@@ -180,8 +180,11 @@ static const char* renewed_because_text(const Report* r) {
     switch (static_cast<RenewReason>(upkeep.reason)) {
         case RenewReason::kUntrained: return psprintf("%.0f rows had come to an untrained index", upkeep.measured);
         case RenewReason::kGrown:
-        case RenewReason::kShrunk: return psprintf("its rows called for %.2f times the lists", upkeep.measured);
-        case RenewReason::kDrifted: return psprintf("new codes err %.2f times as much", upkeep.measured);
+        case RenewReason::kShrunk:
+            if (upkeep.measured == 0) return "few rows were left";
+            return psprintf("its rows called for %.2f times the lists", upkeep.measured);
+        case RenewReason::kDrifted:
+            return psprintf("a query took %.2f times what it took when it was trained", upkeep.measured);
         case RenewReason::kRoom: return psprintf("%.0f %% of the file was free", 100 * upkeep.measured);
         default: return "vectorq_renew was called";
     }

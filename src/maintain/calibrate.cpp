@@ -1,13 +1,8 @@
 // See maintain/calibrate.h.
 //
 // The truth comes from the table: codes err, and recall is about rows. A pass over it for every tenth of changed rows
-// costs less than the changes did. It reads through the server's own scan for index builds, as BRIN's vacuum does, with
-// a snapshot for every few blocks.
-//
-// Others do not wait for a vacuum's snapshot before they remove what it sees. Of the rows themselves that takes nothing
-// away, for no other vacuum of this table runs; but what is stored out of line may be gone when it is asked for. So
-// nothing is read from there: an index on vectors that lie out of line, and one with an expression or a predicate on
-// a table that could have such, keeps the calibration that it has.
+// costs less than the changes did. Each few blocks are read with a snapshot of their own. Rows that others remove
+// meanwhile, or whose parts out of line they remove (maintain/table_rows.h), are deleted rows: they are no neighbours.
 #include "maintain/calibrate.h"
 
 #include <algorithm>
@@ -17,6 +12,7 @@
 #include "measure/measure_recall.h"
 #include "store/calibration_store.h"
 #include "measure/exact_neighbours.h"
+#include "maintain/table_rows.h"
 #include "store/tid.h"
 #include "core/calibrate/row_set.h"
 #include "pg/entry.h"
@@ -35,16 +31,17 @@ static constexpr double kRowsPerQuery = 40;
 static constexpr Size kMemoryShare = 8;
 // Blocks of the table that queries are drawn from.
 static constexpr BlockNumber kSampleBlocks = 256;
+// Blocks of the table that are read with the same snapshot.
+static constexpr BlockNumber kSnapshotBlocks = 64;
 
 namespace {
 struct QuerySample {
-    ExactPass* pass;
+    Size dims;
     float* rows;  // (kQueries, dims)
     uint64* own;  // (kQueries)
     Size wanted, kept;
     double seen;
     ReservoirStateData random;
-    bool out_of_line;
 };
 }  // namespace
 
@@ -59,38 +56,22 @@ static double estimated_rows(Relation index, const Calibration* calibration) {
     return static_cast<double>(calibration->rows) * RelationGetNumberOfBlocks(index) / calibration->blocks;
 }
 
-static bool reads_only_rows(Relation heap, Relation index) {
-    if (!OidIsValid(heap->rd_rel->reltoastrelid)) return true;
-    return RelationGetIndexExpressions(index) == NIL && RelationGetIndexPredicate(index) == NIL;
-}
-
-static void sample_query(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
+static void sample_query(ItemPointer tid, const float* vector, void* arg) {
     QuerySample* s = static_cast<QuerySample*>(arg);
-    if (isnull[0]) return;
-    if (VARATT_IS_EXTERNAL(DatumGetPointer(values[0]))) s->out_of_line = true;
-    if (s->out_of_line) return;
     s->seen++;
     Size slot = s->kept;
     if (slot == s->wanted) {
         slot = static_cast<Size>(s->seen * random_fraction(&s->random));
         if (slot >= s->wanted) return;
     }
-    const int dims = s->pass->dims;
-    MemoryContext before = MemoryContextSwitchTo(s->pass->row_context);
-    float* row = static_cast<float*>(palloc(sizeof(float) * dims));
-    const bool whole = load_vector(s->pass->opclass, values[0], dims, row);
-    if (whole) {
-        memcpy(s->rows + slot * dims, row, sizeof(float) * dims);
-        s->own[slot] = pack_tid(tid) >> 16;
-        if (slot == s->kept) s->kept++;
-    }
-    MemoryContextSwitchTo(before);
-    MemoryContextReset(s->pass->row_context);
+    memcpy(s->rows + slot * s->dims, vector, sizeof(float) * s->dims);
+    s->own[slot] = pack_tid(tid) >> 16;
+    if (slot == s->kept) s->kept++;
 }
 
 // Of rows with the same vector one stays, as in a build.
 static void keep_distinct(QuerySample* s) {
-    const Size dims = s->pass->dims;
+    const Size dims = s->dims;
     core_call([&] {
         RowSet distinct(dims);
         for (Size i = 0; i < s->kept; i++) {
@@ -103,25 +84,34 @@ static void keep_distinct(QuerySample* s) {
     });
 }
 
-// Rows of random blocks of the table become queries. None if they lie out of line.
-static void sample_queries(QuerySample* s, uint32 seed) {
-    ExactPass* p = s->pass;
-    s->rows = static_cast<float*>(palloc_extended(sizeof(float) * s->wanted * p->dims, MCXT_ALLOC_HUGE));
+// Rows of random blocks of the table become queries.
+static void sample_queries(QuerySample* s, TableRows* rows, uint32 seed) {
+    s->rows = static_cast<float*>(palloc_extended(sizeof(float) * s->wanted * s->dims, MCXT_ALLOC_HUGE));
     s->own = static_cast<uint64*>(palloc(sizeof(uint64) * s->wanted));
     reservoir_init_selection_state(&s->random, static_cast<int>(s->wanted));
     init_random(&s->random, seed);
-    IndexInfo* info = BuildIndexInfo(p->index);
-    info->ii_Concurrent = true;
     BlockSamplerData blocks;
-    BlockSampler_Init(&blocks, RelationGetNumberOfBlocks(p->heap), kSampleBlocks, seed);
-    while (BlockSampler_HasMore(&blocks) && !s->out_of_line) {
+    BlockSampler_Init(&blocks, RelationGetNumberOfBlocks(rows->heap), kSampleBlocks, seed);
+    while (BlockSampler_HasMore(&blocks)) {
         VQ_FAULT("vacuum.sample");
         vacuum_delay();
-        table_index_build_range_scan(p->heap, p->index, info, false, false, false, BlockSampler_Next(&blocks), 1,
-                                     sample_query, s, NULL);
+        scan_table_rows(rows, BlockSampler_Next(&blocks), 1, sample_query, s);
     }
-    if (s->out_of_line) s->kept = 0;
     keep_distinct(s);
+}
+
+static void add_row(ItemPointer tid, const float* vector, void* pass) {
+    add_exact_row(static_cast<ExactPass*>(pass), tid, vector);
+}
+
+static void find_neighbours(ExactPass* pass, TableRows* rows) {
+    const BlockNumber blocks = RelationGetNumberOfBlocks(rows->heap);
+    for (BlockNumber block = 0; block < blocks; block += kSnapshotBlocks) {
+        VQ_FAULT("vacuum.exact");
+        vacuum_delay();
+        scan_table_rows(rows, block, std::min(kSnapshotBlocks, blocks - block), add_row, pass);
+    }
+    end_exact_pass(pass);
 }
 
 static Size affordable_queries(int dims, double rows) {
@@ -134,19 +124,20 @@ static Size affordable_queries(int dims, double rows) {
 }
 
 // False if there is nothing to measure with.
-static bool measure(Relation heap, Relation index, const MetaPage* meta, double rows, Calibration* calibration) {
+static bool measure(Relation index, const MetaPage* meta, TableRows* table, double rows, Calibration* calibration) {
     QuerySample s;
     memset(&s, 0, sizeof(s));
+    s.dims = meta->dims;
     s.wanted = affordable_queries(static_cast<int>(meta->dims), rows);
     if (s.wanted == 0) return false;
-    s.pass = make_exact_pass(heap, index);
-    sample_queries(&s, meta->seed + static_cast<uint32>(rows));
+    sample_queries(&s, table, meta->seed + static_cast<uint32>(rows));
     if (s.kept < kFewestQueries) return false;
-    set_exact_queries(s.pass, s.rows, s.own, s.kept, 1);
-    if (!find_exact_neighbours(s.pass, true)) return false;
-    const double budget = calibration_budget(meta, s.pass->rows);
-    if (!measure_recall(index, exact_neighbours(s.pass), budget, kCalibratedByRows, calibration)) return false;
-    calibration->rows = static_cast<uint64>(s.pass->rows);
+    ExactPass* pass = make_exact_pass(table->heap, index);
+    set_exact_queries(pass, s.rows, s.own, s.kept, 1);
+    find_neighbours(pass, table);
+    const double budget = calibration_budget(meta, pass->rows);
+    if (!measure_recall(index, exact_neighbours(pass), budget, kCalibratedByRows, calibration)) return false;
+    calibration->rows = static_cast<uint64>(pass->rows);
     return true;
 }
 
@@ -156,7 +147,9 @@ static bool measure_again(Relation index, Relation heap, const MetaPage* meta, d
         AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum calibration", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Calibration measured;
-    const bool done = reads_only_rows(heap, index) && measure(heap, index, meta, rows, &measured);
+    TableRows* table = open_table_rows(heap, index, opclass_of_index(index), static_cast<int>(meta->dims));
+    const bool done = measure(index, meta, table, rows, &measured);
+    close_table_rows(table);
     if (done) *calibration = measured;
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
@@ -172,6 +165,7 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
     // The user's own queries are like no rows.
     if (calibration.source == kCalibratedByQueries) return;
     const double removed = stats == NULL ? 0 : stats->tuples_removed;
+    const CalibrationRung trained = calibration.trained;
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
     const double enough = kChangedShare * std::max(rows, static_cast<double>(calibration.rows));
@@ -179,6 +173,7 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
                           measure_again(index, heap, &meta, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
+    else calibration.trained = trained.nprobe > 0 ? trained : TypicalRung(calibration);
     set_calibration_crc(&calibration);
     update_calibration(index, &calibration);
 }

@@ -6,8 +6,7 @@
 
 extern "C" {
 #include "access/transam.h"
-#include "access/xact.h"
-#include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/procarray.h"
 }
 
@@ -20,7 +19,7 @@ void give_up_epoch(Relation index, MetaPage* meta) {
         index,
         [](MetaPage* on_page, void* arg) {
             on_page->upkeep.renewing = 0;
-            on_page->upkeep.given_up = 1;
+            on_page->upkeep.given_up = on_page->upkeep.garbage = 1;
             on_page->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
             *static_cast<MetaPage*>(arg) = *on_page;
         },
@@ -33,30 +32,37 @@ bool one_epoch_is_known(Relation heap, const MetaPage* meta) {
            GlobalVisCheckRemovableFullXid(heap, FullTransactionIdFromU64(meta->retire_xid));
 }
 
-void forget_given_up(Relation index, MetaPage* meta) {
-    if (meta->upkeep.given_up == 0) return;
-    meta->upkeep.given_up = 0;
+void forget_garbage(Relation index, MetaPage* meta) {
+    meta->upkeep.given_up = meta->upkeep.garbage = 0;
     VQ_FAULT("epoch.forget");
     update_meta(
-        index, [](MetaPage* on_page, void*) { on_page->upkeep.given_up = 0; }, NULL);
+        index, [](MetaPage* on_page, void*) { on_page->upkeep.given_up = on_page->upkeep.garbage = 0; }, NULL);
+}
+
+// Who has known older lists holds a lock until it knows them no more: scans until their transaction ends, inserts until
+// their statement does. Who comes from now on reads the present meta page.
+static bool somebody_uses(Relation index) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, index->rd_lockInfo.lockRelId.dbId, index->rd_lockInfo.lockRelId.relId);
+    int users;
+    VirtualTransactionId* conflicts = GetLockConflicts(&tag, AccessExclusiveLock, &users);
+    pfree(conflicts);
+    return users > 0;
 }
 
 void settle_if_unused(Relation index, MetaPage* meta) {
     if (meta->oldest_generation == meta->generation && meta->upkeep.given_up == 0) return;
-    // Who has known older lists holds a lock until the end of its transaction. Beside other indexes vacuum may be
-    // parallel, and cannot take such a lock.
-    if (IsInParallelMode() || !ConditionalLockRelation(index, AccessExclusiveLock)) return;
+    if (somebody_uses(index)) return;
     VQ_FAULT("epoch.settle");
-    meta->oldest_generation = meta->generation;
-    meta->retire_xid = FirstNormalTransactionId;  // before every snapshot
     update_meta(
         index,
-        [](MetaPage* on_page, void*) {
+        [](MetaPage* on_page, void* arg) {
             on_page->oldest_generation = on_page->generation;
-            on_page->retire_xid = FirstNormalTransactionId;
+            on_page->retire_xid = FirstNormalTransactionId;  // before every snapshot
+            on_page->upkeep.garbage = 1;
+            *static_cast<MetaPage*>(arg) = *on_page;
         },
-        NULL);
-    UnlockRelation(index, AccessExclusiveLock);
+        meta);
 }
 
 }  // namespace vectorq

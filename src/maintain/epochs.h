@@ -11,8 +11,8 @@ namespace vectorq {
 void give_up_epoch(Relation index, MetaPage* meta);
 // True if no scan or insert may know another epoch than the present one.
 bool one_epoch_is_known(Relation heap, const MetaPage* meta);
-// After a pass over all pages: nothing is left of the one that was given up but garbage.
-void forget_given_up(Relation index, MetaPage* meta);
+// After a pass that has collected it: nothing is left of other epochs. Changes *meta, too.
+void forget_garbage(Relation index, MetaPage* meta);
 
 // Says that nobody knows the lists of before the last change, nor an epoch that was given up, if nobody has the index
 // open. Changes *meta, too.

@@ -40,7 +40,9 @@ static constexpr uint32 kBatchLists = 1024;
 RebalanceObjects::RebalanceObjects() : stop(&interrupt_is_pending) {}
 
 bool rebalances(Relation index, const MetaPage* meta) {
-    return (meta->flags & kMetaTrained) != 0 && meta->lists > 1 && index_options(index).rebalance != 0;
+    // Lists of hardly any rows are no worse than others, and may fill again.
+    return (meta->flags & kMetaTrained) != 0 && meta->lists > 1 && meta->rows >= kMinTrainingRows &&
+           keeps_in_shape(index);
 }
 
 // ---- which

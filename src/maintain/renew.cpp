@@ -9,7 +9,9 @@
 #include "build/build.h"
 #include "maintain/entry_pass.h"
 #include "maintain/epochs.h"
+#include "maintain/next_epoch.h"
 #include "maintain/table_rows.h"
+#include "measure/measure_recall.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/interrupts.h"
@@ -31,9 +33,13 @@ namespace vectorq {
 
 // Lists that a build would make, for each that there is: beyond these an index has grown or shrunk. Lists follow the
 // root of the rows, so twice the rows are 1.4 times the lists; a query takes some 5 % more then.
+// A query takes so many times what it took after training: the rows have become others.
+static constexpr double kMoreEffort = 1.5;
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
 // Where lists do not follow the rows: rows for each that has trained, while these are few.
 static constexpr double kGrownRows = 4;
+// Rows below which an index is untrained again.
+static constexpr double kFewestTrained = kMinTrainingRows;
 static constexpr uint32 kUsualTrainingRows = 10000;
 // Part of the memory that the order of tids takes, where rows are read from the table.
 static constexpr Size kTidShare = 8;
@@ -65,10 +71,18 @@ struct Renewal {
 
 RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, double rows) {
     const RenewalWish none = {RenewReason::kNone, 0};
-    if (index_options(index).rebalance == 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    // Of an epoch that was given up, rows are still marked as being in both.
+    if (meta->upkeep.given_up != 0 || meta->replacing != 0 || !one_epoch_is_known(heap, meta)) return none;
+    if (!keeps_in_shape(index)) return none;
     if (!(meta->flags & kMetaTrained))
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
+    // So few are searched exactly, as in an index that is made on them. Of none the lists stay: others may come.
+    if (rows < kFewestTrained) return rows < 1 ? none : RenewalWish{RenewReason::kShrunk, 0};
     const AmKind am = am_of_index(index);
+    Calibration calibration;
+    read_calibration(index, meta, &calibration);
+    const double effort = effort_since_training(&calibration);
+    if (effort >= kMoreEffort) return {RenewReason::kDrifted, static_cast<float>(effort)};
     // Lists that the user has asked for stay; so few rows train no codes that will do for many.
     const bool few = meta->training_rows < kUsualTrainingRows && rows >= kGrownRows * meta->training_rows;
     if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
@@ -208,59 +222,11 @@ static void write_what_was_trained(Renewal* r) {
     Build* b = r->build;
     MetaPage* next = &r->next;
     *next = describe_build(b);
-    next->generation = r->meta.generation + 1;
-    next->oldest_generation = r->meta.oldest_generation;
-    next->epoch = r->meta.upkeep.last_epoch + 1;
-    next->upkeep = r->meta.upkeep;
-    next->upkeep.last_epoch = next->upkeep.renewing = next->epoch;
-    next->upkeep.free_unit = b->geometry.pages;
-    next->upkeep.given_up = 0;
-    next->postings_start = 1;
+    number_epoch(&r->meta, next, b->geometry.pages);
     next->records_start = HasRecords(*next) ? 1 : 0;
-    next->rows = r->meta.rows;
     r->sink = live_pages(r->index, next->epoch);
     write_build_regions(b, &r->sink, next);
-    DirectoryEntry* none =
-        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));
-    std::fill_n(none, b->lists, kNoEntry);
-    next->directory = write_directory(&r->sink, none, b->lists);
-    pfree(none);
-    set_meta_crc(next);
-}
-
-static void publish(Renewal* r) {
-    VQ_FAULT("renew.publish");
-    update_meta(
-        r->index,
-        [](MetaPage* meta, void* arg) {
-            const MetaPage* next = static_cast<const MetaPage*>(arg);
-            meta->upkeep.last_epoch = meta->upkeep.renewing = next->epoch;
-            *next_meta_on(meta) = *next;
-        },
-        &r->next);
-    VQ_FAULT("renew.published");
-}
-
-// Puts the chain that was written before that of the rows that came meanwhile.
-static void attach_list(Renewal* r, uint32 list, const DirectoryEntry* made) {
-    VQ_FAULT("renew.attach");
-    Buffer directory = lock_directory(r->index, &r->next, list);
-    const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
-    const SegmentRef last = {made->hint, made->hint_offset};
-    Buffer buffer = InvalidBuffer;
-    if (begun.head != kInvalidBlock)
-        buffer = read_segment(r->index, &r->build->geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
-    PageChange change = begin_change(r->index, "attach");
-    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
-    *entry = *made;
-    if (begun.head != kInvalidBlock) {
-        SegmentHeader* header = segment_header(change_page(&change, buffer), last.offset);
-        header->next_block = begun.head;
-        header->next_offset = static_cast<uint16>(begun.head_offset | (header->next_offset & kSegmentMarks));
-        entry->hint = begun.hint;
-        entry->hint_offset = begun.hint_offset;
-    }
-    finish_change(&change);
+    write_empty_directory(&r->sink, next);
 }
 
 static void write_lists(Renewal* r) {
@@ -276,7 +242,7 @@ static void write_lists(Renewal* r) {
     posting_builder_end(&w);
     for (uint32 list = 0; list < b->lists; list++) {
         vacuum_delay();
-        if (made[list].head != kInvalidBlock) attach_list(r, list, &made[list]);
+        if (made[list].head != kInvalidBlock) attach_list(r->index, &r->next, &b->geometry, list, &made[list]);
     }
     pfree(made);
 }
@@ -287,25 +253,6 @@ static void calibrate_next(Renewal* r) {
     if (r->build->objects->finder == nullptr) return;
     if (!measure_build(r->build, index_cache_pin_next(r->index, r->context), &calibration)) return;
     put_calibration(&r->sink, &calibration, &r->next);
-}
-
-// One record: scans that begin after it search the new lists.
-static void switch_epochs(Renewal* r) {
-    MetaPage* next = &r->next;
-    next->rows = static_cast<uint64>(r->build->indexed_rows);
-    next->entries_per_row = describe_build(r->build).entries_per_row;
-    next->free_head = kInvalidBlock;
-    VQ_FAULT("renew.switch");
-    update_meta(
-        r->index,
-        [](MetaPage* meta, void* arg) {
-            MetaPage next = *static_cast<const MetaPage*>(arg);
-            next.upkeep.renewing = 0;
-            next.retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
-            *meta = next;
-        },
-        next);
-    VQ_FAULT("renew.switched");
 }
 
 // ---- the whole
@@ -338,17 +285,19 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims));
     sample_rows(r);
     build_learn(r->build);
-    if (r->build->trained) {
+    const bool done = r->build->trained || (wish.reason == RenewReason::kShrunk && r->rows < kFewestTrained);
+    if (done) {
         write_what_was_trained(r);
-        publish(r);
+        publish_epoch(r->index, &r->next);
         copy_rows(r);
         write_lists(r);
         calibrate_next(r);
         note_renewal(r, wish, &start);
-        switch_epochs(r);
+        r->next.rows = static_cast<uint64>(r->build->indexed_rows);
+        r->next.entries_per_row = describe_build(r->build).entries_per_row;
+        switch_epochs(r->index, &r->next);
     }
     if (r->table != NULL) close_table_rows(r->table);
-    const bool done = r->build->trained;
     end_build(r->build);
     return done;
 }

@@ -19,4 +19,8 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
 // On an error or a cancel the index is as it was, and the next vacuum clears away what was made.
 bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows);
 
+// Renews it whatever its rows are, for vectorq_renew, and clears away what was before. False if the rows are too few to
+// train. In vacuum.cpp.
+bool renew_now(Relation index, Relation heap);
+
 }  // namespace vectorq

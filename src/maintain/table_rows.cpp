@@ -105,7 +105,6 @@ static bool read_row(TableRows* r, ItemPointer tid, bool has_entry, float* vecto
     ItemPointerData at = *tid;
     do {
         if (!table_index_fetch_tuple(r->fetch, &at, &r->snapshot, r->found, &call_again, &all_dead)) break;
-        ExecClearTuple(r->whole);
         MemoryContextReset(row_context);
         MemoryContext before = MemoryContextSwitchTo(row_context);
         const bool whole = take_columns(r);

@@ -6,6 +6,7 @@
 #include "am/am.h"
 #include "store/free_pages.h"
 #include "store/index_cache.h"
+#include "maintain/compact.h"
 #include "maintain/epochs.h"
 #include "maintain/garbage.h"
 #include "maintain/list_table.h"
@@ -41,9 +42,8 @@ struct VacuumState {
     uint32* segments;             // (lists)
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
     RowCounter* counter;          // NULL unless rows have different numbers of entries
-    bool one_epoch;               // nobody knows another one any more
-    Garbage garbage;
-    double live, removed;  // entries
+    Garbage* garbage;             // NULL: none is collected, since somebody may know another epoch
+    double live, removed;         // entries
 };
 }  // namespace
 
@@ -128,7 +128,7 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
         rows += segment_header(page, at)->count;
     }
     v->removed += removed;
-    const bool late = v->one_epoch && has_late_segment(g, page);
+    const bool late = v->garbage != NULL && has_late_segment(g, page);
     if (removed == 0 && !late) {
         UnlockReleaseBuffer(buffer);
         return;
@@ -163,7 +163,7 @@ static void vacuum_page(VacuumState* v, BlockNumber block, BufferAccessStrategy 
     VQ_FAULT("vacuum.find");
     Page page = BufferGetPage(buffer);
     // New pages: an extension that a crash or an error cut short. Parts > 0 hold no tids.
-    if ((v->one_epoch && note_garbage(&v->garbage, &v->meta, page, block)) || holds_no_postings(v, page, block)) {
+    if ((v->garbage != NULL && note_garbage(v->garbage, &v->meta, page, block)) || holds_no_postings(v, page, block)) {
         UnlockReleaseBuffer(buffer);
         return;
     }
@@ -192,8 +192,28 @@ struct ListUpdate {
 struct RowCount {
     uint64 rows;
     float entries_per_row;
+    BlockNumber blocks, needed;
 };
 }  // namespace
+
+// Of what is in use, if each list were one run and all were close together.
+static BlockNumber blocks_needed(const VacuumState* v, BlockNumber all) {
+    const PostingGeometry* g = &v->geometry;
+    uint64 bytes = 0, blocks = 1;
+    for (BlockNumber block = 1; block < all; block++) blocks += IsInRegions(v->meta, block);
+    for (uint32 list = 0; list < v->meta.lists; list++) {
+        if (!v->lists.searched[list] || v->rows[list] == 0) continue;
+        const uint32 rows = v->rows[list];
+        if (g->pages > 1) blocks += (rows + g->capacity - 1) / g->capacity * g->pages;
+        else bytes += sizeof(SegmentHeader) + BytesOfRows(*g, g->block_bytes > 0 ? RoundUp(rows, kBlockRows) : rows);
+    }
+    if (HasRecords(v->meta)) {
+        const double rows =
+            v->counter != NULL ? v->live / v->counter->EntriesPerRow() : v->live / EntriesPerRow(v->meta);
+        blocks += static_cast<uint64>(rows / v->records.capacity + 1) * v->records.pages;
+    }
+    return static_cast<BlockNumber>(blocks + bytes / g->payload + 1);
+}
 
 static bool update_entry(DirectoryEntry* entry, void* arg) {
     const ListUpdate* update = static_cast<const ListUpdate*>(arg);
@@ -217,19 +237,24 @@ static void update_lists(VacuumState* v) {
     const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
     v->stats->tuples_removed += std::rint(v->removed / entries);
     v->stats->num_index_tuples = std::rint(v->live / entries);
-    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries)};
+    const BlockNumber all = RelationGetNumberOfBlocks(v->index);
+    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries), all,
+                      blocks_needed(v, all)};
     update_meta(
         v->index,
         [](MetaPage* meta, void* arg) {
             const RowCount* found = static_cast<RowCount*>(arg);
             meta->rows = found->rows;
             meta->entries_per_row = found->entries_per_row;
+            meta->upkeep.counted_blocks = found->blocks;
+            meta->upkeep.needed_blocks = found->needed;
         },
         &count);
 }
 
-IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
-                                     IndexBulkDeleteCallback callback, void* callback_state) {
+// A pass over all pages. garbage: NULL, or where to note it; only one epoch is known then.
+static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                         IndexBulkDeleteCallback callback, void* callback_state, Garbage* garbage) {
     if (stats == NULL) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
     VacuumState v;
     memset(&v, 0, sizeof(v));
@@ -242,7 +267,6 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
     give_up_epoch(v.index, &v.meta);
     settle_lists(v.index, heap, &v.meta, &v.lists);
-    v.one_epoch = one_epoch_is_known(heap, &v.meta);
     table_close(heap, NoLock);
     v.geometry = meta_geometry(&v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
@@ -257,8 +281,11 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
     const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
     v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    v.garbage = make_garbage(blocks);
-    v.garbage.end = v.meta.postings_start;
+    v.garbage = garbage;
+    if (garbage != NULL) {
+        *garbage = make_garbage(blocks);
+        garbage->end = v.meta.postings_start;
+    }
     for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
         vacuum_delay();
         vacuum_page(&v, block, info->strategy, dead);
@@ -270,11 +297,6 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     update_lists(&v);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
-    if (v.one_epoch) {
-        forget_given_up(v.index, &v.meta);
-        give_back_garbage(v.index, &v.meta, &v.garbage);
-    }
-    pfree(v.garbage.bits);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
     free_list_table(&v.lists);
     pfree(v.first_with_room);
@@ -286,49 +308,99 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     return stats;
 }
 
-// A table that only grows has no dead rows to delete: its lists are counted once it has grown by a quarter.
+IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
+                                     IndexBulkDeleteCallback callback, void* callback_state) {
+    return pass_pages(info, stats, callback, callback_state, NULL);
+}
+
+// Collects pages of other epochs, once nobody knows these, and brings the index to the front of its file. A copy that
+// had to go behind the end comes to the front with a second one.
+static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats,
+                                              bool may_cut) {
+    for (int copies = 0;; copies++) {
+        MetaPage meta;
+        Garbage garbage;
+        read_meta(info->index, &meta);
+        settle_if_unused(info->index, &meta);
+        if (meta.upkeep.garbage == 0 && !has_room_within(info->index, &meta)) return stats;
+        if (!one_epoch_is_known(heap, &meta)) return stats;
+        stats = pass_pages(info, stats, NULL, NULL, &garbage);
+        read_meta(info->index, &meta);
+        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage);
+        if (copy) compact_index(info->index, &garbage);
+        else give_back_garbage(info->index, &meta, &garbage, may_cut);
+        pfree(garbage.bits);
+        if (copy) continue;
+        forget_garbage(info->index, &meta);
+        return stats;
+    }
+}
+
+// A table that only grows has no dead rows to delete: its lists are counted once it has grown by a quarter, or the
+// index by that and some pages.
 static constexpr double kGrowth = 1.25;
+static constexpr BlockNumber kLeastGrowth = 16;
 
 // Whether lists wait to be settled, or have grown.
 static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
     MetaPage meta;
     read_meta(info->index, &meta);
-    const bool settled = meta.oldest_generation == meta.generation;
-    settle_if_unused(info->index, &meta);
-    if (!settled && meta.oldest_generation == meta.generation) return true;  // replaced lists can go
     if (meta.replacing != 0 || meta.upkeep.renewing != 0 || may_drop_lists(heap, &meta)) return true;
-    if (meta.upkeep.given_up != 0 && one_epoch_is_known(heap, &meta)) return true;
     // A vacuum has counted them, and could not renew.
-    if (wants_renewal(info->index, heap, &meta, static_cast<double>(meta.rows)).reason != RenewReason::kNone)
-        return true;
-    if (index_options(info->index).rebalance == 0) return false;
-    return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * static_cast<double>(meta.rows));
-}
-
-// After a renewal: what was there before it goes at once where nobody can know it.
-IndexBulkDeleteResult* clear_away(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
-    MetaPage meta;
-    read_meta(info->index, &meta);
-    settle_if_unused(info->index, &meta);
-    if (meta.oldest_generation != meta.generation) return stats;
-    return vq_bulkdelete(info, stats, NULL, NULL);
+    const double rows = static_cast<double>(meta.rows);
+    if (wants_renewal(info->index, heap, &meta, rows).reason != RenewReason::kNone) return true;
+    if (!keeps_in_shape(info->index)) return false;
+    // The table's own number is as of the last vacuum that has come to its end.
+    return info->num_heap_tuples > std::max<double>(kMinTrainingRows, kGrowth * rows) ||
+           RelationGetNumberOfBlocks(info->index) > kLeastGrowth + kGrowth * meta.upkeep.counted_blocks;
 }
 
 // Lists and codes that fit the rows: all trained anew, or some lists replaced.
-static IndexBulkDeleteResult* keep_in_shape(IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats) {
+static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats) {
     MetaPage meta;
     read_meta(info->index, &meta);
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
     if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
-        return clear_away(info, stats);
+        return collect_garbage(info, heap, stats, true);
     rebalance(info->index, heap);
+    stats = collect_garbage(info, heap, stats, true);
     vacuum_calibrate(info->index, heap, stats);
     return stats;
+}
+
+static bool is_growing(const IndexVacuumInfo* info, Relation heap) {
+    MetaPage meta;
+    read_meta(info->index, &meta);
+    return wants_renewal(info->index, heap, &meta, std::max(info->num_heap_tuples, static_cast<double>(meta.rows)))
+               .reason != RenewReason::kNone;
+}
+
+bool renew_now(Relation index, Relation heap) {
+    IndexVacuumInfo info;
+    memset(&info, 0, sizeof(info));
+    info.index = index;
+    info.strategy = GetAccessStrategy(BAS_VACUUM);
+    // Counts the rows, and ends what a vacuum has left undone.
+    IndexBulkDeleteResult* stats = vq_bulkdelete(&info, NULL, NULL, NULL);
+    stats = collect_garbage(&info, heap, stats, false);
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (meta.upkeep.given_up != 0 || !one_epoch_is_known(heap, &meta))
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE),
+                 errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
+                        RelationGetRelationName(index)),
+                 errhint("Try again when the transactions that run now have ended.")));
+    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples);
+    collect_garbage(&info, heap, stats, true);
+    return done;
 }
 
 IndexBulkDeleteResult* vq_vacuumcleanup(IndexVacuumInfo* info, IndexBulkDeleteResult* stats) {
     if (info->analyze_only) return stats;
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(info->index), false), NoLock);
+    // What is cut off blocks a standby until the vacuum has ended: not before a renewal.
+    stats = collect_garbage(info, heap, stats, !is_growing(info, heap));
     if (stats == NULL && wants_pass(info, heap)) stats = vq_bulkdelete(info, NULL, NULL, NULL);
     // Without dead rows there is nothing to do, and no count of rows to report.
     if (stats != NULL) stats = keep_in_shape(info, heap, stats);

@@ -9,7 +9,6 @@
 #include "store/tid.h"
 #include "core/base/parallel.h"
 #include "pg/entry.h"
-#include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
 
@@ -17,8 +16,6 @@ namespace vectorq {
 
 static constexpr Size kBlockBytes = 4 * 1024 * 1024;
 static constexpr Size kMostBlockRows = 8192;
-// Blocks of the table between two looks at vacuum's cost limit.
-static constexpr BlockNumber kGentleBlocks = 64;
 
 struct ExactPassObjects {
     NeighbourFinder* finder = nullptr;
@@ -62,47 +59,41 @@ static void flush_rows(ExactPass* p) {
     CHECK_FOR_INTERRUPTS();
 }
 
-static void add_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
-    ExactPass* p = static_cast<ExactPass*>(arg);
-    if (isnull[0] || p->out_of_line) return;
-    if (p->in_vacuum && VARATT_IS_EXTERNAL(DatumGetPointer(values[0]))) {
-        p->out_of_line = true;
-        return;
-    }
-    MemoryContext before = MemoryContextSwitchTo(p->row_context);
-    const bool kept = load_vector(p->opclass, values[0], p->dims, p->objects->block.row(p->fill));
-    MemoryContextSwitchTo(before);
-    MemoryContextReset(p->row_context);
-    if (!kept) return;
+// The row in the block's next place.
+static void keep_row(ExactPass* p, ItemPointer tid) {
     p->rows++;
     p->objects->tids[p->fill] = pack_tid(tid);
     if (++p->fill == p->objects->block.rows()) flush_rows(p);
 }
 
-// Vacuum's way through the table.
-static void read_by_and_by(ExactPass* p, IndexInfo* info) {
-    const BlockNumber blocks = RelationGetNumberOfBlocks(p->heap);
-    for (BlockNumber block = 0; block < blocks && !p->out_of_line; block += kGentleBlocks) {
-        VQ_FAULT("vacuum.exact");
-        vacuum_delay();
-        table_index_build_range_scan(p->heap, p->index, info, false, false, false, block,
-                                     std::min(kGentleBlocks, blocks - block), add_row, p, NULL);
-    }
+void add_exact_row(ExactPass* p, ItemPointer tid, const float* vector) {
+    memcpy(p->objects->block.row(p->fill), vector, sizeof(float) * p->dims);
+    keep_row(p, tid);
 }
 
-bool find_exact_neighbours(ExactPass* p, bool in_vacuum) {
-    p->in_vacuum = in_vacuum;
-    IndexInfo* info = BuildIndexInfo(p->index);
-    // A snapshot's rows, while others write.
-    info->ii_Concurrent = true;
-    if (in_vacuum) read_by_and_by(p, info);
-    else table_index_build_scan(p->heap, p->index, info, true, false, add_row, p, NULL);
+void end_exact_pass(ExactPass* p) {
     flush_rows(p);
     core_call([&] {
         p->objects->finder->Finish();
         ReleaseThreads();
     });
-    return !p->out_of_line;
+}
+
+static void visit_row(Relation, ItemPointer tid, Datum* values, bool* isnull, bool, void* arg) {
+    ExactPass* p = static_cast<ExactPass*>(arg);
+    if (isnull[0]) return;
+    MemoryContext before = MemoryContextSwitchTo(p->row_context);
+    const bool kept = load_vector(p->opclass, values[0], p->dims, p->objects->block.row(p->fill));
+    MemoryContextSwitchTo(before);
+    MemoryContextReset(p->row_context);
+    if (kept) keep_row(p, tid);
+}
+
+void find_exact_neighbours(ExactPass* p) {
+    IndexInfo* info = BuildIndexInfo(p->index);
+    info->ii_Concurrent = true;
+    table_index_build_scan(p->heap, p->index, info, true, false, visit_row, p, NULL);
+    end_exact_pass(p);
 }
 
 const NeighbourFinder* exact_neighbours(const ExactPass* p) { return p->objects->finder; }

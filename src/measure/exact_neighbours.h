@@ -18,7 +18,6 @@ struct ExactPass {
     struct ExactPassObjects* objects;
     // — changed by the pass —
     Size fill;
-    bool in_vacuum, out_of_line;
     double rows;  // seen with a vector
 };
 
@@ -27,10 +26,11 @@ ExactPass* make_exact_pass(Relation heap, Relation index);
 // The queries: `count` rows of `dims` values at `queries`, of length one under cosine. own: which row each is, or NULL.
 void set_exact_queries(ExactPass* pass, const float* queries, const uint64* own, Size count, int threads);
 
-// The table's rows as a snapshot has them, while others write. in_vacuum: some blocks at a time, each with a snapshot
-// of its own, under vacuum's cost delay; false if a vector lies out of line, which is not read then
-// (maintain/calibrate.cpp).
-bool find_exact_neighbours(ExactPass* pass, bool in_vacuum);
+// The table's rows as a snapshot has them, while others write.
+void find_exact_neighbours(ExactPass* pass);
+// The same from rows that the caller reads (maintain/calibrate.cpp): each of them once, then the end.
+void add_exact_row(ExactPass* pass, ItemPointer tid, const float* vector);
+void end_exact_pass(ExactPass* pass);
 
 const NeighbourFinder* exact_neighbours(const ExactPass* pass);
 

@@ -37,6 +37,8 @@ static constexpr double kLeastBytesPerRow = 4096;
 static constexpr double kListCost = 700;
 static constexpr double kHeapRowCost = 700;
 static constexpr double kRecordCost = 350;
+// An entry of a list, whatever its code: where only two settings of one index are compared.
+static constexpr double kEntryCost = 4;
 
 namespace {
 struct Measurement {
@@ -116,6 +118,18 @@ static ScanCosts scan_costs(const IndexCache* cache) {
     costs.entry = TraitsOf(cache->codec.kind).byte_cost * cache->geometry.code_bytes;
     costs.row = KeepsRecords(static_cast<Reorder>(cache->meta.reorder)) ? kRecordCost : kHeapRowCost;
     return costs;
+}
+
+// By the same entries a list: lists that have grown are no fault of what was trained.
+double effort_since_training(const Calibration* calibration) {
+    const CalibrationRung* now = &TypicalRung(*calibration);
+    const CalibrationRung* trained = &calibration->trained;
+    // The user's own queries are unlike the rows, which the first calibration asked for.
+    if (calibration->source != kCalibratedByRows || trained->nprobe == 0) return 1;
+    const auto cost = [&](const CalibrationRung* rung) {
+        return rung->nprobe * (kListCost + kEntryCost * calibration->entries_a_list) + rung->rows * kHeapRowCost;
+    };
+    return cost(now) / cost(trained);
 }
 
 static void make_rank_table(Measurement* m) {

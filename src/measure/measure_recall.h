@@ -15,6 +15,10 @@ inline constexpr Size kDeepQueries = 96;
 // Bytes of codes that a calibration may read beside a build of so many rows, or a vacuum of them.
 double calibration_budget(const MetaPage* meta, double rows);
 
+// How many times as much a query takes now as when the index was trained, by its calibration: what codes and centroids
+// have lost as rows came that are unlike those that trained them. 1 where it cannot be told.
+double effort_since_training(const Calibration* calibration);
+
 // Searches for each of the finder's queries (after Finish) and fills the calibration, its crc set. False if there were
 // too few queries to say anything: then it says so, too. Needs posting pages and directory only, so a build may call it
 // before its end. code_bytes: bytes of codes to read at most, over all queries; then the remaining queries are left

@@ -24,30 +24,37 @@ char* setting;
 // From the setting: the point, the passages until it strikes (0: off), and how.
 char armed_name[kMaxName];
 int armed_left;
-bool armed_crash;
+enum class How { kError, kCrash, kWait } armed_how;
+constexpr const char* kHow[] = {"error", "crash", "wait"};
+constexpr int64 kWaitLock = 20;  // an advisory lock
 }  // namespace
 
-static bool parse(const char* text, char* name, int* nth, char* how) {
-    return sscanf(text, "%63[^:]:%d:%15s", name, nth, how) == 3 && *nth > 0 &&
-           (strcmp(how, "error") == 0 || strcmp(how, "crash") == 0);
+static bool parse(const char* text, char* name, int* nth, How* how) {
+    char word[16];
+    if (sscanf(text, "%63[^:]:%d:%15s", name, nth, word) != 3 || *nth <= 0) return false;
+    for (const How one : {How::kError, How::kCrash, How::kWait})
+        if (strcmp(word, kHow[static_cast<int>(one)]) == 0) {
+            *how = one;
+            return true;
+        }
+    return false;
 }
 
 static bool check_setting(char** value, void**, GucSource) {
-    char name[kMaxName], how[16];
+    char name[kMaxName];
     int nth = 0;
-    return **value == '\0' || parse(*value, name, &nth, how);
+    How how;
+    return **value == '\0' || parse(*value, name, &nth, &how);
 }
 
 static void assign_setting(const char* value, void*) {
-    char how[16];
     armed_left = 0;
-    if (value != NULL && *value != '\0' && parse(value, armed_name, &armed_left, how))
-        armed_crash = strcmp(how, "crash") == 0;
+    if (value != NULL && *value != '\0' && !parse(value, armed_name, &armed_left, &armed_how)) armed_left = 0;
 }
 
 void register_fault_setting() {
-    DefineCustomStringVariable("vectorq.fault", "Where to fail: name:nth:error or name:nth:crash", NULL, &setting, "",
-                               PGC_SUSET, 0, check_setting, assign_setting, NULL);
+    DefineCustomStringVariable("vectorq.fault", "Where to fail: name:nth:error, name:nth:crash or name:nth:wait", NULL,
+                               &setting, "", PGC_SUSET, 0, check_setting, assign_setting, NULL);
 }
 
 static void count_hit(const char* name) {
@@ -64,7 +71,11 @@ static void count_hit(const char* name) {
 void fault_point(const char* name) {
     count_hit(name);
     if (armed_left == 0 || strcmp(name, armed_name) != 0 || --armed_left > 0) return;
-    if (armed_crash) {
+    if (armed_how == How::kWait) {
+        DirectFunctionCall1(pg_advisory_xact_lock_shared_int8, Int64GetDatum(kWaitLock));
+        return;
+    }
+    if (armed_how == How::kCrash) {
         write_stderr("crash at fault point %s\n", name);
         _exit(2);  // no callbacks: the postmaster sees a crash, and recovers
     }

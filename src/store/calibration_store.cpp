@@ -36,7 +36,9 @@ Region append_calibration(PageSink* sink) {
     return append_region(sink, PageKind::kCalibration, 0, &none, sizeof(none));
 }
 
-void put_calibration(PageSink* sink, const Calibration* calibration, MetaPage* meta) {
+void put_calibration(PageSink* sink, Calibration* calibration, MetaPage* meta) {
+    calibration->trained = TypicalRung(*calibration);
+    set_calibration_crc(calibration);
     put_region(sink, &meta->calibration, PageKind::kCalibration, 0, calibration);
     meta->calibration_id = calibration->crc;
 }

@@ -13,10 +13,10 @@ const char* calibration_problem(const Calibration* calibration, const MetaPage* 
 
 // Sets its crc, which the functions below want set.
 void set_calibration_crc(Calibration* calibration);
-// A page of an index that is not calibrated, to which nobody is led yet; and a calibration put into it, of which the
-// meta page given is told.
+// A page of an index that is not calibrated, to which nobody is led yet; and the first calibration after training put
+// into it, of which the meta page given is told.
 Region append_calibration(PageSink* sink);
-void put_calibration(PageSink* sink, const Calibration* calibration, MetaPage* meta);
+void put_calibration(PageSink* sink, Calibration* calibration, MetaPage* meta);
 
 // Replaces the calibration of a live index by another, WAL-logged in one record with the meta page. Takes the meta
 // page's lock, then that of the calibration page.

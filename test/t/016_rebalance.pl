@@ -252,8 +252,8 @@ is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('g_v')"), '', 'g_v 
 catch_up();
 is(rows_of_g($standby), '11920|11920', 'each row once on the standby');
 
-# 6. Rows that are deleted, but not to everybody, whose vectors lie out of line and are gone: nobody else waits for a vacuum's snapshot
-# before it cleans that table. The new rows are near one another, so they fill one list, which vacuum cannot but split: of rows that
+# 6. Deleted rows that vacuum finds in the table still, whose vectors lie out of line and are gone: nobody waits for a vacuum's snapshot
+# before it cleans that table. A snapshot that holds back the rows alone stands for vacuum's. The new rows are near one another, so they fill one list, which vacuum cannot but split: of rows that
 # are spread over a few lists it may leave some as they are, since an eighth of all lists stays open to inserts.
 SKIP:
 {
@@ -278,8 +278,8 @@ SKIP:
     $node->safe_psql('postgres', "SELECT heap_force_kill('$toast', '$gone'::tid[])");
     $before = lists('o_v');
     vacuum('o');
-    cmp_ok(lists('o_v'), '>', $before, 'lists of rows without their vectors are split');
-    is($node->safe_psql('postgres', "SELECT rows FROM vectorq_index_info('o_v')"), '900', 'and the index has each of the rows');
+    cmp_ok(lists('o_v'), '>', $before, 'lists that have rows without their vectors are split');
+    cmp_ok($node->safe_psql('postgres', "SELECT rows FROM vectorq_index_info('o_v')"), '<', 700, 'and the new ones are without these rows');
     is($node->safe_psql('postgres', "$by_index $rows_of_o"), '600|600', 'a late snapshot finds those that are left');
     $early->(undef);
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('o_v')"), '', 'o_v is sound');

@@ -1,7 +1,7 @@
 // What an index knows of its own recall: one page, written by the build, by vacuum and by vectorq_calibrate.
 //
 //   +--------------------+---------------------------------------+-----+
-//   | head, 48 bytes     | rungs[k of kCalibratedK][kNumTargets] | crc |
+//   | head, 60 bytes     | rungs[k of kCalibratedK][kNumTargets] | crc |
 //   +--------------------+---------------------------------------+-----+
 //
 // A rung says how many lists to probe and how many entries to put in order for recall@k of kRungTargets[i]. Lists are
@@ -13,7 +13,7 @@
 
 namespace vectorq {
 
-inline constexpr uint32_t kCalibrationVersion = 2;
+inline constexpr uint32_t kCalibrationVersion = 3;
 inline constexpr int kNumCalibratedK = 4;
 inline constexpr uint32_t kCalibratedK[kNumCalibratedK] = {1, 10, 100, 1000};
 inline constexpr int kNumTargets = 15;
@@ -36,7 +36,7 @@ static_assert(sizeof(EffortRule) == 12);
 
 enum CalibrationSource : uint32_t { kNotCalibrated = 0, kCalibratedByRows = 1, kCalibratedByQueries = 2 };
 
-// v1. v2: with an effort rule. crc covers everything before it.
+// v1. v2: with an effort rule. v3: with what it took when the index was trained. crc covers everything before it.
 struct Calibration {
     uint32_t version;
     uint32_t source;       // CalibrationSource
@@ -45,11 +45,16 @@ struct Calibration {
     uint64_t rows;         // of the index then
     float entries_a_list;  // mean over the lists that were probed
     EffortRule effort;
-    uint64_t removed_rows;  // by vacuums since then
+    uint64_t removed_rows;    // by vacuums since then
+    CalibrationRung trained;  // TypicalRung() of the first calibration after training; nprobe 0: there was none
     CalibrationRung rungs[kNumCalibratedK][kNumTargets];
     uint32_t crc;
 };
 static_assert(std::is_trivially_copyable_v<Calibration>);
-static_assert(offsetof(Calibration, rungs) == 48 && sizeof(Calibration) == 776);
+static_assert(offsetof(Calibration, rungs) == 60 && sizeof(Calibration) == 784);
+
+// recall@10 of 0.95: what most are asked for.
+inline const CalibrationRung& TypicalRung(const Calibration& calibration) noexcept { return calibration.rungs[1][9]; }
+static_assert(kCalibratedK[1] == 10 && kRungTargets[9] == 0.95f);
 
 }  // namespace vectorq

@@ -48,18 +48,22 @@ inline constexpr uint32_t kNumRenewReasons = 7;
 
 // What renewal (maintain/README.md) knows of an index; it changes in place.
 struct Upkeep {
-    uint32_t last_epoch;    // epochs up to this number were given out
-    uint32_t renewing;      // the epoch that a vacuum is making beside the present one (see NextMeta); 0: none
-    uint32_t given_up;      // 1: such a one was given up, and its pages wait for retire_xid
-    uint32_t free_unit;     // pages of each run on the list of free ones
-    uint32_t renewals;      // how often it was renewed
-    uint8_t reason;         // RenewReason of the last time
-    uint8_t reserved[3];    // 0
-    int64_t renewed_at;     // when it ended, as a TimestampTz
-    uint32_t renew_millis;  // how long it took
-    float measured;         // what led to it: rows, lists wanted a list there is, error against that of new codes
+    uint32_t last_epoch;  // epochs up to this number were given out
+    uint32_t renewing;    // the epoch that a vacuum is making beside the present one, whose meta page follows; 0: none
+    uint32_t free_unit;   // pages of each run on the list of free ones
+    uint32_t renewals;    // how often it was renewed
+    uint8_t reason;       // RenewReason of the last time
+    uint8_t given_up;     // 1: an epoch was given up, and somebody may know it whom retire_xid tells of
+    uint8_t garbage;      // 1: there are pages of other epochs that a vacuum has not collected yet
+    uint8_t reserved;     // 0
+    uint32_t counted_blocks;  // of the index when its rows were last counted
+    uint32_t needed_blocks;   // that it would have had then, with each list in one run and all close together
+    uint32_t reserved1;       // 0
+    int64_t renewed_at;       // when it ended, as a TimestampTz
+    uint32_t renew_millis;    // how long it took
+    float measured;           // what led to it: rows, or how many times the lists its rows call for
 };
-static_assert(sizeof(Upkeep) == 40);
+static_assert(sizeof(Upkeep) == 48);
 
 // v8 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
@@ -119,7 +123,7 @@ struct MetaPage {
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t epoch;      // number of what was trained: centroids, codes and page geometry; from 1 on
     Upkeep upkeep;
-    uint32_t reserved1;  // 0
+    uint32_t reserved2;  // 0
     uint32_t crc;
 };
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
@@ -164,10 +168,10 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return EntriesVary(meta) ? meta.entries_per_row : EntriesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 464);
+static_assert(sizeof(MetaPage) == 472);
 static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 &&
               offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 &&
-              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 460);
+              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 468);
 // Block 0 has room for two: while upkeep.renewing is set, that of the next epoch follows.
 static_assert(2 * sizeof(MetaPage) <= PayloadBytes(kLeastPageBytes));
 

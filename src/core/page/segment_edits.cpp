@@ -53,6 +53,11 @@ void TakeCode(const PostingGeometry& g, const SegmentLayout& layout, const char*
 
 void TakeCodes(const PostingGeometry& g, const SegmentLayout& layout, const char* first, uint32_t part, uint32_t count,
                uint8_t* codes) noexcept {
+    if (g.block_bytes > 0) {
+        for (uint32_t slot = 0; slot < count; slot++)
+            TakeCode(g, layout, first, part, slot, codes + slot * g.code_bytes);
+        return;
+    }
     const Piece piece = PieceOnPage(g.payload, layout.codes_offset, count * g.code_bytes, part);
     if (piece.length > 0) std::memcpy(codes + piece.within, first + piece.at, piece.length);
 }

@@ -78,7 +78,7 @@ void PutCode(const PostingGeometry& g, const SegmentLayout& layout, char* first,
              const uint8_t* code) noexcept;
 void TakeCode(const PostingGeometry& g, const SegmentLayout& layout, const char* first, uint32_t part, uint32_t slot,
               uint8_t* code) noexcept;
-// The same of codes [0, count) row after row, not in blocks: into codes (count, code_bytes).
+// The same of codes [0, count): into codes (count, code_bytes).
 void TakeCodes(const PostingGeometry& g, const SegmentLayout& layout, const char* first, uint32_t part, uint32_t count,
                uint8_t* codes) noexcept;
 

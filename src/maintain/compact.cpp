@@ -1,0 +1,188 @@
+// See compact.h.
+#include "maintain/compact.h"
+
+#include <algorithm>
+
+#include "am/options.h"
+#include "maintain/compact_records.h"
+#include "maintain/list_table.h"
+#include "maintain/next_epoch.h"
+#include "pg/fault.h"
+#include "pg/interrupts.h"
+#include "store/calibration_store.h"
+#include "store/index_cache.h"
+#include "store/posting_builder.h"
+#include "store/tid.h"
+
+namespace vectorq {
+
+// Of the pages up to the last one in use, these are free; or there are so many times the pages that the entries need,
+// counted by the list. And so many at least.
+static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.6;
+static constexpr BlockNumber kLeastFree = 16;
+
+namespace {
+struct Compaction {
+    Relation index;
+    IndexCache* cache;
+    const PostingGeometry* geometry;
+    MetaPage meta, next;
+    AllLists lists;
+    PageSink sink;
+    MovedRecords records;
+    char* page;    // of the segment at hand
+    uint8* codes;  // (capacity, code_bytes)
+    char* staged;  // a row
+};
+}  // namespace
+
+static bool is_roomy(const MetaPage* meta, BlockNumber blocks) {
+    const double needed = meta->upkeep.needed_blocks;
+    return needed > 0 && blocks >= needed + kLeastFree && blocks >= kTimesNeeded * needed;
+}
+
+bool has_room_within(Relation index, const MetaPage* meta) {
+    return is_roomy(meta, RelationGetNumberOfBlocks(index)) && keeps_in_shape(index);
+}
+
+bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage) {
+    if (!keeps_in_shape(index)) return false;
+    const BlockNumber free = garbage_within(garbage) + garbage->listed;
+    return (free >= kLeastFree && free >= kFreeShare * garbage->end) || is_roomy(meta, garbage->end);
+}
+
+// ---- regions
+
+static Region copy_region(Compaction* c, const Region* from, PageKind kind, uint32 owner, uint32 new_owner) {
+    char* bytes = static_cast<char*>(palloc_extended(from->bytes + 1, MCXT_ALLOC_HUGE));
+    read_region(c->index, from, kind, owner, 0, from->bytes, bytes);
+    const Region made = append_region(&c->sink, kind, new_owner, bytes, from->bytes);
+    pfree(bytes);
+    return made;
+}
+
+static void copy_regions(Compaction* c) {
+    const MetaPage* meta = &c->meta;
+    MetaPage* next = &c->next;
+    // In one run: rebalancing takes it for others later.
+    const uint32 blocks = meta->centroids.blocks + meta->compact.blocks;
+    const BlockNumber start = take_run(&c->sink, blocks);
+    next->centroid_run = {start, blocks};
+    next->centroids.start = start;
+    next->compact.start = start + meta->centroids.blocks;
+    const auto copy = [&](const Region* from, const Region* to, PageKind kind) {
+        char* bytes = static_cast<char*>(palloc_extended(from->bytes, MCXT_ALLOC_HUGE));
+        read_region(c->index, from, kind, meta->generation, 0, from->bytes, bytes);
+        put_region(&c->sink, to, kind, next->generation, bytes);
+        pfree(bytes);
+    };
+    copy(&meta->centroids, &next->centroids, PageKind::kCentroids);
+    copy(&meta->compact, &next->compact, PageKind::kCompactCentroids);
+    next->quantizer = copy_region(c, &meta->quantizer, PageKind::kQuantizer, 0, 0);
+    next->transform_matrix = copy_region(c, &meta->transform_matrix, PageKind::kTransform, 0, 0);
+    if (meta->reorder_params.blocks > 0)
+        next->reorder_params = copy_region(c, &meta->reorder_params, PageKind::kReorderParams, 0, 0);
+    next->list_uses = copy_region(c, &meta->list_uses, PageKind::kListUses, 0, 0);
+    next->calibration = copy_region(c, &meta->calibration, PageKind::kCalibration, 0, 0);
+    write_empty_directory(&c->sink, next);
+}
+
+// ---- lists
+
+static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNumber block, char* segment) {
+    const PostingGeometry* g = c->geometry;
+    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
+    const SegmentLayout layout = LayoutOf(*g, header->capacity);
+    TakeCodes(*g, layout, segment, 0, header->count, c->codes);
+    for (uint32 part = 1; part < g->pages; part++) {
+        Buffer buffer =
+            read_page(c->index, block + part, PageKind::kPosting, list, static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+        TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, c->codes);
+        UnlockReleaseBuffer(buffer);
+    }
+    for (uint32 slot = 0; slot < header->count; slot++) {
+        const RowFields fields = TakeFields(*g, layout, segment, slot);
+        if (!IsRow(fields.tid)) continue;
+        SetStagedFields(c->staged, fields);
+        if (HasRecords(c->meta)) SetStagedRecord(c->staged, moved_record(&c->records, fields.record));
+        memcpy(c->staged + kStagedCodeAt, c->codes + static_cast<Size>(slot) * g->code_bytes, g->code_bytes);
+        posting_builder_add(w, list, c->staged);
+    }
+}
+
+// Up to the rows that are in both epochs.
+static void copy_list(Compaction* c, PostingBuilder* w, uint32 list) {
+    DirectoryEntry entry;
+    read_directory(c->index, &c->meta, list, &entry);
+    uint64 steps = 0;
+    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
+        vacuum_delay();
+        count_step(c->index, at, &steps);
+        Buffer buffer = read_segment(c->index, c->geometry, at, list, BUFFER_LOCK_SHARE);
+        memcpy(c->page, BufferGetPage(buffer), BLCKSZ);
+        UnlockReleaseBuffer(buffer);
+        const SegmentHeader* header = segment_header(c->page, at.offset);
+        if (segment_is_late(header)) return;
+        copy_segment(c, w, list, at.block, segment_at(c->page, at.offset));
+        at = next_segment(header);
+    }
+}
+
+static void copy_lists(Compaction* c) {
+    DirectoryEntry* made =
+        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * c->meta.lists, MCXT_ALLOC_HUGE));
+    PostingBuilder w;
+    posting_builder_begin(&w, &c->sink, c->geometry, made, c->meta.lists);
+    for (uint32 list = 0; list < c->meta.lists; list++)
+        if (c->lists.searched[list]) copy_list(c, &w, list);
+    posting_builder_end(&w);
+    for (uint32 list = 0; list < c->meta.lists; list++) {
+        vacuum_delay();
+        if (made[list].head != kInvalidBlock) attach_list(c->index, &c->next, c->geometry, list, &made[list]);
+    }
+    pfree(made);
+}
+
+// ---- the whole
+
+// Numbers of lists stay, and with them those of lists that were replaced: they may be given out again.
+static void free_unsearched(Compaction* c) {
+    for (uint32 list = 0; list < c->meta.lists; list++)
+        if (!c->lists.searched[list]) set_list_state(c->index, &c->next, &c->lists, list, ListState::kUnused);
+}
+
+static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext context) {
+    c->cache = index_cache_pin(c->index, context);
+    c->geometry = &c->cache->geometry;
+    c->meta = c->next = c->cache->meta;
+    c->lists = read_list_table(c->index, &c->meta);
+    c->page = static_cast<char*>(palloc(BLCKSZ));
+    c->codes = static_cast<uint8*>(palloc(static_cast<Size>(c->geometry->capacity) * c->geometry->code_bytes));
+    c->staged = static_cast<char*>(palloc0(StagedBytes(c->geometry->code_bytes)));
+    number_epoch(&c->meta, &c->next, c->geometry->pages);
+    c->next.next_list = c->next.lists;
+    c->next.records_start = HasRecords(c->meta) ? 1 : 0;
+    c->next.records_blocks = 0;
+    c->sink = live_pages(c->index, c->next.epoch);
+    if (garbage_within(garbage) >= c->meta.upkeep.needed_blocks) use_garbage(garbage, &c->sink);
+    VQ_FAULT("compact.regions");
+    copy_regions(c);
+    free_unsearched(c);
+    publish_epoch(c->index, &c->next);
+    if (HasRecords(c->meta)) c->records = move_records(c->index, &c->meta, &c->sink);
+    VQ_FAULT("compact.lists");
+    copy_lists(c);
+    switch_epochs(c->index, &c->next);
+}
+
+void compact_index(Relation index, Garbage* garbage) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq compaction", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext before = MemoryContextSwitchTo(context);
+    Compaction* c = static_cast<Compaction*>(palloc0(sizeof(Compaction)));
+    c->index = index;
+    compact_in_context(c, garbage, context);
+    MemoryContextSwitchTo(before);
+    MemoryContextDelete(context);
+}
+
+}  // namespace vectorq

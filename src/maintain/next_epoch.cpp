@@ -1,0 +1,92 @@
+// See next_epoch.h.
+#include "maintain/next_epoch.h"
+
+#include <algorithm>
+
+#include "build/build.h"
+#include "pg/fault.h"
+#include "pg/page_change.h"
+#include "store/directory.h"
+#include "store/segments.h"
+
+extern "C" {
+#include "access/transam.h"
+}
+
+namespace vectorq {
+
+void number_epoch(const MetaPage* meta, MetaPage* next, uint32 free_unit) {
+    next->generation = meta->generation + 1;
+    next->oldest_generation = meta->oldest_generation;
+    next->epoch = meta->upkeep.last_epoch + 1;
+    next->upkeep = meta->upkeep;
+    next->upkeep.last_epoch = next->upkeep.renewing = next->epoch;
+    next->upkeep.free_unit = free_unit;
+    next->free_head = kInvalidBlock;
+    next->old_run = {0, 0};
+    next->postings_start = 1;
+    next->rows = meta->rows;
+}
+
+void write_empty_directory(PageSink* sink, MetaPage* next) {
+    DirectoryEntry* none =
+        static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * next->lists, MCXT_ALLOC_HUGE));
+    std::fill_n(none, next->lists, kNoEntry);
+    next->directory = write_directory(sink, none, next->lists);
+    memset(next->more_directory, 0, sizeof(next->more_directory));
+    pfree(none);
+}
+
+void publish_epoch(Relation index, const MetaPage* next) {
+    MetaPage published = *next;
+    set_meta_crc(&published);
+    VQ_FAULT("renew.publish");
+    update_meta(
+        index,
+        [](MetaPage* meta, void* arg) {
+            const MetaPage* published = static_cast<const MetaPage*>(arg);
+            meta->upkeep.last_epoch = meta->upkeep.renewing = published->epoch;
+            *next_meta_on(meta) = *published;
+        },
+        &published);
+    VQ_FAULT("renew.published");
+}
+
+void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
+                 const DirectoryEntry* made) {
+    VQ_FAULT("renew.attach");
+    Buffer directory = lock_directory(index, next, list);
+    const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
+    const SegmentRef last = {made->hint, made->hint_offset};
+    Buffer buffer = InvalidBuffer;
+    if (begun.head != kInvalidBlock) buffer = read_segment(index, geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
+    PageChange change = begin_change(index, "attach");
+    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
+    *entry = *made;
+    if (begun.head != kInvalidBlock) {
+        SegmentHeader* header = segment_header(change_page(&change, buffer), last.offset);
+        header->next_block = begun.head;
+        header->next_offset = static_cast<uint16>(begun.head_offset | (header->next_offset & kSegmentMarks));
+        entry->hint = begun.hint;
+        entry->hint_offset = begun.hint_offset;
+    }
+    finish_change(&change);
+}
+
+void switch_epochs(Relation index, MetaPage* next) {
+    VQ_FAULT("renew.switch");
+    update_meta(
+        index,
+        [](MetaPage* meta, void* arg) {
+            MetaPage* next = static_cast<MetaPage*>(arg);
+            next->upkeep.renewing = 0;
+            next->upkeep.garbage = 1;
+            // As in rebalance.cpp, switch_lists().
+            next->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+            *meta = *next;
+        },
+        next);
+    VQ_FAULT("renew.switched");
+}
+
+}  // namespace vectorq

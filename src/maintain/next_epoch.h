@@ -1,0 +1,21 @@
+// Making another epoch of an index in use (maintain/README.md, Renewal): what all who do have in common.
+#pragma once
+#include "core/page/posting_page.h"
+#include "store/page_sink.h"
+#include "store/meta.h"
+
+namespace vectorq {
+
+// What *next, as a build or another epoch describes it, has of the index: numbers, and nothing of the rows yet.
+void number_epoch(const MetaPage* meta, MetaPage* next, uint32 free_unit);
+// A directory without rows. Everything that the meta page names but rows has to be there before the epoch is published.
+void write_empty_directory(PageSink* sink, MetaPage* next);
+// From here on inserts put rows into both epochs.
+void publish_epoch(Relation index, const MetaPage* next);
+// Puts the chain that was written for a list before that of the rows that came meanwhile.
+void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
+                 const DirectoryEntry* made);
+// Scans that begin from here on search the new lists. One record.
+void switch_epochs(Relation index, MetaPage* next);
+
+}  // namespace vectorq
