@@ -25,9 +25,6 @@ static constexpr double kRowsPerCodeword = 256;
 static constexpr uint32 kDensityBlocks = 64;
 // Step of the search for a sample that fits.
 static constexpr double kFewerRows = 0.9;
-// So many rows a list and a codeword, and so many in all, train even where they take more memory than is given, up to
-// kTrainingSlack.
-static constexpr double kLeastRowsPerList = 16, kLeastRowsPerCodeword = 16, kLeastSample = 4096;
 // Below which no index is trained, whatever that takes.
 static constexpr double kFewestRows = 2 * kMinTrainingRows;
 // Rows that a thread transforms at a time.
@@ -227,21 +224,6 @@ static double rows_within(const Build* b, double rows, double bytes) {
     return rows;
 }
 
-// Rows that train an index of the same kind, which may take more memory than is given.
-static double least_rows(const Build* b) {
-    const double for_codes = b->options.quantizer == kQuantizerPq ? kLeastRowsPerCodeword * (1 << b->options.bits) : 0;
-    return std::max({kLeastSample, b->lists * kLeastRowsPerList, for_codes});
-}
-
-// Most sample rows that fit.
-static double rows_within_memory(const Build* b) {
-    const double memory = static_cast<double>(b->memory);
-    const double rows = rows_within(b, memory / (sizeof(float) * static_cast<double>(sample_dims(b))), memory);
-    const double least = least_rows(b);
-    if (rows >= least) return rows;
-    return std::max({rows, rows_within(b, least, memory + kTrainingSlack), kFewestRows});
-}
-
 // Where there are hardly more than kRowsPerList to be had, those are taken: up to twice as many, k-means goes through
 // all of them in each iteration.
 static double rows_for_lists(const Build* b, double most) {
@@ -266,18 +248,22 @@ static double wanted_rows(const Build* b, double rows, double fit) {
     return std::max({kMinSample, for_lists, rows_for_codes(b)});
 }
 
-// What the sample would be if memory had no bound, for build_report_memory.
-static void note_memory(Build* b, double fit) {
-    const double rows = b->expected_rows;
+// What the sample would be if memory had no bound, and what it is. As many rows as are needed may take more memory than
+// is given, up to kTrainingSlack.
+static void choose_rows(Build* b, double rows, double most) {
+    const double memory = static_cast<double>(b->memory);
     b->full_rows = std::min(wanted_rows(b, rows, rows), rows);
     b->needed_rows =
         b->options.training_rows > 0
             ? b->full_rows
             : std::min(std::max(b->lists * (codes_answer(b) ? kRowsPerListOfCodes : kRowsPerList), rows_for_codes(b)),
                        b->full_rows);
-    b->fit_rows = fit;
     // The search goes down by steps: with so much it ends at no fewer rows.
     b->needed_bytes = sample_bytes(b, b->needed_rows) / kFewerRows;
+    b->fit_rows = rows_within(b, memory / (sizeof(float) * static_cast<double>(sample_dims(b))), memory);
+    if (b->fit_rows < b->needed_rows)
+        b->fit_rows = std::max({b->fit_rows, rows_within(b, b->needed_rows, memory + kTrainingSlack), kFewestRows});
+    b->wanted_rows = std::min({wanted_rows(b, rows, b->fit_rows), most, b->fit_rows});
 }
 
 bool begin_sample(Build* b, double rows, double most) {
@@ -294,9 +280,7 @@ bool begin_sample(Build* b, double rows, double most) {
         }
     }
     b->pass = SamplePass::kRows;
-    const double fit = rows_within_memory(b);
-    note_memory(b, fit);
-    b->wanted_rows = std::min({wanted_rows(b, rows, fit), most, fit});
+    choose_rows(b, rows, most);
     begin_rows(b);
     return true;
 }
