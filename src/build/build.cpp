@@ -41,8 +41,7 @@ static CodeKind wanted_code(const Build* b, const TransformSpec& spec) {
     return o->quantizer == kQuantizerPq && o->bits == 4 ? CodeKind::kPq4 : static_cast<CodeKind>(o->quantizer);
 }
 
-// What a code of the given options would be after the transform, which is resolved; leaves training to build_train.
-static void choose_codec(Build* b, const TransformSpec& spec) {
+void choose_codec(Build* b, const TransformSpec& spec) {
     const IndexOptions* o = &b->options;
     b->transform_spec = spec;
     b->codec.metric = b->opclass->metric;
@@ -89,45 +88,6 @@ static void check_options(const Build* b) {
         refuse(psprintf("product codes of %u subvectors do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
 }
 
-// Automatic transform of `ah`: the leading directions that carry so much of the variance, where these are at most half
-// of at least so many dimensions. docs/measurements/options.md has the figures.
-static constexpr double kKeptVariance = 0.9;
-static constexpr Size kLeastTransformed = 512, kLeastKept = 256, kKeptStep = 32;
-// Rows of the sample for each dimension, or what they tell of the directions is chance.
-static constexpr Size kSpectrumRows = 4;
-
-bool looks_for_transform(const Build* b, double rows) {
-    const IndexOptions* o = &b->options;
-    const Size dims = static_cast<Size>(b->dims);
-    if (am_of_index(b->index) != AmKind::kAh || o->transform_given || o->subvectors > 0) return false;
-    return b->reorder != Reorder::kOff && dims >= kLeastTransformed &&
-           rows >= static_cast<double>(kSpectrumRows * dims);
-}
-
-double chosen_transform_bytes(const Build* b, double rows) {
-    if (!looks_for_transform(b, rows)) return 0;
-    const TransformSpec spec = {TransformKind::kPcaRotate, static_cast<uint32>(b->dims / 2), 0};
-    return sizeof(float) * rows * b->dims + transform_bytes(b, spec, static_cast<Size>(rows));
-}
-
-static bool may_transform(const Build* b) {
-    const double rows = static_cast<double>(b->objects->sample.rows());
-    return looks_for_transform(b, rows) && chosen_transform_bytes(b, rows) <= static_cast<double>(b->memory);
-}
-
-// Rows whose variance lies in few directions are coded in these: as many rows as before need to be put in order, and
-// bytes and time of the build fall with the dimensions.
-void choose_transform(Build* b) {
-    if (!may_transform(b)) return;
-    Size kept = 0;
-    core_call([&] {
-        kept = DimsOfVariance(b->objects->sample, kKeptVariance, static_cast<int>(b->threads), b->objects->stop);
-    });
-    kept = std::max(kLeastKept, TYPEALIGN(kKeptStep, kept));
-    if (2 * kept <= static_cast<Size>(b->dims))
-        choose_codec(b, {TransformKind::kPcaRotate, static_cast<uint32>(kept), 0});
-}
-
 // Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken
 // while there is some.
 static void touch_stack() {
@@ -167,7 +127,6 @@ void end_build(Build* b) {
 }
 
 void build_learn(Build* b) {
-    choose_transform(b);
     build_hold_out(b);
     if (b->creates) build_report_memory(b);
     build_train(b);

@@ -2,7 +2,7 @@
 // by the same steps, with other rows and other pages.
 //
 //     Build* b = begin_build(heap, index, info, memory, threads);
-//     build_sample(b);                       // or begin_sample, add_sample_row …, end_sample
+//     build_sample(b);                       // or, for each pass, begin_sample, add_sample_row …, end_sample
 //     build_learn(b);
 //     build_assign(b);                       // or begin_assign, assign_row …, end_assign
 //     MetaPage meta = describe_build(b);     // what is true of this index beside it, the caller fills in
@@ -47,14 +47,17 @@ uint32 lists_for(AmKind am, double rows);
 
 // C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
 struct BuildObjects {
-    Matrix sample;
-    AlignedArray<uint64_t> sample_tids;  // as Candidate::tid
-    NeighbourFinder* finder = nullptr;   // of the queries that calibrate; none for a small table
+    CovarianceSum* covariance = nullptr;  // while rows tell of directions
+    Matrix pending;                       // (block, dims) rows of the sample that are to be transformed
+    Matrix query_rows, record_rows;       // (…, dims) some rows of a transformed sample as they were
+    Matrix sample;                        // (rows, dims), or transformed
+    AlignedArray<uint64_t> sample_tids;   // as Candidate::tid
+    NeighbourFinder* finder = nullptr;    // of the queries that calibrate; none for a small table
     Matrix centroids;
     CentroidGroups groups;
     AlignedArray<float> quantizer;   // sq8: offset, scale; pq: codebook
     AlignedArray<float> eta_origin;  // (code dims); empty unless the codec has one
-    AlignedArray<float> transform;   // matrix, offset; empty without one
+    AlignedArray<float> transform;   // matrix, offset; empty without one, or before it is trained
     PanelAssigner* assigner = nullptr;
     ReplicaAssigner* replicas = nullptr;
     AlignedArray<float> block;          // (block_rows, dims)
@@ -77,6 +80,7 @@ struct BuildObjects {
     StopToken stop;
     BuildObjects();
     ~BuildObjects() {
+        delete covariance;
         delete assigner;
         delete replicas;
         delete finder;
@@ -84,6 +88,13 @@ struct BuildObjects {
 };
 
 struct SampleReservoir;  // build/sample.cpp
+
+// Passes over rows that sample them, in this order.
+enum class SamplePass : uint8 {
+    kNone,
+    kDirections,  // of `ah`, where a transform is looked for: how their variance is spread
+    kRows         // rows that train
+};
 
 struct Build {
     // — set at the start, then constant —
@@ -98,6 +109,10 @@ struct Build {
     MemoryContext context, row_context;
     BuildObjects* objects;
     // — changed while rows are sampled —
+    SamplePass pass;
+    double wanted_rows;  // of this pass
+    Size pending_rows;
+    Size sample_rows;  // that the sample has room for
     SampleReservoir* reservoir;
     // — set by sampling and training —
     bool trained;
@@ -106,8 +121,7 @@ struct Build {
     double expected_rows;  // of the table
     uint32 training_rows;
     double full_rows, needed_rows, fit_rows;  // of the sample: without a bound of memory, at least, within memory
-    double full_bytes;                        // that the first of these takes
-    bool short_of_memory;
+    double needed_bytes;                      // that the second of these takes
     Codec codec;
     TransformSpec transform_spec;
     Reorder reorder;
@@ -128,15 +142,6 @@ struct Build {
 // Threads that a build or the like may use: max_parallel_maintenance_workers + 1 within the machine.
 int maintenance_threads();
 
-// Bytes that learning a transform from so many sample rows needs beside them, at most; with what it makes of the rows.
-double transform_bytes(const Build* b, const TransformSpec& spec, Size rows);
-// True if `ah` looks for a transform by itself, given so many rows.
-bool looks_for_transform(const Build* b, double rows);
-// What that takes, with the sample; 0 if it does not.
-double chosen_transform_bytes(const Build* b, double rows);
-// Least memory in which an index is calibrated that samples so many rows; 0 if these are too few.
-double calibration_bytes(const Build* b, double sample);
-
 // ---- the steps of CREATE INDEX
 
 void build_sample(Build* b);  // from the table
@@ -151,10 +156,13 @@ void build_write(Build* b);   // the index's pages
 Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, int threads);
 void end_build(Build* b);
 
-// Decides upon the lists of an index of `rows` rows, and how many of these to sample: `most` at most.
-double wanted_sample(Build* b, double rows, double most);
-void begin_sample(Build* b, double wanted);
-// Counts a row of those that are sampled from, in whatever order they come; true if it is to be added.
+// Rows to learn from come in a pass or two:
+//     while (begin_sample(b, rows, most))
+//         { for each row: if (sample_wants_row(b)) add_sample_row(b, tid, vector); end_sample(b); }
+// rows: how many there are, which decides upon the lists; `most` of them can come. False when no pass is left. Whoever
+// offers a part of the rows only offers b->wanted_rows at least, of all parts of the table.
+bool begin_sample(Build* b, double rows, double most);
+// Counts a row, in whatever order they come; true if it is to be added.
 bool sample_wants_row(Build* b);
 // vector: (dims), as load_vector makes it. tid: as Candidate::tid.
 void add_sample_row(Build* b, uint64 tid, const float* vector);
@@ -181,9 +189,37 @@ Region write_directory(PageSink* sink, const DirectoryEntry* directory, uint32 l
 // Measures what was written with the queries held out. cache: of it, pinned. False if there are too few queries.
 bool measure_build(Build* b, IndexCache* cache, Calibration* calibration);
 
+// ---- memory
+
+// Memory beyond what is given that a build may take, so that an index is of the same kind however little that is: while
+// it trains, and while it looks for a transform.
+inline constexpr Size kTrainingSlack = 40 * 1024 * 1024, kDirectionsSlack = 60 * 1024 * 1024;
+
+// Of the sample that product codes learn from, most.
+inline constexpr Size kPqSampleBytes = 32 * 1024 * 1024;
+
+// True if `ah` looks for a transform by itself, of a table of so many rows, if memory allows.
+bool looks_for_transform(const Build* b, double rows);
+// What that takes.
+double directions_bytes(const Build* b);
+// Least memory in which an index is calibrated that samples so many rows; 0 if these are too few.
+double calibration_bytes(const Build* b, double sample);
+// True if the sample is of transformed rows, since a transform was found before it was drawn.
+inline bool sample_is_transformed(const Build* b) { return b->objects->transform.size() > 0; }
+
 // ---- between the steps
 
-void choose_transform(Build* b);     // of `ah`, by a look at the sample
+// A code of what the transform makes, which is resolved; leaves training to build_train.
+void choose_codec(Build* b, const TransformSpec& spec);
+// The pass that looks for a transform of `ah`.
+double rows_for_directions(const Build* b);
+void begin_directions(Build* b);
+void add_directions_row(Build* b, const float* vector);
+void end_directions(Build* b);
+// Of a transformed sample `count` rows are kept as they were, evenly of all: the slot of the i-th.
+inline Size slot_as_it_is(const Build* b, Size count, Size i) { return i * b->sample_rows / count; }
+// Queries that memory and a sample of so many rows allow; 0 if these are too few.
+Size queries_to_hold_out(const Build* b, double sample);
 void build_hold_out(Build* b);       // takes the queries that will calibrate the index out of the sample
 void build_report_memory(Build* b);  // a NOTICE if the index loses something for want of memory
 void build_train(Build* b);          // lists, centroids, quantizer, codec, geometry

@@ -23,9 +23,11 @@ namespace vectorq {
 static constexpr double kMostQueries = 320;
 static constexpr double kLeastQueries = 64;
 static constexpr double kListsPerQuery = 8;
-// Part of the sample, and of maintenance_work_mem.
-static constexpr Size kSampleRowsPerQuery = 40;
+// Part of the sample that would be drawn if memory had no bound, and of the sample; and of the memory.
+static constexpr Size kSampleRowsPerQuery = 40, kLeastSampleRowsPerQuery = 8;
 static constexpr Size kMemoryShare = 8;
+// What the search for neighbours may take anyhow: 128 queries of 3,072 dimensions on two threads take 11 MB.
+static constexpr Size kLeastFinderBytes = 16 * 1024 * 1024;
 // Step of the search for as many as memory holds.
 static constexpr double kFewerQueries = 0.8;
 // Rows with a query's vector do not train either, or the query lies nearer to a centroid than what is asked for later;
@@ -39,25 +41,35 @@ static double wanted_queries(const Build* b, double sample) {
     double queries = std::clamp(b->lists / kListsPerQuery, kLeastQueries * 2, kMostQueries);
     // No matrix kernel: each distance by itself.
     if (!TraitsOf(b->opclass->metric).from_products) queries = kLeastQueries;
-    return std::min(queries, std::floor(sample / kSampleRowsPerQuery));
+    return std::min({queries, std::floor(std::max(sample, b->full_rows) / kSampleRowsPerQuery),
+                     std::floor(sample / kLeastSampleRowsPerQuery)});
 }
 
-static double bytes_of_queries(const Build* b, double queries) {
-    return static_cast<double>(kMemoryShare * NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims,
-                                                                     kAllNeighbours, kDeepQueries, kDeepNeighbours,
-                                                                     b->threads));
+static double finder_bytes(const Build* b, double queries, int threads) {
+    return static_cast<double>(NeighbourFinder::Bytes(static_cast<size_t>(queries), b->dims, kAllNeighbours,
+                                                      kDeepQueries, kDeepNeighbours, threads));
+}
+
+// A share of the memory, but so much that mostly no setting is too little to calibrate an index.
+static double finder_room(const Build* b) {
+    return static_cast<double>(std::max(b->memory / kMemoryShare, kLeastFinderBytes));
+}
+
+// Each thread keeps neighbours of its own: fewer threads where these would take too much.
+static int finder_threads(const Build* b, double queries) {
+    int threads = b->threads;
+    while (threads > 1 && finder_bytes(b, queries, threads) > finder_room(b)) threads--;
+    return threads;
 }
 
 double calibration_bytes(const Build* b, double sample) {
-    double queries = wanted_queries(b, sample);
-    if (queries < kLeastQueries) return 0;
-    while (queries * kFewerQueries >= kLeastQueries) queries *= kFewerQueries;
-    return bytes_of_queries(b, queries);
+    if (wanted_queries(b, sample) < kLeastQueries) return 0;
+    return kMemoryShare * finder_bytes(b, kLeastQueries, 1);
 }
 
-static Size held_out_rows(const Build* b) {
-    double queries = wanted_queries(b, static_cast<double>(b->objects->sample.rows()));
-    while (queries >= kLeastQueries && bytes_of_queries(b, queries) > static_cast<double>(b->memory))
+Size queries_to_hold_out(const Build* b, double sample) {
+    double queries = wanted_queries(b, sample);
+    while (queries >= kLeastQueries && finder_bytes(b, queries, finder_threads(b, queries)) > finder_room(b))
         queries *= kFewerQueries;
     return queries < kLeastQueries ? 0 : static_cast<Size>(queries);
 }
@@ -83,19 +95,47 @@ static std::vector<uint8_t> held_out(const Matrix& sample, const RowSet& queries
     return out;
 }
 
-// Every n-th row of the sample, which is in random order or, of a small table, all of it; of rows with the same vector
-// one, as what is often in the table need not be what is often asked for. The others close up.
+namespace {
+struct QueryRow {
+    Size row;             // of the sample
+    const float* vector;  // as it is in the table
+};
+}  // namespace
+
+// Every n-th row of the sample, which is in random order or, of a small table, all of it.
+static std::vector<QueryRow> spread_rows(const Build* b, Size wanted) {
+    const BuildObjects* o = b->objects;
+    const Size rows = o->sample.rows(), kept = o->query_rows.rows();
+    std::vector<QueryRow> spread;
+    if (!sample_is_transformed(b)) {
+        for (Size q = 0; q < wanted; q++) spread.push_back({q * rows / wanted, o->sample.row(q * rows / wanted)});
+        return spread;
+    }
+    Size there = 0;
+    while (there < kept && slot_as_it_is(b, kept, there) < rows) there++;
+    const Size count = std::min(wanted, there);
+    for (Size q = 0; q < count; q++) {
+        const Size i = q * there / count;
+        spread.push_back({slot_as_it_is(b, kept, i), o->query_rows.row(i)});
+    }
+    return spread;
+}
+
+// Of rows with the same vector one becomes a query, as what is often in the table need not be what is often asked for.
+// The other rows of the sample close up.
 static void take_queries(Build* b, Size wanted) {
     BuildObjects* o = b->objects;
     const Size rows = o->sample.rows(), dims = o->sample.cols();
     RowSet chosen(dims);
     std::vector<uint64_t> own;
-    for (Size q = 0; q < wanted; q++) {
-        const Size row = q * rows / wanted;
-        if (chosen.Add(o->sample.row(row)) == own.size()) own.push_back(o->sample_tids[row] >> 16);
+    std::vector<const float*> vectors;
+    for (const QueryRow& query : spread_rows(b, wanted)) {
+        if (chosen.Add(o->sample.row(query.row)) != own.size()) continue;
+        own.push_back(o->sample_tids[query.row] >> 16);
+        vectors.push_back(query.vector);
     }
-    Matrix queries(own.size(), dims);
-    for (Size q = 0; q < own.size(); q++) std::copy_n(chosen.row(q), dims, queries.row(q));
+    Matrix queries(own.size(), b->dims);
+    for (Size q = 0; q < own.size(); q++) std::copy_n(vectors[q], b->dims, queries.row(q));
     const std::vector<uint8_t> out = held_out(o->sample, chosen, b->lists);
     Size kept = 0;
     for (Size i = 0; i < rows; i++) {
@@ -104,17 +144,20 @@ static void take_queries(Build* b, Size wanted) {
         kept++;
     }
     o->sample.TruncateRows(kept);
+    const int threads = finder_threads(b, static_cast<double>(own.size()));
     o->finder = new NeighbourFinder(std::move(queries), std::move(own), b->opclass->metric, kAllNeighbours,
-                                    kDeepQueries, kDeepNeighbours, b->threads);
+                                    kDeepQueries, kDeepNeighbours, threads);
 }
 
 void build_hold_out(Build* b) {
-    const Size count = held_out_rows(b);
+    BuildObjects* o = b->objects;
+    const Size wanted = queries_to_hold_out(b, static_cast<double>(o->sample.rows()));
     core_call([&] {
-        if (count > 0) take_queries(b, count);
-        b->objects->sample_tids.Resize(0);
+        if (wanted > 0) take_queries(b, wanted);
+        o->sample_tids.Resize(0);
+        o->query_rows = Matrix();
     });
-    b->training_rows = static_cast<uint32>(b->objects->sample.rows());
+    b->training_rows = static_cast<uint32>(o->sample.rows());
 }
 
 bool measure_build(Build* b, IndexCache* cache, Calibration* calibration) {

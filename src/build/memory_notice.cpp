@@ -10,9 +10,8 @@ namespace vectorq {
 static void add_loss(StringInfo losses, const char* loss) { appendStringInfo(losses, " %s", loss); }
 
 static bool transform_is_lost(const Build* b) {
-    if (!looks_for_transform(b, b->full_rows) || b->transform_spec.kind != TransformKind::kNone) return false;
-    const double rows = std::min(b->fit_rows, b->full_rows);
-    return !looks_for_transform(b, rows) || chosen_transform_bytes(b, rows) > static_cast<double>(b->memory);
+    return looks_for_transform(b, b->expected_rows) &&
+           directions_bytes(b) > static_cast<double>(b->memory + kDirectionsSlack);
 }
 
 static bool calibration_is_lost(const Build* b) {
@@ -21,32 +20,33 @@ static bool calibration_is_lost(const Build* b) {
     return bytes == 0 || bytes > static_cast<double>(b->memory);
 }
 
-static const char* losses_of(const Build* b) {
-    StringInfoData losses;
-    initStringInfo(&losses);
-    if (b->training_rows < kMinTrainingRows && b->full_rows >= kMinTrainingRows) {
-        add_loss(&losses, "It is not trained, and a scan compares the query with all rows.");
-        return losses.data;
+// Appends what was lost; returns the bytes that keep it.
+static double losses_of(const Build* b, StringInfo losses) {
+    double bytes = 0;
+    if (b->fit_rows < b->needed_rows) {
+        add_loss(losses, psprintf("It is trained on %u rows instead of %.0f.", b->training_rows, b->needed_rows));
+        bytes = b->needed_bytes;
     }
-    if (b->fit_rows < b->needed_rows)
-        add_loss(&losses, psprintf("It is trained on %u rows instead of %.0f.", b->training_rows, b->full_rows));
-    if (transform_is_lost(b))
-        add_loss(&losses, psprintf("No transform is looked for, so codes are of all %d dimensions.", b->dims));
-    if (calibration_is_lost(b))
-        add_loss(&losses, "Recall is not measured, so vectorq.target_recall goes by a rule of thumb.");
-    return losses.data;
+    if (transform_is_lost(b)) {
+        add_loss(losses, psprintf("No transform is looked for, so codes are of all %d dimensions.", b->dims));
+        bytes = std::max(bytes, directions_bytes(b) - kDirectionsSlack);
+    }
+    if (calibration_is_lost(b)) {
+        add_loss(losses, "Recall is not measured, so vectorq.target_recall goes by a rule of thumb.");
+        bytes = std::max(bytes, calibration_bytes(b, b->full_rows));
+    }
+    return bytes;
 }
 
 void build_report_memory(Build* b) {
-    const char* losses = losses_of(b);
-    if (losses[0] == '\0') return;
-    b->short_of_memory = true;
-    const double bytes = std::max(b->full_bytes, calibration_bytes(b, b->full_rows));
-    const int megabytes = static_cast<int>(std::ceil(bytes / (1024 * 1024)));
+    StringInfoData losses;
+    initStringInfo(&losses);
+    const int megabytes = static_cast<int>(std::ceil(losses_of(b, &losses) / (1024 * 1024)));
+    if (losses.len == 0) return;
     ereport(NOTICE,
             (errmsg("index \"%s\" is built in less memory than its rows call for", RelationGetRelationName(b->index)),
-             errdetail("maintenance_work_mem is %d MB, and %d MB are needed.%s", maintenance_work_mem / 1024, megabytes,
-                       losses),
+             errdetail("maintenance_work_mem is %d MB, and %d MB are needed.%s", static_cast<int>(b->memory >> 20),
+                       megabytes, losses.data),
              errhint("Set maintenance_work_mem to %d MB or more, and REINDEX.", megabytes)));
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "build/build.h"
+#include "core/quantize/anisotropic.h"
 #include "store/tid.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -24,6 +25,15 @@ static constexpr double kRowsPerCodeword = 256;
 static constexpr uint32 kDensityBlocks = 64;
 // Step of the search for a sample that fits.
 static constexpr double kFewerRows = 0.9;
+// Below which no index is trained, whatever that takes.
+static constexpr double kFewestRows = 2 * kMinTrainingRows;
+// Rows that a thread transforms at a time.
+static constexpr Size kTransformGrain = 32;
+// Rows as they were for each query, where the sample is transformed: if fewer rows come than there is room for, there
+// are still enough.
+static constexpr Size kSpareQueries = 2;
+// Rows as they were that tell the ranges of sq8 records, where the sample is transformed.
+static constexpr Size kRecordRows = 1024;
 
 struct SampleReservoir {
     double seen;
@@ -31,22 +41,8 @@ struct SampleReservoir {
     Size slot;  // of the row to be added
     ReservoirStateData state;
     double skip;
+    Size* pending_slots;  // of objects->pending
 };
-
-void begin_sample(Build* b, double wanted) {
-    const Size capacity = static_cast<Size>(std::max(wanted, 1.0));
-    core_call([&] {
-        b->objects->sample = Matrix(capacity, b->dims);
-        b->objects->sample_tids.Resize(capacity);
-    });
-    SampleReservoir* r = static_cast<SampleReservoir*>(MemoryContextAllocZero(b->context, sizeof(SampleReservoir)));
-    r->skip = -1;
-    reservoir_init_selection_state(&r->state, static_cast<int>(capacity));
-    // PostgreSQL seeds this at random; ours must repeat.
-    init_random(&r->state, static_cast<uint32>(b->options.seed));
-    r->state.W = std::exp(-std::log(random_fraction(&r->state)) / static_cast<double>(capacity));
-    b->reservoir = r;
-}
 
 // Algorithm Z, as ANALYZE does: once there are enough, a row replaces a random one so that each is equally likely.
 static bool choose_slot(SampleReservoir* r, Size capacity) {
@@ -62,22 +58,88 @@ static bool choose_slot(SampleReservoir* r, Size capacity) {
     return true;
 }
 
+static void begin_rows(Build* b) {
+    const Size capacity = b->sample_rows = static_cast<Size>(std::max(b->wanted_rows, 1.0));
+    BuildObjects* o = b->objects;
+    const Size queries = queries_to_hold_out(b, static_cast<double>(capacity));
+    const bool transformed = sample_is_transformed(b);
+    core_call([&] {
+        o->sample = Matrix(capacity, transformed ? b->codec.dims : static_cast<Size>(b->dims));
+        o->sample_tids.Resize(capacity);
+        if (!transformed) return;
+        o->pending = Matrix(CovarianceSum::kBlockRows, b->dims);
+        o->query_rows = Matrix(std::min(kSpareQueries * queries, capacity), b->dims);
+        if (b->reorder == Reorder::kSq8) o->record_rows = Matrix(std::min(kRecordRows, capacity), b->dims);
+    });
+    SampleReservoir* r = static_cast<SampleReservoir*>(MemoryContextAllocZero(b->context, sizeof(SampleReservoir)));
+    r->pending_slots = static_cast<Size*>(MemoryContextAlloc(b->context, sizeof(Size) * CovarianceSum::kBlockRows));
+    r->skip = -1;
+    reservoir_init_selection_state(&r->state, static_cast<int>(capacity));
+    // PostgreSQL seeds this at random; ours must repeat.
+    init_random(&r->state, static_cast<uint32>(b->options.seed));
+    r->state.W = std::exp(-std::log(random_fraction(&r->state)) / static_cast<double>(capacity));
+    b->reservoir = r;
+    b->pending_rows = 0;
+}
+
+// The rows that wait become rows of the sample. A slot may have been filled several times meanwhile.
+static void transform_pending(Build* b) {
+    BuildObjects* o = b->objects;
+    const Size rows = b->pending_rows, in = static_cast<Size>(b->dims), out = b->codec.dims;
+    core_call([&] {
+        Matrix made(rows, out);
+        ParallelFor(rows, kTransformGrain, b->threads, o->stop, [&](size_t begin, size_t end, int) {
+            ApplyTransform(o->transform.data(), o->transform.data() + in * out, in, out, o->pending.row(begin),
+                           end - begin, made.row(begin));
+        });
+        for (Size i = 0; i < rows; i++) std::copy_n(made.row(i), out, o->sample.row(b->reservoir->pending_slots[i]));
+    });
+    b->pending_rows = 0;
+}
+
+static void keep_as_it_is(const Build* b, Matrix* rows, Size slot, const float* vector) {
+    const Size count = rows->rows(), i = (slot * count + b->sample_rows - 1) / b->sample_rows;
+    if (i < count && slot_as_it_is(b, count, i) == slot) memcpy(rows->row(i), vector, sizeof(float) * b->dims);
+}
+
+static void add_row(Build* b, uint64 tid, const float* vector) {
+    BuildObjects* o = b->objects;
+    SampleReservoir* r = b->reservoir;
+    o->sample_tids[r->slot] = tid;
+    if (!sample_is_transformed(b)) {
+        memcpy(o->sample.row(r->slot), vector, sizeof(float) * b->dims);
+    } else {
+        keep_as_it_is(b, &o->query_rows, r->slot, vector);
+        keep_as_it_is(b, &o->record_rows, r->slot, vector);
+        r->pending_slots[b->pending_rows] = r->slot;
+        memcpy(o->pending.row(b->pending_rows++), vector, sizeof(float) * b->dims);
+    }
+    if (r->slot == r->kept) r->kept++;
+    if (sample_is_transformed(b) && b->pending_rows == o->pending.rows()) transform_pending(b);
+}
+
+static void end_rows(Build* b) {
+    if (b->pending_rows > 0) transform_pending(b);
+    b->objects->sample.TruncateRows(b->reservoir->kept);
+    b->training_rows = static_cast<uint32>(b->reservoir->kept);
+    core_call([&] { b->objects->pending = Matrix(); });
+}
+
 bool sample_wants_row(Build* b) {
-    const bool wanted = choose_slot(b->reservoir, b->objects->sample.rows());
+    if (b->pass == SamplePass::kDirections) return true;
+    const bool wanted = choose_slot(b->reservoir, b->sample_rows);
     b->reservoir->seen += 1;
     return wanted;
 }
 
 void add_sample_row(Build* b, uint64 tid, const float* vector) {
-    SampleReservoir* r = b->reservoir;
-    memcpy(b->objects->sample.row(r->slot), vector, sizeof(float) * b->dims);
-    b->objects->sample_tids[r->slot] = tid;
-    if (r->slot == r->kept) r->kept++;
+    if (b->pass == SamplePass::kDirections) add_directions_row(b, vector);
+    else add_row(b, tid, vector);
 }
 
 void end_sample(Build* b) {
-    b->objects->sample.TruncateRows(b->reservoir->kept);
-    b->training_rows = static_cast<uint32>(b->reservoir->kept);
+    if (b->pass == SamplePass::kDirections) end_directions(b);
+    else end_rows(b);
 }
 
 static void count_table_row(Relation, ItemPointer, Datum*, bool* isnull, bool, void* arg) {
@@ -131,18 +193,19 @@ uint32 lists_for(AmKind am, double rows) {
     return static_cast<uint32>(std::clamp(lists, 16.0, 200000.0));
 }
 
-double transform_bytes(const Build* b, const TransformSpec& spec, Size rows) {
-    return static_cast<double>(TransformTrainBytes(spec, rows, b->dims, b->threads)) +
-           sizeof(float) * static_cast<double>(rows) * spec.out_dims;
+static Size sample_dims(const Build* b) {
+    return sample_is_transformed(b) ? b->codec.dims : static_cast<Size>(b->dims);
 }
 
 // What the steps of training need beside the sample, at most; they come one after another.
 static double training_bytes(const Build* b, size_t rows, const KMeansOptions& options) {
     double bytes = KMeansBytes(rows, b->codec.dims, options);
-    if (b->transform_spec.kind != TransformKind::kNone)
-        bytes = std::max(bytes, transform_bytes(b, b->transform_spec, rows));
+    const double made = sizeof(float) * static_cast<double>(rows) * b->codec.dims;
+    if (b->transform_spec.kind != TransformKind::kNone && !sample_is_transformed(b))
+        bytes = std::max(bytes, made + TransformTrainBytes(b->transform_spec, rows, b->dims, b->threads));
     if (IsProductCode(b->codec.kind))
-        bytes = std::max(bytes, static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
+        bytes = std::max(bytes, (IsAnisotropic(b->codec.eta) ? std::min<double>(made, kPqSampleBytes) : 0) +
+                                    static_cast<double>(TrainPqBytes(b->codec.pq, rows, b->threads)));
     return bytes;
 }
 
@@ -152,13 +215,12 @@ static double sample_bytes(const Build* b, double rows) {
     options.lists = b->lists;
     options.threads = b->threads;
     options.balance = b->options.balance;
-    return rows * sizeof(float) * b->dims + training_bytes(b, static_cast<size_t>(rows), options);
+    return rows * sizeof(float) * sample_dims(b) + training_bytes(b, static_cast<size_t>(rows), options);
 }
 
-// Most sample rows that fit.
-static double rows_within_memory(const Build* b) {
-    double rows = b->memory / (sizeof(float) * static_cast<double>(b->dims));
-    for (int i = 0; i < 50 && sample_bytes(b, rows) > b->memory; i++) rows *= kFewerRows;
+// The most of so many rows that fit so many bytes.
+static double rows_within(const Build* b, double rows, double bytes) {
+    for (int i = 0; i < 50 && sample_bytes(b, rows) > bytes; i++) rows *= kFewerRows;
     return rows;
 }
 
@@ -186,26 +248,41 @@ static double wanted_rows(const Build* b, double rows, double fit) {
     return std::max({kMinSample, for_lists, rows_for_codes(b)});
 }
 
-// What the sample would be if memory had no bound, for build_report_memory.
-static void note_memory(Build* b, double fit) {
-    const double rows = b->expected_rows;
+// What the sample would be if memory had no bound, and what it is. As many rows as are needed may take more memory than
+// is given, up to kTrainingSlack.
+static void choose_rows(Build* b, double rows, double most) {
+    const double memory = static_cast<double>(b->memory);
     b->full_rows = std::min(wanted_rows(b, rows, rows), rows);
     b->needed_rows =
         b->options.training_rows > 0
             ? b->full_rows
             : std::min(std::max(b->lists * (codes_answer(b) ? kRowsPerListOfCodes : kRowsPerList), rows_for_codes(b)),
                        b->full_rows);
-    b->fit_rows = fit;
     // The search goes down by steps: with so much it ends at no fewer rows.
-    b->full_bytes = std::max(sample_bytes(b, b->full_rows), chosen_transform_bytes(b, b->full_rows)) / kFewerRows;
+    b->needed_bytes = sample_bytes(b, b->needed_rows) / kFewerRows;
+    b->fit_rows = rows_within(b, memory / (sizeof(float) * static_cast<double>(sample_dims(b))), memory);
+    if (b->fit_rows < b->needed_rows)
+        b->fit_rows = std::max({b->fit_rows, rows_within(b, b->needed_rows, memory + kTrainingSlack), kFewestRows});
+    b->wanted_rows = std::min({wanted_rows(b, rows, b->fit_rows), most, b->fit_rows});
 }
 
-double wanted_sample(Build* b, double rows, double most) {
-    b->expected_rows = rows;
-    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
-    const double fit = rows_within_memory(b);
-    note_memory(b, fit);
-    return std::min({wanted_rows(b, rows, fit), most, fit});
+bool begin_sample(Build* b, double rows, double most) {
+    if (b->pass == SamplePass::kRows) return false;
+    if (b->pass == SamplePass::kNone) {
+        b->expected_rows = rows;
+        b->lists =
+            b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
+        if (looks_for_transform(b, rows) && directions_bytes(b) <= static_cast<double>(b->memory + kDirectionsSlack)) {
+            b->pass = SamplePass::kDirections;
+            b->wanted_rows = std::min(rows_for_directions(b), most);
+            begin_directions(b);
+            return true;
+        }
+    }
+    b->pass = SamplePass::kRows;
+    choose_rows(b, rows, most);
+    begin_rows(b);
+    return true;
 }
 
 void build_sample(Build* b) {
@@ -218,11 +295,11 @@ void build_sample(Build* b) {
     const double rows = density * blocks;
     // If a few blocks show no row (a partial index, say), the table may still have some.
     const double most = counted >= blocks ? seen : std::max(rows * 1.1, kMinSample);
-    const double wanted = wanted_sample(b, rows, most);
-    begin_sample(b, wanted);
-    const double blocks_wanted = density > 0 ? std::ceil(1.2 * wanted / density) + 16 : blocks;
-    scan_random_blocks(b, static_cast<BlockNumber>(std::min<double>(blocks_wanted, blocks)), seed, sample_table_row, b);
-    end_sample(b);
+    while (begin_sample(b, rows, most)) {
+        const double wanted = density > 0 ? std::ceil(1.2 * b->wanted_rows / density) + 16 : blocks;
+        scan_random_blocks(b, static_cast<BlockNumber>(std::min<double>(wanted, blocks)), seed, sample_table_row, b);
+        end_sample(b);
+    }
 }
 
 }  // namespace vectorq

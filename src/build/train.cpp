@@ -21,8 +21,7 @@ static constexpr int kAnisotropicRounds = 3;
 // Rows that tell how long centroids are for inner products.
 static constexpr size_t kLengthRows = 4096;
 // Codewords learn from 65,536 rows (core/quantize/pq.h, docs/measurements/score-aware.md), fewer where these were more
-// bytes than this, but always from some for each codeword.
-static constexpr size_t kPqSampleBytes = 32 * 1024 * 1024;
+// bytes than kPqSampleBytes, but always from some for each codeword.
 static constexpr size_t kLeastRowsPerCodeword = 256;
 // A single list of so many bytes lies in extents that waste least, up to 128 kB each, of which the last is half empty.
 static constexpr double kLongListBytes = 4 << 20;
@@ -129,7 +128,8 @@ static void train_lists(Build* b, KMeansOptions* options, const Progress& progre
 static void train_records(Build* b) {
     BuildObjects* o = b->objects;
     const size_t dims = static_cast<size_t>(b->dims);
-    const Sq8Params params = TrainSq8(o->sample);
+    const Sq8Params params = TrainSq8(o->record_rows.rows() > 0 ? o->record_rows : o->sample);
+    o->record_rows = Matrix();
     o->record_params.Resize(2 * dims);
     std::copy_n(params.offset.data(), dims, o->record_params.data());
     std::copy_n(params.scale.data(), dims, o->record_params.data() + dims);
@@ -156,7 +156,7 @@ static void train(Build* b) {
     BuildObjects* o = b->objects;
     const Progress progress(report_progress, b);
     if (b->reorder == Reorder::kSq8) train_records(b);
-    if (b->transform_spec.kind != TransformKind::kNone) train_transform(b);
+    if (b->transform_spec.kind != TransformKind::kNone && !sample_is_transformed(b)) train_transform(b);
     KMeansOptions options;
     options.lists = b->lists;
     options.spherical = IsDotMetric(b->opclass->metric);
@@ -200,7 +200,8 @@ static void leave_untrained(Build* b) {
     b->codec.eta_origin = nullptr;
     b->codec.lengths = false;
     b->reorder = Reorder::kOff;
-    if (b->short_of_memory || !b->creates) return;  // the first has been said
+    core_call([&] { b->objects->transform.Resize(0); });
+    if (!b->creates) return;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
                      errhint("Nothing has to be done: the first vacuum that finds %d rows trains it.",

@@ -88,7 +88,7 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
         return {RenewReason::kGrown, static_cast<float>(rows / meta->training_rows)};
     if (meta->wanted_lists > 0 || am == AmKind::kPq) return none;
-    const double ratio = lists_for(am, rows) / static_cast<double>(meta->live_lists);
+    const double ratio = lists_for(am, rows) / std::max<double>(meta->upkeep.called_lists, 1);
     if (ratio >= kGrownLists) return {RenewReason::kGrown, static_cast<float>(ratio)};
     if (ratio <= kShrunkLists) return {RenewReason::kShrunk, static_cast<float>(ratio)};
     return none;
@@ -131,21 +131,28 @@ static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, co
     return {r->index, r->cache, &r->lists, take, r};
 }
 
-static void sample_rows(Renewal* r) {
-    VQ_FAULT("renew.sample");
-    const double wanted = wanted_sample(r->build, r->rows, r->rows);
+// A pass over the rows that are drawn for it.
+static void sample_pass(Renewal* r) {
+    const double wanted = r->build->wanted_rows;
     const double share = kDrawnShare * wanted / std::max(r->rows, 1.0);
     r->drawn_below = share >= 1 ? 0 : static_cast<uint32>(share * PG_UINT32_MAX);
     r->room = static_cast<Size>(2 * wanted * EntriesPerRow(r->meta)) + 1024;
+    r->num_drawn = 0;
     if (r->table != NULL) r->drawn = static_cast<uint64*>(palloc_extended(sizeof(uint64) * r->room, MCXT_ALLOC_HUGE));
-    begin_sample(r->build, wanted);
     const EntryPass pass = entry_pass(r, draw_row);
     pass_entries(&pass);
     if (r->table != NULL) {
         sample_drawn(r);
         pfree(r->drawn);
     }
-    end_sample(r->build);
+}
+
+static void sample_rows(Renewal* r) {
+    VQ_FAULT("renew.sample");
+    while (begin_sample(r->build, r->rows, r->rows)) {
+        sample_pass(r);
+        end_sample(r->build);
+    }
 }
 
 static void copy_row(void* arg, const RowFields* fields, const float* row) {
@@ -266,6 +273,14 @@ static void note_renewal(Renewal* r, RenewalWish wish, const instr_time* start) 
     upkeep->renew_millis = static_cast<uint32>(INSTR_TIME_GET_MILLISEC(end));
 }
 
+// What the user's queries took is known of the old lists only, and the queries were not kept.
+static void warn_of_calibration(const Renewal* r) {
+    if (r->cache->calibration.source != kCalibratedByQueries) return;
+    ereport(WARNING, (errmsg("index \"%s\" is trained anew, and calibrated by its rows instead of your queries",
+                             RelationGetRelationName(r->index)),
+                      errhint("Call vectorq_calibrate again.")));
+}
+
 static bool renew_in_context(Renewal* r, RenewalWish wish) {
     instr_time start;
     INSTR_TIME_SET_CURRENT(start);
@@ -288,6 +303,8 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         note_renewal(r, wish, &start);
         r->next.rows = static_cast<uint64>(r->build->indexed_rows);
         r->next.entries_per_row = describe_build(r->build).entries_per_row;
+        r->next.upkeep.called_lists = lists_for(am_of_index(r->index), static_cast<double>(r->build->indexed_rows));
+        warn_of_calibration(r);
         switch_epochs(r->index, &r->next);
     }
     if (r->table != NULL) close_table_rows(r->table);

@@ -25,6 +25,10 @@
 #include "pg/page_change.h"
 #include "store/segments.h"
 
+extern "C" {
+#include "utils/snapmgr.h"
+}
+
 namespace vectorq {
 
 namespace {
@@ -362,8 +366,15 @@ static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relatio
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
     if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
         return collect_garbage(info, heap, stats, true);
-    rebalance(info->index, heap);
-    stats = collect_garbage(info, heap, stats, true);
+    // A second time, if the lists that were replaced could go at once: the first leaves some lists open to inserts.
+    for (int times = 0; times < 2; times++) {
+        read_meta(info->index, &meta);
+        const uint32 before = meta.generation;
+        rebalance(info->index, heap);
+        read_meta(info->index, &meta);
+        if (meta.generation == before) break;
+        stats = collect_garbage(info, heap, stats, true);
+    }
     vacuum_calibrate(info->index, heap, stats);
     return stats;
 }
@@ -375,6 +386,24 @@ static bool is_growing(const IndexVacuumInfo* info, Relation heap) {
                .reason != RenewReason::kNone;
 }
 
+// Milliseconds between two looks, and how often vectorq_renew looks: ten seconds.
+static constexpr long kWaitMillis = 20;
+static constexpr int kMostLooks = 500;
+
+// Transactions that know the index as it was are mostly short.
+static bool wait_for_one_epoch(const IndexVacuumInfo* info, Relation heap) {
+    for (int looks = 0; looks < kMostLooks; looks++) {
+        MetaPage meta;
+        read_meta(info->index, &meta);
+        if (meta.upkeep.given_up == 0 && one_epoch_is_known(heap, &meta)) return true;
+        CHECK_FOR_INTERRUPTS();
+        pg_usleep(kWaitMillis * 1000);
+        GetLatestSnapshot();  // or horizons stay what they were
+        collect_garbage(info, heap, NULL, false);
+    }
+    return false;
+}
+
 bool renew_now(Relation index, Relation heap) {
     IndexVacuumInfo info;
     memset(&info, 0, sizeof(info));
@@ -383,9 +412,7 @@ bool renew_now(Relation index, Relation heap) {
     // Counts the rows, and ends what a vacuum has left undone.
     IndexBulkDeleteResult* stats = vq_bulkdelete(&info, NULL, NULL, NULL);
     stats = collect_garbage(&info, heap, stats, false);
-    MetaPage meta;
-    read_meta(index, &meta);
-    if (meta.upkeep.given_up != 0 || !one_epoch_is_known(heap, &meta))
+    if (!wait_for_one_epoch(&info, heap))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_IN_USE),
                  errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",

@@ -5,7 +5,7 @@
 //
 //     SET vectorq.fault = 'row.finish:1:error';
 //
-// "wait" instead of "error" makes it wait as long as another session has pg_advisory_lock(20).
+// "wait" instead of "error" makes it wait as long as another session has pg_advisory_lock(20), "wait:21" for lock 21.
 //
 // Changes of pages and locks of blocks (page_change.h) have their points inside: begin_change(index, "row") passes
 // row.start, row.register, row.finish and row.release, lock_block(index, block, "row") row.read and row.lock.

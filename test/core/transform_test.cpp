@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/cluster/assign.h"
 #include "core/cluster/kmeans.h"
@@ -145,7 +146,35 @@ TEST(Transform, DoubleProductEqualsReferenceOnEveryTarget) {
     });
 }
 
-TEST(Transform, DimsOfVarianceCountsDirections) {
+// The covariance of rows that come in blocks of `block`.
+CovarianceSum SumOf(const Matrix& rows, size_t block, int threads, StopToken& stop) {
+    CovarianceSum sum(rows.cols());
+    for (size_t i = 0; i < rows.rows(); i += block)
+        sum.Add(rows.row(i), std::min(block, rows.rows() - i), {threads, stop});
+    return sum;
+}
+
+TEST(Transform, CovarianceOfBlocksIsThatOfTheSample) {
+    StopToken stop;
+    const Workers workers{2, stop};
+    const Matrix x = Correlated(1000, 40, 100);
+    const CenteredSample centered = CenterSample(x, 1000, workers);
+    const MatrixF64 want = Covariance(centered, workers);
+    double largest = 0;
+    for (size_t i = 0; i < 40; i++) largest = std::max(largest, want.row(i)[i]);
+    for (const size_t block : {1000 / 7, 256, 1}) {
+        std::vector<float> mean;
+        const Matrix got = SumOf(x, std::min(block, CovarianceSum::kBlockRows), 2, stop).Finish(mean);
+        const double factor = want.row(0)[0] / got.row(0)[0];  // another scale
+        for (size_t i = 0; i < 40; i++) {
+            EXPECT_NEAR(mean[i], centered.mean[i], 1e-4);
+            for (size_t j = 0; j < 40; j++)
+                EXPECT_NEAR(got.row(i)[j] * factor, want.row(i)[j], 1e-5 * largest) << block;
+        }
+    }
+}
+
+TEST(Transform, LeadingDirectionsCarryTheShare) {
     StopToken stop;
     // Five directions of equal variance, turned about, and a little noise in all forty.
     Matrix x = RandomMatrix(5000, 40, 5);
@@ -157,12 +186,46 @@ TEST(Transform, DimsOfVarianceCountsDirections) {
             for (size_t k = 0; k < 40; k++) sum += (k < 5 ? 1.0 : 0.01) * x.row(i)[k] * turn.row(k)[d];
             rows.row(i)[d] = float(sum);
         }
-    EXPECT_EQ(DimsOfVariance(rows, 0.9, 2, stop), 5u);
-    EXPECT_EQ(DimsOfVariance(rows, 0.5, 1, stop), 3u);
-    EXPECT_EQ(DimsOfVariance(rows, 1.0, 1, stop), 40u);
-    EXPECT_EQ(DimsOfVariance(rows, 0.0, 1, stop), 1u);
-    rows.TruncateRows(1);
-    EXPECT_EQ(DimsOfVariance(rows, 0.9, 1, stop), 1u);
+    const auto learn = [&](const LeadingShape& shape, int threads) {
+        return LearnLeading(SumOf(rows, 256, threads, stop), shape, 11, threads, stop);
+    };
+    const auto variance = [&](const Transform& t) {
+        Matrix made(5000, t.out_dims);
+        ApplyTransform(t, rows.data(), 5000, made.data());
+        double sum = 0, mean = 0;
+        for (size_t i = 0; i < 5000 * t.out_dims; i++) {
+            sum += double(made.data()[i]) * made.data()[i] / 5000;
+            mean += made.data()[i] / 5000.0;
+        }
+        EXPECT_LT(std::fabs(mean), 0.01);
+        return sum;
+    };
+    const Transform five = learn({0.9, 1, 1, 20}, 1);
+    EXPECT_EQ(five.out_dims, 5u);
+    EXPECT_LT(LargestGramError(five.matrix), 1e-4);
+    EXPECT_NEAR(variance(five), 5.0, 0.2);
+    EXPECT_EQ(learn({0.5, 1, 1, 20}, 1).out_dims, 3u);
+    EXPECT_EQ(learn({0.9, 4, 3, 20}, 1).out_dims, 7u);
+    EXPECT_EQ(learn({0.9, 8, 3, 20}, 1).out_dims, 8u);
+    EXPECT_EQ(learn({0.9, 1, 1, 4}, 1).out_dims, 0u) << "four do not carry nine tenths";
+    const Transform again = learn({0.9, 1, 1, 20}, 2);
+    EXPECT_EQ(std::memcmp(again.matrix.data(), five.matrix.data(), 5 * 40 * sizeof(float)), 0);
+    // A slow decay takes hardly more directions than principal components are.
+    const Matrix slow = Correlated(4000, 64, 100);
+    const Transform some = LearnLeading(SumOf(slow, 200, 1, stop), {0.95, 2, 2, 64}, 3, 1, stop);
+    EXPECT_GE(some.out_dims, 10u);
+    EXPECT_LE(some.out_dims, 14u);
+}
+
+TEST(Transform, LeadingDirectionsOfEqualRows) {
+    StopToken stop;
+    Matrix same(300, 16);
+    std::fill_n(same.data(), 300 * 16, 3.0f);
+    const Transform t = LearnLeading(SumOf(same, 256, 1, stop), {0.9, 2, 2, 8}, 1, 1, stop);
+    for (size_t i = 0; i < t.matrix.rows() * 16; i++) EXPECT_TRUE(std::isfinite(t.matrix.data()[i]));
+    std::vector<float> made(std::max<size_t>(t.out_dims, 1));
+    if (t.out_dims > 0) ApplyTransform(t, same.data(), 1, made.data());
+    EXPECT_NEAR(made[0], 0, 1e-3);
 }
 
 TEST(Transform, MatricesAreOrthonormal) {

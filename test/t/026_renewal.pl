@@ -10,7 +10,7 @@ my $seed = $ENV{VQ_SEED} || time;
 note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('renewal');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_prepared_transactions = 5\nclient_min_messages = warning\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nwal_keep_size = 4GB\nmax_prepared_transactions = 5\nclient_min_messages = warning\n");
 $node->start;
 $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
@@ -109,5 +109,65 @@ for my $name (@lives)
     cmp_ok(abs(lists($name) - $built_lists), "<=", 1 + 0.02 * $built_lists, "$name, shrunk: as many lists as an index built anew");
     cmp_ok(sql("SELECT pg_relation_size('i_$name')"), '<=', 1.25 * $built_size, "$name, shrunk: nor more room");
 }
+
+# 3. Rows that cannot have so many lists, or so much memory, do not bring about a renewal each time.
+sql('CREATE TABLE few (v vector(16)); INSERT INTO few SELECT v FROM base WHERE i <= 20; INSERT INTO few SELECT few.v FROM few, generate_series(1, 300);'
+    . 'CREATE INDEX few_v ON few USING ivf (v)');
+sql($_) for 'VACUUM few', 'INSERT INTO few SELECT few.v FROM few', 'VACUUM few', 'VACUUM few', 'VACUUM few';
+my $few = detail('few_v', 'renewals');
+for my $round (1 .. 3) { sql('DELETE FROM few WHERE ctid IN (SELECT ctid FROM few LIMIT 20)'); sql('VACUUM few') }
+is(detail('few_v', 'renewals'), $few, 'rows that are alike: not renewed again and again');
+
+# 4. A prepared transaction that has searched the index holds back what is to go: the old pages stay, and are said to be of no use. The next vacuum after it frees them.
+$kind{ah_f16_p} = [ 'ah (v) WITH (reorder = f16)', 'v', '<->' ];
+sql(make('ah_f16_p', 0));
+sql('INSERT INTO t_ah_f16_p SELECT i, v FROM base WHERE i <= 3000');
+sql("$by_index BEGIN; INSERT INTO t_ah_f16_p SELECT i, v FROM base WHERE i = 3001; SELECT id FROM t_ah_f16_p ORDER BY v <-> $ones LIMIT 1; PREPARE TRANSACTION 'held'");
+sql($_) for 'VACUUM t_ah_f16_p', 'SELECT txid_current()', 'VACUUM t_ah_f16_p';
+is(sql("SELECT trained FROM vectorq_index_info('i_ah_f16_p')"), 't', 'renewed beside a prepared transaction');
+my $free = detail('i_ah_f16_p', 'bytes_free');
+cmp_ok($free, '>', 100000, "old pages are there, $free bytes of no use");
+is(sql("$by_index SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t_ah_f16_p ORDER BY v <-> $ones LIMIT 100000) s"), '3000|3000', 'each row once');
+sql("COMMIT PREPARED 'held'");
+is(differences('ah_f16_p'), '', 'committed: each row once, and sound');
+sql($_) for 'SELECT txid_current()', 'VACUUM t_ah_f16_p', 'SELECT txid_current()', 'VACUUM t_ah_f16_p';
+cmp_ok(detail('i_ah_f16_p', 'bytes_free'), '<', 0.3 * $free, 'and the old pages are gone');
+is(differences('ah_f16_p'), '', 'each row once, and sound');
+
+# 5. Other commands beside it, one after another on the same table, and unlogged and temporary tables.
+sql("BEGIN; INSERT INTO t_flat SELECT i + 100000, v FROM base WHERE i <= 20000; COMMIT");
+sql($_) for 'VACUUM t_flat', 'REINDEX INDEX CONCURRENTLY i_flat', 'CREATE INDEX CONCURRENTLY second ON t_flat USING ah (v vector_cosine_ops)', 'DELETE FROM t_flat WHERE id > 100000', 'VACUUM t_flat', 'DROP INDEX CONCURRENTLY second', 'VACUUM t_flat';
+is(differences('flat'), '', 'REINDEX and others between renewals: each row once, and sound');
+sql("CREATE UNLOGGED TABLE u (v vector(16)); CREATE INDEX u_v ON u USING ah (v); INSERT INTO u SELECT v FROM base WHERE i <= 3000");
+sql('VACUUM u');
+is(sql("SELECT trained FROM vectorq_index_info('u_v')"), 't', 'unlogged: renewed');
+like(sql("CREATE TEMP TABLE x (v vector(16)); CREATE INDEX x_v ON x USING ah (v); INSERT INTO x SELECT v FROM base WHERE i <= 3000;\nVACUUM x;\nSELECT trained FROM vectorq_index_info('x_v')"), qr/t$/, 'temporary: renewed');
+
+# 6. A standby replays it and answers as the primary does; its queries do not wait for a vacuum's end.
+$node->append_conf('postgresql.conf', "wal_consistency_checking = 'all'");
+$node->reload;
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nmax_standby_streaming_delay = -1\n");
+$standby->start;
+sql("INSERT INTO t_$_ SELECT i + 200000, v FROM base WHERE i <= 20000") for qw(ah closure flat);
+sql("VACUUM t_$_") for qw(ah closure flat);
+sql("DELETE FROM t_$_ WHERE id > 200000") for qw(ah closure flat);
+sql("VACUUM t_$_") for qw(ah closure flat);
+sql("VACUUM t_$_") for qw(ah closure flat);
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+my $primary = $node;
+$node = $standby;
+is(differences($_), '', "$_ on the standby: each row once, and sound") for qw(ah closure flat);
+$node = $primary;
+$node->stop('immediate');
+$node->start;
+is(sql("SELECT count(*) FROM u"), 0, 'unlogged tables are empty after a crash');
+sql('INSERT INTO u SELECT v FROM base WHERE i <= 3000');
+sql('VACUUM u');
+is(sql("SELECT trained FROM vectorq_index_info('u_v')") . sql("SELECT * FROM vectorq_check('u_v')"), 't', 'and their indexes renewed again');
+is(differences($_), '', "$_ after a crash: each row once, and sound") for qw(ah closure flat);
+$standby->stop;
 $node->stop;
 done_testing();

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/linear/eigen.h"
+#include "core/linear/leading_subspace.h"
 
 namespace vectorq {
 namespace {
@@ -12,21 +12,6 @@ constexpr int kIterations = 2;
 
 // Rows that it looks at: all of few, or so many that their copies are a quarter of the sample at most.
 size_t RowsOf(size_t sample_rows) { return std::min(sample_rows, std::clamp<size_t>(sample_rows / 8, 512, 4096)); }
-
-// Rows of m become an orthonormal basis of what they span, by the Cholesky factor of their products. What is left of a
-// row that (nearly) depends on those before it becomes next to nothing: nothing is lost with it.
-void Orthonormalize(Matrix& m, const Workers& workers) {
-    using Square = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    const Eigen::Index n = Eigen::Index(m.rows());
-    Matrix products = MultiplyTransposed(m, m, workers);
-    Eigen::Map<Square> mapped(products.data(), n, n);
-    Eigen::MatrixXd gram = mapped.cast<double>();
-    gram.diagonal().array() += 1e-6 * gram.diagonal().maxCoeff() + 1e-30;
-    const Eigen::LLT<Eigen::MatrixXd> factor(gram);
-    if (factor.info() != Eigen::Success) return;
-    mapped = factor.matrixL().solve(Eigen::MatrixXd::Identity(n, n)).cast<float>();
-    m = MultiplyTransposed(products, Transposed(m), workers);
-}
 
 }  // namespace
 

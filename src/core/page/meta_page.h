@@ -58,7 +58,7 @@ struct Upkeep {
     uint8_t reserved;     // 0
     uint32_t counted_blocks;  // of the index when its rows were last counted
     uint32_t needed_blocks;   // that it would have had then, with each list in one run and all close together
-    uint32_t reserved1;       // 0
+    uint32_t called_lists;    // that the rule called for when it was trained
     int64_t renewed_at;       // when it ended, as a TimestampTz
     uint32_t renew_millis;    // how long it took
     float measured;           // what led to it: rows, or how many times the lists its rows call for

@@ -20,8 +20,6 @@ constexpr double kMaxPcaWork = 4e11;     // multiply-adds of the covariance: som
 // would let noise decide the distances.
 constexpr double kWhitenFloor = 1e-6;
 constexpr double kMaxWhitenFactor = 1e18;  // whose square is a float still
-// Rows that tell how variance is spread over directions: fewer than it takes to learn these.
-constexpr size_t kLeastSpectrumRows = 4096, kSpectrumRowsPerDim = 8;
 
 size_t PcaRows(size_t sample_rows, size_t dims) {
     const size_t fit = size_t(std::min(kMaxPcaWork / (double(dims) * double(dims) + 1), 1e12));
@@ -132,16 +130,29 @@ Transform TrainTransform(const TransformSpec& given, const Matrix& sample, uint6
     return t;
 }
 
-size_t DimsOfVariance(const Matrix& sample, double share, int threads, StopToken& stop) {
+Transform LearnLeading(CovarianceSum sum, const LeadingShape& shape, uint64_t seed, int threads, StopToken& stop) {
     const Workers workers{std::max(threads, 1), stop};
-    const size_t rows = std::min(sample.rows(), std::max(kLeastSpectrumRows, kSpectrumRowsPerDim * sample.cols()));
-    const std::vector<double> values =
-        DecomposeSymmetric(Covariance(CenterSample(sample, rows, workers), workers), workers).values;
-    const double wanted = share * std::accumulate(values.begin(), values.end(), 0.0);
-    double sum = 0;
-    size_t count = 0;
-    while (count < values.size() && (count == 0 || sum < wanted)) sum += values[count++];
-    return count;
+    std::vector<float> mean;
+    Matrix covariance = sum.Finish(mean);
+    Transform t;
+    t.in_dims = uint32_t(mean.size());
+    Matrix basis =
+        LeadingSubspace(std::move(covariance), shape.share, shape.least, shape.step, shape.most, seed, workers);
+    t.out_dims = uint32_t(basis.rows());
+    if (t.out_dims == 0) return t;
+    const Matrix rotation = RandomOrthonormal(t.out_dims, t.out_dims, seed, workers);
+    const Matrix transposed = Transposed(basis);
+    basis = Matrix();
+    t.matrix = MultiplyTransposed(rotation, transposed, workers);
+    t.offset.Resize(t.out_dims);
+    SetOffset(t, std::vector<double>(mean.begin(), mean.end()));
+    return t;
+}
+
+size_t LearnLeadingBytes(size_t dims, const LeadingShape& shape) noexcept {
+    const size_t square = dims * dims * sizeof(float);
+    return std::max(CovarianceSum::Bytes(dims),
+                    square + LeadingSubspaceBytes(dims, shape.least, shape.step, shape.most));
 }
 
 size_t TransformTrainBytes(const TransformSpec& given, size_t sample_rows, size_t in_dims, int threads) noexcept {

@@ -8,6 +8,7 @@
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
 #include "core/base/subspace.h"
+#include "core/linear/leading_subspace.h"
 #include "core/linear/product.h"
 #include "core/transform/transform_spec.h"
 
@@ -29,10 +30,18 @@ struct Transform {
 // Throws Error(kInvalidArgument), Error(kCancelled), std::bad_alloc.
 Transform TrainTransform(const TransformSpec& spec, const Matrix& sample, uint64_t seed, int threads, StopToken& stop);
 
-// The fewest principal directions of sample (n, dims), finite rows in random order, that carry `share` of the variance
-// around the mean: 1 ... dims. Learns from eight rows a dimension, 4,096 at least. Needs no more memory than pca's
-// TrainTransform. Throws Error(kCancelled), std::bad_alloc.
-size_t DimsOfVariance(const Matrix& sample, double share, int threads, StopToken& stop);
+// What LearnLeading looks for.
+struct LeadingShape {
+    double share;              // of the variance
+    size_t least, step, most;  // directions: the least, and as many more at a time, up to so many
+};
+
+// The directions that carry most of the variance of the rows of `sum` around their mean, rotated: what pcar makes of
+// them, of as many as carry `share`. out_dims is 0 if `most` do not. Takes less memory and time than TrainTransform,
+// and no sample. Deterministic likewise.
+Transform LearnLeading(CovarianceSum sum, const LeadingShape& shape, uint64_t seed, int threads, StopToken& stop);
+// Bytes of that, those of the sum included, at most.
+size_t LearnLeadingBytes(size_t dims, const LeadingShape& shape) noexcept;
 
 // Bytes that TrainTransform needs beside the sample, its result included, at most.
 size_t TransformTrainBytes(const TransformSpec& spec, size_t sample_rows, size_t in_dims, int threads) noexcept;
