@@ -55,7 +55,6 @@ DELETE FROM rebalanced WHERE id % 10 = 0;
 VACUUM rebalanced;
 SELECT lists <> 20 AS replaced FROM list_sizes('rebalanced_off');
 SELECT * FROM vectorq_check('rebalanced_off');
-CREATE INDEX ON rebalanced USING pq (v) WITH (rebalance = on);
 CREATE INDEX ON rebalanced USING ivf (v) WITH (rebalance = perhaps);
 DROP TABLE rebalanced;
 -- Rows move to and fro: the number of lists, which the rule chose, stays near it.

@@ -92,7 +92,7 @@ SELECT problems('r_1'), problems('r_2');
 DROP INDEX r_2;
 SELECT lost_or_twice('r', '<->', 'v');
 DROP INDEX r_1;
-CREATE INDEX r_2 ON r USING ah (h halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = f32);
+CREATE INDEX r_2 ON r USING ah (h halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = f32, maintain = off);
 INSERT INTO r SELECT id + 200000, v, h FROM r WHERE id % 4 = 1;
 SELECT lost_or_twice('r', '<=>', 'h'), problems('r_2');
 -- an aborted insert leaves records that vacuum frees

@@ -204,7 +204,8 @@ static void leave_untrained(Build* b) {
     if (!b->creates) return;
     ereport(NOTICE, (errmsg("index \"%s\" is built on too few rows to train, and scans all of its rows exactly",
                             RelationGetRelationName(b->index)),
-                     errhint("REINDEX it once the table has its rows.")));
+                     errhint("Nothing has to be done: the first vacuum that finds %d rows trains it.",
+                             static_cast<int>(kMinTrainingRows))));
 }
 
 void build_train(Build* b) {

@@ -216,11 +216,7 @@ static bool is_left_over(const Checker* c, Page page) {
         case PageKind::kPosting:
         case PageKind::kReorder:
         case PageKind::kFree: return !page_is_of_epoch(page, c->meta.epoch);
-        case PageKind::kQuantizer:
-        case PageKind::kTransform:
-        case PageKind::kReorderParams:
-        case PageKind::kCalibration: return c->meta.upkeep.last_epoch > 1;
-        default: return holds_regions_of_lists(page);
+        default: return holds_region(page);
     }
 }
 

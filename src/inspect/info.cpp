@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "am/options.h"
+#include "build/build.h"
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
 #include "maintain/list_table.h"
@@ -170,6 +171,16 @@ static const char* calibrated_with_text(const Report* r) {
     return !is_calibrated(r) ? NULL : r->calibration.source == kCalibratedByRows ? "rows" : "queries";
 }
 
+static const char* state_text(const Report* r) {
+    const Upkeep& upkeep = r->meta.upkeep;
+    const char* trained = r->meta.flags & kMetaTrained ? "trained" : "untrained, exact";
+    if (upkeep.renewing != 0) return psprintf("%s; a vacuum is renewing it, or has broken off", trained);
+    if (upkeep.garbage != 0) return psprintf("%s; a vacuum will give back pages of before", trained);
+    if (r->meta.flags & kMetaTrained) return trained;
+    if (!keeps_in_shape(r->opened.index)) return psprintf("%s; maintain is off", trained);
+    return psprintf("%s; the first vacuum that finds %.0f rows trains it", trained, kMinTrainingRows);
+}
+
 static const char* renewed_at_text(const Report* r) {
     return r->meta.upkeep.renewals > 0 ? timestamptz_to_str(r->meta.upkeep.renewed_at) : NULL;
 }
@@ -218,6 +229,7 @@ static const Fact kFacts[] = {
     {"list_entries_max", "entries of the largest list", VQ_FACT(integer_text(r->most_entries))},
     // FAISS's imbalance factor.
     {"imbalance", "1 = all lists alike; the work of a query grows with it", VQ_FACT(real_text(r->imbalance))},
+    {"state", "whether it is trained, and what a vacuum will do", state_text},
     {"renewals", "how often it was trained anew since it was built", VQ_FACT(integer_text(r->meta.upkeep.renewals))},
     {"renewed_at", "when that was last", renewed_at_text},
     {"renewed_because", "and why", renewed_because_text},

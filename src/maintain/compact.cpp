@@ -18,7 +18,7 @@ namespace vectorq {
 
 // Of the pages up to the last one in use, these are free; or there are so many times the pages that the entries need,
 // counted by the list. And so many at least.
-static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.6;
+static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.4;
 static constexpr BlockNumber kLeastFree = 16;
 
 namespace {

@@ -27,7 +27,7 @@ static constexpr double kSplitAbove = 2.0;
 static constexpr double kLeastSplit = 16;
 // Lists that there may be after it, as a multiple of those that a build would make. While rows move to and fro, the
 // lists that stay open hold few rows, and the others get the mean number: there would be more lists each time.
-static constexpr double kMostLists = 1.25;
+static constexpr double kMostLists = 1.1;
 // Nearest lists of one out of balance that are replaced with it, since rows of either may be nearer to a new centroid.
 // make bench-churn with ah loses .034, .025 and .012 of recall with 4, .024, .014 and .007 with 8, .019, .014 and .003
 // with 12; vacuum takes as long, because there most lists are replaced anyway.

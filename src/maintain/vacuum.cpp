@@ -147,7 +147,7 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
 
 // Pages that hold no postings: free ones, regions, and what a crash has left of such.
 static bool holds_no_postings(const VacuumState* v, Page page, BlockNumber block) {
-    if (PageIsNew(page) || holds_regions_of_lists(page) || IsInRegions(v->meta, block)) return true;
+    if (PageIsNew(page) || holds_region(page) || IsInRegions(v->meta, block)) return true;
     if (page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
         case PageKind::kFree: return true;
@@ -362,8 +362,15 @@ static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relatio
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
     if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
         return collect_garbage(info, heap, stats, true);
-    rebalance(info->index, heap);
-    stats = collect_garbage(info, heap, stats, true);
+    // A second time, if the lists that were replaced could go at once: the first leaves some lists open to inserts.
+    for (int times = 0; times < 2; times++) {
+        read_meta(info->index, &meta);
+        const uint32 before = meta.generation;
+        rebalance(info->index, heap);
+        read_meta(info->index, &meta);
+        if (meta.generation == before) break;
+        stats = collect_garbage(info, heap, stats, true);
+    }
     vacuum_calibrate(info->index, heap, stats);
     return stats;
 }

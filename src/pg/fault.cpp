@@ -26,12 +26,14 @@ char armed_name[kMaxName];
 int armed_left;
 enum class How { kError, kCrash, kWait } armed_how;
 constexpr const char* kHow[] = {"error", "crash", "wait"};
-constexpr int64 kWaitLock = 20;  // an advisory lock
+constexpr int kWaitLock = 20;  // an advisory lock, if no other is named
+int armed_lock;
 }  // namespace
 
-static bool parse(const char* text, char* name, int* nth, How* how) {
+static bool parse(const char* text, char* name, int* nth, How* how, int* lock) {
     char word[16];
-    if (sscanf(text, "%63[^:]:%d:%15s", name, nth, word) != 3 || *nth <= 0) return false;
+    *lock = kWaitLock;
+    if (sscanf(text, "%63[^:]:%d:%15[^:]:%d", name, nth, word, lock) < 3 || *nth <= 0) return false;
     for (const How one : {How::kError, How::kCrash, How::kWait})
         if (strcmp(word, kHow[static_cast<int>(one)]) == 0) {
             *how = one;
@@ -42,14 +44,15 @@ static bool parse(const char* text, char* name, int* nth, How* how) {
 
 static bool check_setting(char** value, void**, GucSource) {
     char name[kMaxName];
-    int nth = 0;
+    int nth = 0, lock;
     How how;
-    return **value == '\0' || parse(*value, name, &nth, &how);
+    return **value == '\0' || parse(*value, name, &nth, &how, &lock);
 }
 
 static void assign_setting(const char* value, void*) {
     armed_left = 0;
-    if (value != NULL && *value != '\0' && !parse(value, armed_name, &armed_left, &armed_how)) armed_left = 0;
+    if (value != NULL && *value != '\0' && !parse(value, armed_name, &armed_left, &armed_how, &armed_lock))
+        armed_left = 0;
 }
 
 void register_fault_setting() {
@@ -72,7 +75,7 @@ void fault_point(const char* name) {
     count_hit(name);
     if (armed_left == 0 || strcmp(name, armed_name) != 0 || --armed_left > 0) return;
     if (armed_how == How::kWait) {
-        DirectFunctionCall1(pg_advisory_xact_lock_shared_int8, Int64GetDatum(kWaitLock));
+        DirectFunctionCall1(pg_advisory_xact_lock_shared_int8, Int64GetDatum(armed_lock));
         return;
     }
     if (armed_how == How::kCrash) {

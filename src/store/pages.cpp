@@ -42,12 +42,16 @@ const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part) {
     return NULL;
 }
 
-bool holds_regions_of_lists(Page page) {
+bool holds_region(Page page) {
     if (PageIsNew(page) || page_tail(page)->magic != kPageMagic) return false;
     switch (static_cast<PageKind>(page_tail(page)->kind)) {
         case PageKind::kCentroids:
         case PageKind::kCompactCentroids:
+        case PageKind::kQuantizer:
+        case PageKind::kTransform:
+        case PageKind::kReorderParams:
         case PageKind::kListUses:
+        case PageKind::kCalibration:
         case PageKind::kDirectory: return true;
         default: return false;
     }

@@ -27,9 +27,9 @@ inline bool page_is_of_epoch(Page page, uint32 epoch) { return page_tail(page)->
 // Why a page cannot be one of the kind and owner that was expected there; NULL if it can.
 const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part);
 
-// Whether the page is of centroids or of the directory: beyond the regions that the meta page names, of those before
-// the last rebalancing, or what a crash has left.
-bool holds_regions_of_lists(Page page);
+// Whether the page is of a region: beyond those that the meta page names, of one before the last rebalancing or
+// renewal, or what a crash has left of a next one.
+bool holds_region(Page page);
 
 // Pins and locks a block and checks its kind, owner and part. Returns it locked in `mode`
 // (BUFFER_LOCK_SHARE or BUFFER_LOCK_EXCLUSIVE); the caller unlocks and releases.

@@ -16,7 +16,7 @@ const Item = sequelize.define('Item', { category: DataTypes.INTEGER, embedding: 
 await Item.sync();
 await Item.bulkCreate(data.rows.map(({ id, category, embedding }) => ({ id, category, embedding })));
 // The index was made on an empty table.
-await sequelize.query('REINDEX INDEX items_ah');
+await sequelize.query('VACUUM items');
 await sequelize.query('ANALYZE items');
 
 const search = (where) => async (query) => {
