@@ -209,13 +209,15 @@ static double training_bytes(const Build* b, size_t rows, const KMeansOptions& o
     return bytes;
 }
 
-// Of a sample of so many rows: the rows, centroids twice and what k-means needs beside them.
+// Of a sample of so many rows: the rows, centroids twice and what k-means needs beside them; the transform is there,
+// too.
 static double sample_bytes(const Build* b, double rows) {
     KMeansOptions options;
     options.lists = b->lists;
     options.threads = b->threads;
     options.balance = b->options.balance;
-    return rows * sizeof(float) * sample_dims(b) + training_bytes(b, static_cast<size_t>(rows), options);
+    return sizeof(float) * (rows * sample_dims(b) + static_cast<double>(b->objects->transform.size())) +
+           training_bytes(b, static_cast<size_t>(rows), options);
 }
 
 // The most of so many rows that fit so many bytes.
