@@ -69,9 +69,19 @@ static bool lists_keep_rows(const Build* b) {
            (b->codec.kind == CodeKind::kF32 || b->codec.kind == TraitsOf(b->opclass->element).code);
 }
 
+// Lists keep the bits themselves, which is as small and as exact as can be.
+static void check_bit_options(const Build* b) {
+    if (b->options.quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone)
+        refuse("an index on bit has no quantizer and no transform",
+               "Leave the options away: lists keep the bits as they are.");
+    if (b->reorder != Reorder::kOff)
+        refuse("an index on bit needs no reordering", "Leave reorder away: the distances of bits are exact.");
+}
+
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const MetricTraits& metric = TraitsOf(b->opclass->metric);
+    if (metric.bits) check_bit_options(b);
     if (!metric.from_products && (o->quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone))
         refuse(psprintf("distance %s needs quantizer = flat and no transform", metric.name),
                "Leave the option away, or use an operator class for L2, inner product or cosine.");
