@@ -54,6 +54,7 @@ const char* built_lists(const MetaPage* meta) { return number_text(meta->live_li
 const char* rule_of_lists(const MetaPage* meta) {
     if (!is_trained(meta)) return "too few rows to train when it was built";
     if (meta->lists == 1) return "fewer than 2,000 rows when it was built";
+    if (TraitsOf(static_cast<Metric>(meta->metric)).bits) return "five quarters of the root of the rows";
     return meta->access_method == static_cast<uint8>(AmKind::kAh)
                ? "rows to the power of 3/4, by 8, at most four times their root"
                : "four times the root of the rows";

@@ -95,10 +95,12 @@ static BlockNumber scan_random_blocks(Sampler* s, BlockNumber blocks, BlockNumbe
 // 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
 // the sweep in test/bench, both at a million rows. Codes of `ah` are so quickly scored that a list costs as much as
 // some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time
-// (docs/measurements/options.md).
-uint32 lists_for(AmKind am, double rows) {
+// (docs/measurements/options.md). Bits of a row are a hundredth of what a list's centroid takes to score, so lists are
+// few (docs/measurements/bits.md).
+uint32 lists_for(AmKind am, Metric metric, double rows) {
     if (rows < kFewRows) return 1;
     double lists = 4.0 * std::sqrt(rows);
+    if (TraitsOf(metric).bits) lists = 1.25 * std::sqrt(rows);
     if (am == AmKind::kAh) lists = std::min(lists, std::pow(rows, 0.75) / 8);
     return static_cast<uint32>(std::clamp(lists, 16.0, 200000.0));
 }
@@ -181,7 +183,8 @@ void build_sample(Build* b) {
     const BlockNumber counted = scan_random_blocks(&counter, blocks, kDensityBlocks, seed + 1);
     const double density = counted == 0 ? 0 : counter.seen / counted;
     const double rows = b->expected_rows = density * blocks;
-    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
+    b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists)
+                                    : lists_for(am_of_index(b->index), b->opclass->metric, rows);
 
     const double fit = rows_within_memory(b);
     note_memory(b, fit);

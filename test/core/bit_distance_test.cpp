@@ -1,4 +1,5 @@
 // Distances of bit strings against the scalar reference, on every SIMD target.
+#define HWY_WANT_AVX3_DL  // as bit_distance.cpp
 #include "core/simd/bit_distance.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // See bit_distance.h.
+// The only target whose instructions count bits, compiled for where counting is the hot loop.
+#define HWY_WANT_AVX3_DL
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/simd/bit_distance.cpp"
 #include "hwy/foreach_target.h"
