@@ -152,7 +152,7 @@ static void start_build(Build* b, Relation heap, Relation index, IndexInfo* info
     core_call([&] { spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims); });
     b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
     choose_codec(b, spec);
-    b->replicas = static_cast<Replicas>(b->options.replicas);
+    b->replicas = replicas_of(&b->options, b->opclass->metric);
     b->entries_of_row = TraitsOf(b->replicas).lists;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);
