@@ -192,3 +192,4 @@ ALTER TABLE bits ALTER b TYPE bit(9) USING b::bit(9);
 SELECT dims FROM vectorq_index_info('bits_h');
 ALTER TABLE bits ALTER b TYPE bit varying(9);
 DROP TABLE bits;
+DROP FUNCTION recall, lost_or_twice, problems, around, same_distances, largest;

@@ -1,6 +1,4 @@
--- For tests of an index beside a sequential scan of its table: \i sql/include/answers.sql . The first such test makes the functions.
-SELECT to_regproc('lost_or_twice') IS NULL AS missing \gset
-\if :missing
+-- For tests of an index beside a sequential scan of its table: \i sql/include/answers.sql
 -- recall@10 of the present settings, over the queries of table q
 CREATE FUNCTION recall(t text, op text, col text) RETURNS numeric LANGUAGE plpgsql AS $$
 DECLARE r record; exact int[]; found int[]; hits int := 0; n int := 0;
@@ -27,4 +25,3 @@ BEGIN
     RETURN abs(total - n) + abs(total - d);
 END $$;
 CREATE FUNCTION problems(i text) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM vectorq_check(i::regclass)';
-\endif
