@@ -257,6 +257,14 @@ long long ReadBytes(int pid) {
     return -1;
 }
 
+// Milliseconds that a process has had a processor; -1 if we may not know. Where others compete for it, this says more
+// of two servers than the time that went by.
+double ProcessorMs(int pid) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/schedstat");
+    double nanoseconds;
+    return in >> nanoseconds ? nanoseconds / 1e6 : -1;
+}
+
 PGconn* Session(const QueryOptions& options) {
     PGconn* connection = Connect();
     for (const std::string& set : options.sets) Run(connection, set);
@@ -294,9 +302,12 @@ public:
         for (size_t i = 0; i < options_.warmup && i < messages_.size(); i++) Ask(i, false);
     }
     void AskAll() {
+        cpu_ms_ -= ProcessorMs(PQbackendPID(connection_));
         for (size_t repeat = 0; repeat < options_.repeats; repeat++)
             for (size_t i = 0; i < messages_.size(); i++) Ask(i, true);
+        cpu_ms_ += ProcessorMs(PQbackendPID(connection_));
     }
+    double CpuMs() const { return cpu_ms_; }
     const std::vector<double>& Milliseconds() const { return ms_; }
     long long DiskBytes() const { return ReadBytes(PQbackendPID(connection_)); }
 
@@ -325,6 +336,7 @@ private:
     const DroppedFiles dropped_;
     std::vector<std::string> messages_;
     std::vector<double> ms_;
+    double cpu_ms_ = 0;  // of the server process
 };
 
 void Query(const QueryOptions& options, const Rows& queries) {
@@ -354,16 +366,20 @@ void Query(const QueryOptions& options, const Rows& queries) {
         std::fclose(file);
     }
     std::vector<double> ms;
-    for (const auto& asker : askers) ms.insert(ms.end(), asker->Milliseconds().begin(), asker->Milliseconds().end());
+    double cpu_ms = 0;
+    for (const auto& asker : askers) {
+        ms.insert(ms.end(), asker->Milliseconds().begin(), asker->Milliseconds().end());
+        cpu_ms += asker->CpuMs();
+    }
     if (ms.empty()) Fail("no query was run");
     std::sort(ms.begin(), ms.end());
     // With one connection the client's own work between two queries is left out.
     const double qps = options.connections == 1 ? 1000.0 / Mean(ms) : double(ms.size()) / wall;
     std::printf(
         "{\"queries\": %zu, \"repeats\": %zu, \"mean_ms\": %.4f, \"p50_ms\": %.4f, \"p95_ms\": %.4f, \"p99_ms\": %.4f, "
-        "\"qps\": %.2f, \"read_bytes\": %lld}\n",
+        "\"qps\": %.2f, \"cpu_ms\": %.4f, \"read_bytes\": %lld}\n",
         queries.count, options.repeats, Mean(ms), Quantile(ms, 0.50), Quantile(ms, 0.95), Quantile(ms, 0.99), qps,
-        read_bytes);
+        cpu_ms / double(ms.size()), read_bytes);
 }
 
 void First(const QueryOptions& options, const Rows& queries) {
