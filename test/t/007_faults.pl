@@ -40,6 +40,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_bits ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_jaccard_ops) WITH (lists = 8);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
@@ -54,6 +55,7 @@ $node->safe_psql('postgres', q{
         UNION ALL SELECT 6, NULL, NULL, far(2, i) FROM generate_series(1, 100) i;
     CREATE INDEX r_flat ON r USING ivf (v) WITH (lists = 8);
     CREATE INDEX r_ah ON r USING ah (v vector_ip_ops) WITH (lists = 8, reorder = f16);
+    CREATE INDEX r_bits ON r USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_hamming_ops) WITH (lists = 8);
     CREATE INDEX rw_v ON rw USING ivf (v) WITH (lists = 4);
     CREATE INDEX rm_v ON rm USING ivf (v) WITH (lists = 330);
     CREATE INDEX e_v ON e USING ivf (v);
@@ -70,7 +72,10 @@ my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 
     t_records => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_records => [ 'c', 'v <#>', 'vector(1536)' ],
     t_k => [ 't', 'v <+>', 'vector(16)' ], g_v => [ 'g', 'v <->', 'vector(8)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     r_flat => [ 'r', 'v <->', 'vector(16)' ], r_ah => [ 'r', 'v <#>', 'vector(16)' ], rw_v => [ 'rw', 'v <->', 'vector(3000)' ], rm_v => [ 'rm', 'v <->', 'vector(2)' ],
-    k_v => [ 'k', 'v <->', 'vector(16)' ], t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
+    k_v => [ 'k', 'v <->', 'vector(16)' ],
+    t_bits => [ 't', 'binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16) <%>', 'bit(16)' ],
+    r_bits => [ 'r', 'binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16) <~>', 'bit(16)' ],
+    t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
 # Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.
 sub verify_sql
@@ -78,7 +83,7 @@ sub verify_sql
     my ($name) = @_;
     my ($table, $expression, $type) = @{ $index{$name} };
     my ($dims) = $type =~ /(\d+)/;
-    my $query = "array_fill(0.5, ARRAY[$dims])::$type";
+    my $query = $type =~ /bit/ ? "repeat('1', $dims)::$type" : "array_fill(0.5, ARRAY[$dims])::$type";
     return qq{
         SELECT '$name', * FROM vectorq_check('$name');
         SELECT '$name', count(*), count(DISTINCT id), (SELECT count(*) FROM $table)
