@@ -86,6 +86,13 @@ bench-churn: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_churn.py $(BENCH_ARGS)
 .PHONY: bench-churn
 
+# ivf on bit(n) beside pgvector's hnsw. make bench-bits BENCH_ARGS='--sets gloss --rows 50000'
+bench-bits: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
+	scripts/bootstrap.sh bench
+	VQ_DATA=$(VQ_DATA) BUILD=$(BUILD) PG_CONFIG=$(PG_CONFIG) scripts/pgvector.sh
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_bits.py $(BENCH_ARGS)
+.PHONY: bench-bits
+
 # Rows a second of several sessions that insert at once. make bench-inserts BENCH_ARGS='--trees /path/of/another/tree'
 bench-inserts: server-tree
 	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_inserts.py $(BENCH_ARGS)

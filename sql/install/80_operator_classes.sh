@@ -7,10 +7,13 @@ l2     <-> ivf pq ah
 ip     <#> ivf pq ah
 cosine <=> ivf pq ah
 l1     <+> ivf
+hamming <~> ivf
+jaccard <%> ivf
 '
 types='
 vector  l2 ip cosine l1
 halfvec l2 ip cosine l1
+bit     hamming jaccard
 '
 # support FUNCTION
 support() {

@@ -23,8 +23,10 @@ const OpclassInfo* opclass_of_index(Relation index) {
 bool load_vector(const OpclassInfo* opclass, Datum value, int dims, float* out) {
     const VectorView view = vector_view_from_datum(value, opclass->element);
     if (view.dims != dims)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATA_EXCEPTION), errmsg("different vector dimensions %d and %d", dims, view.dims)));
+        ereport(ERROR, (errcode(ERRCODE_DATA_EXCEPTION),
+                        opclass->element == ElementType::kBit
+                            ? errmsg("different bit lengths %d and %d", dims, view.dims)
+                            : errmsg("different vector dimensions %d and %d", dims, view.dims)));
     vector_view_to_f32(view, opclass->element, out);
     if (!TraitsOf(opclass->metric).normalised) return true;
     // In double: the squares of f32 values may overflow or vanish.
@@ -54,3 +56,5 @@ bool load_vector(const OpclassInfo* opclass, Datum value, int dims, float* out) 
 
 VQ_OPCLASSES(vector, kF32)
 VQ_OPCLASSES(halfvec, kF16)
+VQ_OPCLASS(vectorq_bit_hamming_support, kHamming, kBit)
+VQ_OPCLASS(vectorq_bit_jaccard_support, kJaccard, kBit)

@@ -32,6 +32,7 @@ struct Choices {
 constexpr Choices kQuantizerChoices(kCodes, &CodeTraits::quantizer);
 constexpr Choices kReorderChoices(kReorders, &ReorderTraits::name, "auto", kReorderAuto);
 constexpr Choices kReplicasChoices(kReplicas, &ReplicasTraits::name);
+constexpr Choices kReplicasOrAuto(kReplicas, &ReplicasTraits::name, "auto", kReplicasAuto);
 const struct config_enum_entry kSwitch[] = {
     {"on", 1, false}, {"off", 0, false}, {"true", 1, false}, {"false", 0, false}, {NULL, 0, false}};
 const struct config_enum_entry kIterativeScans[] = {{"off", static_cast<int>(IterativeScan::kOff), false},
@@ -54,6 +55,7 @@ const char* built_lists(const MetaPage* meta) { return number_text(meta->live_li
 const char* rule_of_lists(const MetaPage* meta) {
     if (!is_trained(meta)) return "too few rows to train when it was built";
     if (meta->lists == 1) return "fewer than 2,000 rows when it was built";
+    if (TraitsOf(static_cast<Metric>(meta->metric)).bits) return "five quarters of the root of the rows";
     return meta->access_method == static_cast<uint8>(AmKind::kAh)
                ? "rows to the power of 3/4, by 8, at most four times their root"
                : "four times the root of the rows";
@@ -79,6 +81,10 @@ const char* built_lengths(const MetaPage* meta) {
     return !is_trained(meta) ? NULL : (meta->flags & kMetaLengths) != 0 ? "on" : "off";
 }
 const char* built_replicas(const MetaPage* meta) { return TraitsOf(static_cast<Replicas>(meta->replicas)).name; }
+const char* rule_of_replicas(const MetaPage* meta) {
+    if (meta->lists == 1) return "there is one list";
+    return TraitsOf(static_cast<Metric>(meta->metric)).bits ? "bits are small" : "codes are not small";
+}
 const char* built_epsilon(const MetaPage* meta) {
     return EntriesVary(*meta) ? psprintf("%g", static_cast<double>(meta->closure_epsilon)) : NULL;
 }
@@ -125,10 +131,10 @@ const OptionRow kOptions[] = {
      "Codes spare inner products above this share of a row's length; 0 = plain product codes", built_threshold},
     {Scope::kIndex, kAh, OptionType::kChoice, "lengths", 1, 0, 0, kSwitch, VQ_INDEX(lengths),
      "Whether a row keeps the length of its residual beside its code, 4 bytes: on or off", built_lengths},
-    {Scope::kIndex, kIvf, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kNone), 0, 0,
-     kReplicasChoices.entries, VQ_INDEX(replicas),
-     "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border)",
-     built_replicas},
+    {Scope::kIndex, kIvf, OptionType::kChoice, "replicas", kReplicasAuto, 0, 0, kReplicasOrAuto.entries,
+     VQ_INDEX(replicas),
+     "Whether rows lie in further lists: none, soar (each in a second one), closure (those near a border), or auto",
+     built_replicas, rule_of_replicas},
     // 4-bit codes are small enough to keep twice: at equal recall a query takes 0.65 to 0.85 of the time
     // (docs/measurements/replicas.md).
     {Scope::kIndex, kAh, OptionType::kChoice, "replicas", static_cast<int>(Replicas::kSoar), 0, 0,
@@ -273,6 +279,11 @@ void register_options_and_settings() {
 bytea* parse_ivf_options(Datum reloptions, bool validate) { return parse_options(AmKind::kIvf, reloptions, validate); }
 bytea* parse_pq_options(Datum reloptions, bool validate) { return parse_options(AmKind::kPq, reloptions, validate); }
 bytea* parse_ah_options(Datum reloptions, bool validate) { return parse_options(AmKind::kAh, reloptions, validate); }
+
+Replicas replicas_of(const IndexOptions* options, Metric metric) {
+    if (options->replicas != kReplicasAuto) return static_cast<Replicas>(options->replicas);
+    return TraitsOf(metric).bits ? Replicas::kSoar : Replicas::kNone;
+}
 
 AmKind am_of_index(Relation index) {
     const amoptions_function parse = index->rd_indam->amoptions;

@@ -20,7 +20,7 @@ struct IndexOptions {
     int reorder;        // Reorder, or kReorderAuto
     int training_rows;  // 0 = automatic
     int seed;
-    int replicas;                  // Replicas
+    int replicas;                  // Replicas, or kReplicasAuto
     int lengths;                   // whether codes are of directions, beside lengths
     int maintain, rebalance;       // whether vacuum keeps it in shape: if neither is off
     double closure_epsilon;        // of replicas = closure
@@ -34,6 +34,7 @@ struct IndexOptions {
 inline constexpr int kQuantizerFlat = static_cast<int>(CodeKind::kF32);  // the column's own element type
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);
 inline constexpr int kReorderAuto = -1;
+inline constexpr int kReplicasAuto = -1;  // see replicas_of
 
 // Settings of the session. A scan takes a copy when it starts (scan/scan_plan.h); the core reads none.
 struct Settings {
@@ -84,6 +85,8 @@ bytea* parse_ivf_options(Datum reloptions, bool validate);
 bytea* parse_pq_options(Datum reloptions, bool validate);
 bytea* parse_ah_options(Datum reloptions, bool validate);
 AmKind am_of_index(Relation index);
+// What the option replicas says of an index on such a metric: codes of bits are small enough to keep twice.
+Replicas replicas_of(const IndexOptions* options, Metric metric);
 // The options in force: those of the index, else the defaults.
 IndexOptions index_options(Relation index);
 // Whether vacuum may do more than take dead rows out.

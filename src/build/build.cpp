@@ -68,9 +68,19 @@ static bool lists_keep_rows(const Build* b) {
            (b->codec.kind == CodeKind::kF32 || b->codec.kind == TraitsOf(b->opclass->element).code);
 }
 
+// Lists keep the bits themselves, which is as small and as exact as can be.
+static void check_bit_options(const Build* b) {
+    if (b->options.quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone)
+        refuse("an index on bit has no quantizer and no transform",
+               "Leave the options away: lists keep the bits as they are.");
+    if (b->reorder != Reorder::kOff)
+        refuse("an index on bit needs no reordering", "Leave reorder away: the distances of bits are exact.");
+}
+
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const MetricTraits& metric = TraitsOf(b->opclass->metric);
+    if (metric.bits) check_bit_options(b);
     if (!metric.from_products && (o->quantizer != kQuantizerFlat || b->transform_spec.kind != TransformKind::kNone))
         refuse(psprintf("distance %s needs quantizer = flat and no transform", metric.name),
                "Leave the option away, or use an operator class for L2, inner product or cosine.");
@@ -111,7 +121,7 @@ Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, 
     core_call([&] { spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims); });
     b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
     choose_codec(b, spec);
-    b->replicas = static_cast<Replicas>(b->options.replicas);
+    b->replicas = replicas_of(&b->options, b->opclass->metric);
     b->entries_of_row = TraitsOf(b->replicas).lists;
     check_options(b);
     b->context = AllocSetContextCreate(CurrentMemoryContext, "vectorq build", ALLOCSET_DEFAULT_SIZES);

@@ -43,7 +43,7 @@ inline constexpr double kMinTrainingRows = 256;
 inline constexpr double kFewRows = 2000;
 
 // The number of lists for so many rows.
-uint32 lists_for(AmKind am, double rows);
+uint32 lists_for(AmKind am, Metric metric, double rows);
 
 // C++ objects of a build: owned by the build's memory context, never on a stack that may be jumped over.
 struct BuildObjects {

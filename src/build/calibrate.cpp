@@ -40,7 +40,8 @@ static constexpr double kMostDuplicates = 0.2;
 static double wanted_queries(const Build* b, double sample) {
     double queries = std::clamp(b->lists / kListsPerQuery, kLeastQueries * 2, kMostQueries);
     // No matrix kernel: each distance by itself.
-    if (!TraitsOf(b->opclass->metric).from_products) queries = kLeastQueries;
+    const MetricTraits& metric = TraitsOf(b->opclass->metric);
+    if (!metric.from_products && !metric.bits) queries = kLeastQueries;
     return std::min({queries, std::floor(std::max(sample, b->full_rows) / kSampleRowsPerQuery),
                      std::floor(sample / kLeastSampleRowsPerQuery)});
 }

@@ -185,10 +185,12 @@ static BlockNumber scan_random_blocks(Build* b, BlockNumber wanted, uint32 seed,
 // 4 sqrt(n) from a few thousand rows on: DESIGN.md section 11, and
 // the sweep in test/bench, both at a million rows. Codes of `ah` are so quickly scored that a list costs as much as
 // some hundred rows of it: below a million rows fewer lists are as fast or faster, and built in less time
-// (docs/measurements/options.md).
-uint32 lists_for(AmKind am, double rows) {
+// (docs/measurements/options.md). Bits of a row are a hundredth of what a list's centroid takes to score, so lists are
+// few (docs/measurements/bits.md).
+uint32 lists_for(AmKind am, Metric metric, double rows) {
     if (rows < kFewRows) return 1;
     double lists = 4.0 * std::sqrt(rows);
+    if (TraitsOf(metric).bits) lists = 1.25 * std::sqrt(rows);
     if (am == AmKind::kAh) lists = std::min(lists, std::pow(rows, 0.75) / 8);
     return static_cast<uint32>(std::clamp(lists, 16.0, 200000.0));
 }
@@ -209,13 +211,15 @@ static double training_bytes(const Build* b, size_t rows, const KMeansOptions& o
     return bytes;
 }
 
-// Of a sample of so many rows: the rows, centroids twice and what k-means needs beside them.
+// Of a sample of so many rows: the rows, centroids twice and what k-means needs beside them; the transform is there,
+// too.
 static double sample_bytes(const Build* b, double rows) {
     KMeansOptions options;
     options.lists = b->lists;
     options.threads = b->threads;
     options.balance = b->options.balance;
-    return rows * sizeof(float) * sample_dims(b) + training_bytes(b, static_cast<size_t>(rows), options);
+    return sizeof(float) * (rows * sample_dims(b) + static_cast<double>(b->objects->transform.size())) +
+           training_bytes(b, static_cast<size_t>(rows), options);
 }
 
 // The most of so many rows that fit so many bytes.
@@ -228,6 +232,8 @@ static double rows_within(const Build* b, double rows, double bytes) {
 // all of them in each iteration.
 static double rows_for_lists(const Build* b, double most) {
     const double a_list = std::min(kMostRowsPerList, most / b->lists);
+    // Of bits the build is half training; 3 times as many rows save a twelfth of a query (docs/measurements/bits.md).
+    if (TraitsOf(b->opclass->metric).bits) return b->lists * kRowsPerList;
     return b->lists * (a_list > 2 * kRowsPerList ? a_list : kRowsPerList);
 }
 
@@ -270,8 +276,8 @@ bool begin_sample(Build* b, double rows, double most) {
     if (b->pass == SamplePass::kRows) return false;
     if (b->pass == SamplePass::kNone) {
         b->expected_rows = rows;
-        b->lists =
-            b->options.lists > 0 ? static_cast<uint32>(b->options.lists) : lists_for(am_of_index(b->index), rows);
+        b->lists = b->options.lists > 0 ? static_cast<uint32>(b->options.lists)
+                                        : lists_for(am_of_index(b->index), b->opclass->metric, rows);
         if (looks_for_transform(b, rows) && directions_bytes(b) <= static_cast<double>(b->memory + kDirectionsSlack)) {
             b->pass = SamplePass::kDirections;
             b->wanted_rows = std::min(rows_for_directions(b), most);

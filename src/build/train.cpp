@@ -229,7 +229,8 @@ void build_train(Build* b) {
     }
     if (b->objects->replicas == nullptr) {
         // `ivf` has replicas only if they were asked for.
-        if (b->creates && b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf)
+        if (b->creates && b->trained && b->entries_of_row > 1 && am_of_index(b->index) == AmKind::kIvf &&
+            b->options.replicas != kReplicasAuto)
             ereport(NOTICE, (errmsg("index \"%s\" has no replicas", RelationGetRelationName(b->index)),
                              errdetail("It has one list, and a replica lies in another one.")));
         b->replicas = Replicas::kNone;

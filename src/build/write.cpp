@@ -177,7 +177,8 @@ static void write_index(Build* b, ForkNumber fork) {
     write_build_regions(b, &sink, &meta);
     write_build_lists(b, &sink, &meta);
     meta.upkeep.counted_blocks = sink.end;
-    meta.upkeep.called_lists = lists_for(am_of_index(b->index), static_cast<double>(b->indexed_rows));
+    meta.upkeep.called_lists =
+        lists_for(am_of_index(b->index), b->opclass->metric, static_cast<double>(b->indexed_rows));
     VQ_FAULT("write.meta");
     put_meta(&sink, &meta);
     if (b->objects->finder != nullptr) write_calibration(b, &sink, &meta);

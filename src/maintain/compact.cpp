@@ -16,9 +16,9 @@
 
 namespace vectorq {
 
-// Of the pages up to the last one in use, these are free; or there are so many times the pages that the entries need,
-// counted by the list. And so many at least.
-static constexpr double kFreeShare = 0.25, kTimesNeeded = 1.4;
+// So many times the pages that the entries need, counted by the list, and so many more at least. Where rows come and go
+// all the time, room is used again: there is up to twice what is needed.
+static constexpr double kTimesNeeded = 1.3, kTimesWhileBusy = 2;
 static constexpr BlockNumber kLeastFree = 16;
 
 namespace {
@@ -36,19 +36,17 @@ struct Compaction {
 };
 }  // namespace
 
-static bool is_roomy(const MetaPage* meta, BlockNumber blocks) {
+static bool is_roomy(const MetaPage* meta, BlockNumber blocks, bool busy) {
     const double needed = meta->upkeep.needed_blocks;
-    return needed > 0 && blocks >= needed + kLeastFree && blocks >= kTimesNeeded * needed;
+    return needed > 0 && blocks >= needed + kLeastFree && blocks >= (busy ? kTimesWhileBusy : kTimesNeeded) * needed;
 }
 
-bool has_room_within(Relation index, const MetaPage* meta) {
-    return is_roomy(meta, RelationGetNumberOfBlocks(index)) && keeps_in_shape(index);
+bool has_room_within(Relation index, const MetaPage* meta, bool busy) {
+    return is_roomy(meta, RelationGetNumberOfBlocks(index), busy) && keeps_in_shape(index);
 }
 
-bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage) {
-    if (!keeps_in_shape(index)) return false;
-    const BlockNumber free = garbage_within(garbage) + garbage->listed;
-    return (free >= kLeastFree && free >= kFreeShare * garbage->end) || is_roomy(meta, garbage->end);
+bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage, bool busy) {
+    return is_roomy(meta, garbage->end, busy) && keeps_in_shape(index);
 }
 
 // ---- regions

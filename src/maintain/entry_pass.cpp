@@ -1,7 +1,7 @@
 // See entry_pass.h.
 #include "maintain/entry_pass.h"
 
-#include "core/simd/distance.h"
+#include "core/quantize/codec.h"
 #include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "store/segments.h"
@@ -12,7 +12,6 @@ namespace {
 struct PassState {
     const EntryPass* pass;
     const PostingGeometry* geometry;
-    CodeKind code;
     char* page;
     uint8* codes;  // (capacity, code_bytes) where they are the rows
     float* row;    // (code_dims)
@@ -50,10 +49,7 @@ static void take_codes(PassState* s, BlockNumber block, char* segment) {
 }
 
 static const float* row_of_code(const PassState* s, uint32 slot) {
-    const uint32 dims = s->pass->cache->meta.code_dims;
-    const uint8* code = s->codes + static_cast<Size>(slot) * s->geometry->code_bytes;
-    if (s->code == CodeKind::kF32) memcpy(s->row, code, sizeof(float) * dims);
-    else F16ToF32(reinterpret_cast<const half*>(code), dims, s->row);
+    DecodeExact(s->pass->cache->codec, s->codes + static_cast<Size>(slot) * s->geometry->code_bytes, s->row);
     return s->row;
 }
 
@@ -75,9 +71,8 @@ void pass_entries(const EntryPass* pass) {
     memset(&s, 0, sizeof(s));
     s.pass = pass;
     s.geometry = &cache->geometry;
-    s.code = cache->codec.kind;
     s.page = static_cast<char*>(palloc(BLCKSZ));
-    if (TraitsOf(s.code).exact) {
+    if (TraitsOf(cache->codec.kind).exact) {
         s.codes = static_cast<uint8*>(palloc(static_cast<Size>(s.geometry->capacity) * s.geometry->code_bytes));
         s.row = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     }

@@ -172,7 +172,8 @@ static void choose_pieces(Rebalance* r) {
     };
     choose(r->mean);
     const double rows = std::max(kFewRows, static_cast<double>(r->meta.rows));
-    const double built = r->meta.wanted_lists > 0 ? r->meta.wanted_lists : lists_for(am_of_index(r->index), rows);
+    const double built = r->meta.wanted_lists > 0 ? r->meta.wanted_lists
+                                                  : lists_for(am_of_index(r->index), r->cache->codec.metric, rows);
     const double most = kMostLists * built - (r->meta.live_lists - r->num_victims);
     const double made = static_cast<double>(most_new_lists(r)), wanted = std::max<double>(most, r->num_batches);
     if (made > wanted) choose(r->mean * made / wanted);

@@ -28,7 +28,6 @@ static void take_rows(Rebalance* r, char* segment, uint8* codes) {
     const PostingGeometry* g = &r->cache->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    const uint32 dims = r->cache->meta.code_dims;
     for (uint32 slot = 0; slot < header->count && r->num_rows < room; slot++) {
         const RowFields fields = TakeFields(*g, layout, segment, slot);
         if (!IsRow(fields.tid)) continue;
@@ -36,8 +35,7 @@ static void take_rows(Rebalance* r, char* segment, uint8* codes) {
         r->fields[row] = fields;
         if (!codes_are_rows(r)) continue;
         const uint8* code = codes + static_cast<Size>(slot) * g->code_bytes;
-        if (r->cache->codec.kind == CodeKind::kF32) memcpy(r->objects->rows.row(row), code, sizeof(float) * dims);
-        else F16ToF32(reinterpret_cast<const half*>(code), dims, r->objects->rows.row(row));
+        DecodeExact(r->cache->codec, code, r->objects->rows.row(row));
     }
 }
 

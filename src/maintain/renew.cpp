@@ -88,7 +88,8 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
     if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
         return {RenewReason::kGrown, static_cast<float>(rows / meta->training_rows)};
     if (meta->wanted_lists > 0 || am == AmKind::kPq) return none;
-    const double ratio = lists_for(am, rows) / std::max<double>(meta->upkeep.called_lists, 1);
+    const double ratio =
+        lists_for(am, static_cast<Metric>(meta->metric), rows) / std::max<double>(meta->upkeep.called_lists, 1);
     if (ratio >= kGrownLists) return {RenewReason::kGrown, static_cast<float>(ratio)};
     if (ratio <= kShrunkLists) return {RenewReason::kShrunk, static_cast<float>(ratio)};
     return none;
@@ -303,7 +304,8 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         note_renewal(r, wish, &start);
         r->next.rows = static_cast<uint64>(r->build->indexed_rows);
         r->next.entries_per_row = describe_build(r->build).entries_per_row;
-        r->next.upkeep.called_lists = lists_for(am_of_index(r->index), static_cast<double>(r->build->indexed_rows));
+        r->next.upkeep.called_lists =
+            lists_for(am_of_index(r->index), r->build->opclass->metric, static_cast<double>(r->build->indexed_rows));
         warn_of_calibration(r);
         switch_epochs(r->index, &r->next);
     }

@@ -317,6 +317,13 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     return pass_pages(info, stats, callback, callback_state, NULL);
 }
 
+// Whether this vacuum has found more dead rows than this part of those that live: as many will come and go again.
+static constexpr double kBusyShare = 0.05;
+static bool is_busy(const IndexBulkDeleteResult* stats) {
+    return stats != NULL && stats->tuples_removed > kBusyShare * stats->num_index_tuples &&
+           stats->tuples_removed <= stats->num_index_tuples / kBusyShare;
+}
+
 // Collects pages of other epochs, once nobody knows these, and brings the index to the front of its file. A copy that
 // had to go behind the end comes to the front with a second one.
 static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats,
@@ -326,11 +333,11 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         Garbage garbage;
         read_meta(info->index, &meta);
         settle_if_unused(info->index, &meta);
-        if (meta.upkeep.garbage == 0 && !has_room_within(info->index, &meta)) return stats;
+        if (meta.upkeep.garbage == 0 && !has_room_within(info->index, &meta, is_busy(stats))) return stats;
         if (!one_epoch_is_known(heap, &meta)) return stats;
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
-        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage);
+        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage, is_busy(stats));
         if (copy) compact_index(info->index, &garbage);
         else give_back_garbage(info->index, &meta, &garbage, may_cut);
         pfree(garbage.bits);

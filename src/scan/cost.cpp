@@ -34,7 +34,8 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     IndexShape shape;
     shape.lists = meta.live_lists;
     shape.probes = choose_settings(&settings, &meta, &calibration, rows).nprobe;
-    shape.dims = meta.dims;
+    // A float's worth of work is done on as many bits as it has.
+    shape.dims = TraitsOf(static_cast<Metric>(meta.metric)).bits ? meta.dims / 32.0 : meta.dims;
     // Rebalancing puts centroids and parts of the directory behind the postings.
     shape.other_pages = static_cast<double>(meta.postings_start) + static_cast<double>(DirectoryPages(meta)) +
                         (meta.generation > 0 ? meta.centroid_run.blocks : 0);

@@ -143,8 +143,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
     Relation heap = scan->heapRelation;
     IndexCache* cache = state->search.cache;
     const AttrNumber attribute = reader->info->ii_IndexAttrNumbers[0];
-    const uint32 row_bytes =
-        128 + cache->meta.dims * static_cast<uint32>(TraitsOf(state->search.opclass->element).bytes);
+    const uint32 row_bytes = 128 + cache->meta.dims * TraitsOf(state->search.opclass->element).bits / 8;
     MemoryContext before = MemoryContextSwitchTo(reader->row_context);
     for (size_t i = 0; i < std::min(reader->n, kHeaderAhead); i++) prefetch_header(reader, cache, reader->tids[i]);
     for (size_t i = 0; i < std::min(reader->n, kRowAhead); i++) prefetch_row(reader, cache, reader->tids[i], row_bytes);

@@ -81,11 +81,7 @@ static void collect_distances(ListSearch* state, uint32 count, const EntryColumn
 static void collect(ListSearch* state, const ListScan* scan, uint32 count, const EntryColumns& columns) {
     float* distances = state->distances;
     if (unlikely(state->null_query)) memset(distances, 0, count * sizeof(float));
-    else if (scan->table.has_scale)
-        FinishScaledSums(distances, 1, 0, columns.scalars, scan->table.bias, scan->table.adds_square, count, distances);
-    else
-        FinishDistances(distances, scan->table.has_scalar ? columns.scalars : NULL, scan->table.bias,
-                        scan->table.factor, count);
+    else FinishSums(scan->table, distances, columns.scalars, count);
     collect_distances(state, count, columns);
 }
 
@@ -106,7 +102,8 @@ static void score_rows(ListSearch* state, const ListScan* scan, const char* code
             ScanLut16Wide(state->lut, bytes, CodeBlocks(count), state->codec.pq.m, state->wide_sums);
             finish_wide_sums(state, count);
             return;
-        default: state->kernel(scan->table.table, codes, g->code_bytes, count, state->codec.dims, state->distances);
+        default:
+            state->kernel(scan->table.table, codes, g->code_bytes, count, CodeElements(state->codec), state->distances);
     }
 }
 
@@ -175,8 +172,8 @@ static void score_part(ListSearch* state, const ListScan* scan, const SegmentLay
     const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
     ForEachItemPiece(g->payload, layout->codes_offset, g->code_bytes, count, part, [&](const ItemPiece& piece) {
-        state->kernel(scan->table.table + piece.within / element, payload + piece.at, g->code_bytes, piece.items,
-                      piece.length / element, state->distances + piece.first);
+        state->kernel(TableFrom(state->codec, scan->table, piece.within / element), payload + piece.at, g->code_bytes,
+                      piece.items, piece.length / element, state->distances + piece.first);
     });
 }
 

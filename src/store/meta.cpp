@@ -67,17 +67,28 @@ static bool directory_fits(const MetaPage* meta, BlockNumber blocks) {
     return meta->next_list >= meta->lists && DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
 }
 
+static uint32 max_dims(const MetaPage* meta) {
+    return static_cast<uint32>(TraitsOf(static_cast<ElementType>(meta->element)).max_dims);
+}
+
+// Bit strings have distances and a code of their own.
+static bool bits_agree(const MetaPage* meta) {
+    const bool bits = TraitsOf(static_cast<Metric>(meta->metric)).bits;
+    return bits == (meta->element == static_cast<uint8>(ElementType::kBit)) &&
+           bits == (meta->code == static_cast<uint8>(CodeKind::kBits));
+}
+
 const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
     if (meta->magic != kMetaMagic) return "no vectorq meta page";
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
     if (meta->page_bytes != BLCKSZ) return "made by a server with another page size";
-    if (meta->dims < 1 || meta->dims > kMaxDims || meta->code_dims < 1 || meta->code_dims > meta->dims ||
-        meta->metric >= kNumMetrics || meta->element >= kNumElements || meta->code >= kNumCodeKinds ||
+    if (meta->element >= kNumElements || meta->dims < 1 || meta->dims > max_dims(meta) || meta->code_dims < 1 ||
+        meta->code_dims > meta->dims || meta->metric >= kNumMetrics || meta->code >= kNumCodeKinds ||
         meta->wanted_code >= kNumCodeKinds || meta->access_method >= kNumAms || meta->replicas >= kNumReplicas ||
         meta->reorder >= kNumReorders || !(meta->eta >= 0) ||
         !(meta->entries_per_row >= 1 && meta->entries_per_row <= kMaxEntriesOfRow) || meta->lists < 1 ||
-        meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists)
+        meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists || !bits_agree(meta))
         return "meta page has impossible values";
     if (meta->epoch < 1 || meta->epoch > meta->upkeep.last_epoch || meta->upkeep.renewing > meta->upkeep.last_epoch ||
         meta->upkeep.reason >= kNumRenewReasons || meta->upkeep.free_unit < 1)

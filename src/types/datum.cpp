@@ -46,9 +46,19 @@ const void* detoast_vector(Datum value, size_t element_bytes, const char* type_n
     return raw;
 }
 
+static VectorView bit_view_from_datum(Datum value) {
+    const VarBit* bits = DatumGetVarBitP(value);
+    const int dims = VARBITLEN(bits);
+    if (unlikely(dims < 0 || VARBITBYTES(bits) != BitBytes(static_cast<size_t>(dims))))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("invalid bit value: %d bits in %d bytes", dims, static_cast<int>(VARBITBYTES(bits)))));
+    return {VARBITS(bits), dims};
+}
+
 VectorView vector_view_from_datum(Datum value, ElementType type) {
+    if (type == ElementType::kBit) return bit_view_from_datum(value);
     const ElementTraits& traits = TraitsOf(type);
-    const Vector* vector = static_cast<const Vector*>(detoast_vector(value, traits.bytes, traits.type_name));
+    const Vector* vector = static_cast<const Vector*>(detoast_vector(value, traits.bits / 8, traits.type_name));
     return {reinterpret_cast<const char*>(vector) + kVectorHeaderBytes, vector->dim};
 }
 

@@ -1,18 +1,20 @@
-// The two element types, f32 (SQL type vector) and f16 (SQL type halfvec), as traits. All the
-// logic of the SQL types is written once, as templates over these (the -inl.h files).
+// The element types, f32 (SQL type vector), f16 (SQL type halfvec) and the bit (PostgreSQL's type bit), as traits. All
+// the logic of our SQL types is written once, as templates over these (the -inl.h files).
 #pragma once
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
 #include "core/base/kinds.h"
+#include "core/simd/bit_pack.h"
 #include "core/simd/distance.h"
 
 namespace vectorq {
 
-enum class ElementType : uint8_t { kF32 = 0, kF16 = 1 };
-inline constexpr int kNumElements = 2;
-inline constexpr int kMaxDims = 16000;  // of a column
+enum class ElementType : uint8_t { kF32 = 0, kF16 = 1, kBit = 2 };
+inline constexpr int kNumElements = 3;
+inline constexpr int kMaxDims = 16000;     // of a column
+inline constexpr int kMaxBitDims = 64000;  // of an indexed column of bit, as pgvector has it
 
 // Exact, for subnormals too: the bits are read as a float whose exponent is 112 too small.
 inline float half_to_float(half value) noexcept {
@@ -84,7 +86,7 @@ struct F16 {
 struct ElementTraits {
     ElementType number;
     const char* type_name;  // of SQL
-    size_t bytes;           // of one element
+    uint32_t bits;          // of one element
     int max_dims;
     CodeKind code;  // that keeps values as they are: quantizer = flat
     void (*to_f32)(const void* in, size_t n, float* out) noexcept;
@@ -95,11 +97,15 @@ inline void elements_to_f32(const void* in, size_t n, float* out) noexcept {
 }
 template <class E>
 inline constexpr ElementTraits element_traits(CodeKind code) noexcept {
-    return {E::kType, E::kTypeName, sizeof(typename E::Element), kMaxDims, code, &elements_to_f32<E>};
+    return {E::kType, E::kTypeName, 8 * sizeof(typename E::Element), kMaxDims, code, &elements_to_f32<E>};
+}
+inline void bits_to_f32(const void* in, size_t n, float* out) noexcept {
+    UnpackBits(static_cast<const uint8_t*>(in), n, out);
 }
 inline constexpr ElementTraits kElements[kNumElements] = {
     element_traits<F32>(CodeKind::kF32),
     element_traits<F16>(CodeKind::kF16),
+    {ElementType::kBit, "bit", 1, kMaxBitDims, CodeKind::kBits, &bits_to_f32},
 };
 static_assert(InOrder(kElements));
 inline constexpr const ElementTraits& TraitsOf(ElementType type) noexcept { return kElements[static_cast<int>(type)]; }

@@ -84,16 +84,17 @@ def build_client():
     return program
 
 
-def load(client, cluster, database, table, file, rows=0):
-    arguments = ["--rows", str(rows)] if rows else []
+def load(client, cluster, database, table, file, rows=0, type="vector"):
+    arguments = ["--type", type] + (["--rows", str(rows)] if rows else [])
     run(client, "load", "--table", table, "--file", file, *arguments, env={**cluster.env, "PGDATABASE": database})
 
 
-def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1, drop=None):
+def ask(client, cluster, database, file, sql, sets=(), k=10, queries=0, repeats=1, warmup=0, connections=1, drop=None,
+        type="vector"):
     """Runs queries by the client. Returns its figures (mean_ms, qps, ...) and the ids, (queries, k), -1 = no row."""
     out = os.path.join(BUILD, "bench", f"ids-{os.getpid()}.bin")
     command = [client, "query", "--file", file, "--sql", sql, "--k", str(k), "--repeats", str(repeats),
-               "--warmup", str(warmup), "--connections", str(connections), "--out", out]
+               "--warmup", str(warmup), "--connections", str(connections), "--type", type, "--out", out]
     for text in sets:
         command += ["--set", text]
     if drop:

@@ -7,6 +7,7 @@
 #include "core/calibrate/neighbours.h"
 #include "core/calibrate/rank_table.h"
 #include "core/simd/distance_reference.h"
+#include "core/simd/metric_distance.h"
 #include "test_support.h"
 
 namespace vectorq::test {
@@ -64,6 +65,38 @@ TEST(NeighbourFinder, FindsTheNearestRowsWhateverTheBlocksAndThreads) {
             }
         }
     });
+}
+
+// Bit strings: rows that tie come in the order of their tids, as a scan returns them, whatever the blocks and threads.
+TEST(NeighbourFinder, BitStringsTieAsInLists) {
+    constexpr size_t kDims = 45, kRows = 700, kNearest = 50;
+    std::mt19937 random(8);
+    Matrix base(kRows, kDims);
+    for (size_t i = 0; i < kRows * kDims; i++) base.data()[i] = float(random() % 2);
+    std::fill_n(base.row(3), kDims, 0.0f);
+    std::vector<uint64_t> tids(kRows);
+    for (size_t i = 0; i < kRows; i++) tids[i] = (1000 + i) << 16;
+    for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+        for (const int threads : {1, 3}) {
+            Matrix queries(3, kDims);
+            for (size_t i = 0; i < 3 * kDims; i++) queries.data()[i] = float(random() % 2);
+            std::copy_n(base.row(3), kDims, queries.row(2));
+            NeighbourFinder finder(std::move(queries), std::vector<uint64_t>(3, NeighbourFinder::kNoRow), metric,
+                                   kNearest, 3, kNearest, threads);
+            StopToken stop;
+            finder.Add(base.row(0), tids.data(), 300, stop);
+            finder.Add(base.row(300), tids.data() + 300, kRows - 300, stop);
+            finder.Finish();
+            for (size_t q = 0; q < 3; q++) {
+                std::vector<std::pair<float, uint64_t>> want;
+                for (size_t i = 0; i < kRows; i++)
+                    want.emplace_back(MetricDistance(metric, finder.query(q), base.row(i), kDims), 1000 + i);
+                std::sort(want.begin(), want.end());
+                ASSERT_EQ(finder.rows(q).size(), kNearest);
+                for (size_t j = 0; j < kNearest; j++) ASSERT_EQ(finder.rows(q)[j], want[j].second) << q << " " << j;
+            }
+        }
+    }
 }
 
 // Each query is a row, and so is a duplicate of it.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,7 +54,7 @@ TEST(Kinds, ColumnsAgree) {
         EXPECT_NE(code.exact, code.trained);  // what is not exact is learned
         EXPECT_GT(code.byte_cost, 0);
         EXPECT_NE(code.ams, kNoAm);
-        if (code.exact) {  // before training
+        if (code.exact && code.number != CodeKind::kBits) {  // before training
             EXPECT_EQ(code.ams, kAllAms);
         }
         Codec codec = {};
@@ -63,7 +64,8 @@ TEST(Kinds, ColumnsAgree) {
         EXPECT_EQ(QuantizerFloats(codec) > 0, code.trained);
         EXPECT_EQ(CodeBlockBytes(codec) > 0, code.stored == Stored::kCodewordBlocks);
         if (!code.product) {
-            EXPECT_EQ(CodeBytes(codec), size_t(code.element_bytes) * 64);
+            EXPECT_EQ(CodeBytes(codec), size_t(code.element_bytes) * 64 / code.element_dims);
+            EXPECT_EQ(CodeElements(codec) * code.element_bytes, CodeBytes(codec));
         }
         float learned[2 * 64] = {};
         AttachQuantizer(&codec, learned);
@@ -96,6 +98,7 @@ TEST(Kinds, KernelsGiveTheMetricsDistance) {
     std::vector<half> halves(kDims);
     F32ToF16(row.data(), kDims, halves.data());
     for (const MetricTraits& metric : kMetrics) {
+        if (metric.bits) continue;
         SCOPED_TRACE(metric.name);
         const float expected = MetricDistance(metric.number, query.data(), row.data(), kDims);
         for (const CodeKind kind : {CodeKind::kF32, CodeKind::kF16}) {
@@ -108,6 +111,41 @@ TEST(Kinds, KernelsGiveTheMetricsDistance) {
             const float sum = GetRowKernel(CodecKernel(codec))(table.table, code, kDims);
             EXPECT_NEAR(table.bias + table.factor * sum, expected, 1e-4);
         }
+    }
+}
+
+// The same of bit strings, whose rows are vectors of 0 and 1 and whose codes are bits; and a code that is scored in two
+// parts, as where it runs over a page's end.
+TEST(Kinds, BitCodesGiveTheMetricsDistance) {
+    constexpr size_t kDims = 101, kCut = 5;
+    std::vector<float> query(kDims), row(kDims), decoded(kDims);
+    for (size_t d = 0; d < kDims; d++) {
+        query[d] = d % 7 < 3;
+        row[d] = d % 5 < 3;
+    }
+    for (const Metric metric : {Metric::kHamming, Metric::kJaccard}) {
+        SCOPED_TRACE(TraitsOf(metric).name);
+        Codec codec = {};
+        codec.metric = metric;
+        codec.kind = CodeKind::kBits;
+        codec.dims = kDims;
+        uint8_t code[24] = {}, fits;
+        float none, bits_set, sums[2] = {};
+        EncodeRows(codec, row.data(), 1, nullptr, nullptr, {code, sizeof(code), 0, 16, &fits}, &none);
+        std::memcpy(&bits_set, code + 16, sizeof(bits_set));
+        EXPECT_EQ(bits_set, CodeHasScalar(codec) ? DotF32(row.data(), row.data(), kDims) : 0.0f);
+        DecodeExact(codec, code, decoded.data());
+        EXPECT_EQ(decoded, row);
+        std::vector<float> scratch(TableScratchFloats(codec));
+        const ListTable table = PrepareListTable(codec, query.data(), nullptr, scratch.data(), true);
+        const BlockFn kernel = GetBlockKernel(CodecKernel(codec));
+        const size_t elements = CodeElements(codec);
+        kernel(table.table, code, sizeof(code), 1, elements, &sums[0]);
+        kernel(table.table, code, sizeof(code), 1, kCut, &sums[1]);
+        kernel(TableFrom(codec, table, kCut), code + kCut, sizeof(code), 1, elements - kCut, &sums[1]);
+        EXPECT_EQ(sums[0], sums[1]);
+        FinishSums(table, sums, &bits_set, 1);
+        EXPECT_FLOAT_EQ(sums[0], MetricDistance(metric, query.data(), row.data(), kDims));
     }
 }
 

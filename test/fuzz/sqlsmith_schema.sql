@@ -25,6 +25,8 @@ INSERT INTO quick SELECT i, ARRAY[i, 1, 2]::vector FROM generate_series(1, 50) i
 CREATE TABLE others (id int PRIMARY KEY, s sparsevec(3), b bit(3), w varbit);
 INSERT INTO others SELECT i, ARRAY[i % 3, 0, sin(i)]::sparsevec, (i % 8)::bit(3), repeat('1', i % 40)::varbit FROM generate_series(1, 50) i;
 CREATE INDEX ON others (s);
+CREATE INDEX ON others USING ivf (b);
+CREATE INDEX ON others USING ivf (b bit_jaccard_ops);
 -- sqlsmith has no ORDER BY of its own: views bring the scans.
 CREATE VIEW near_l2 AS SELECT id, category, v FROM items ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
 CREATE VIEW near_cosine AS SELECT id, name FROM items ORDER BY v <=> '[1, 0, 2]' LIMIT 20;
@@ -36,6 +38,7 @@ CREATE VIEW near_half_ip AS SELECT id, h FROM items ORDER BY h <#> '[1, 0, 2]' L
 CREATE VIEW near_each AS SELECT i.id, j.id AS near, j.v FROM items i, LATERAL (SELECT id, v FROM items ORDER BY items.v <-> i.v LIMIT 3) j;
 CREATE VIEW near_sparse AS SELECT id, s FROM others ORDER BY s <-> '{1:1}/3' LIMIT 20;
 CREATE VIEW near_bits AS SELECT id, b FROM others ORDER BY b <~> B'101' LIMIT 20;
+CREATE VIEW near_jaccard AS SELECT id, b FROM others ORDER BY b <%> B'101' LIMIT 20;
 CREATE VIEW near_wide AS SELECT id, v FROM wide ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector LIMIT 5;
 CREATE VIEW near_parts AS SELECT id, v FROM parts ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
 ALTER DATABASE smith SET enable_seqscan = off;

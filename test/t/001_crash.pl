@@ -28,6 +28,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq4 ON t USING ivf (v vector_ip_ops) WITH (lists = 20, quantizer = pq, bits = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 20, replicas = soar);
     CREATE INDEX t_closure ON t USING ivf ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 20, quantizer = sq8, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_bits ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_jaccard_ops) WITH (lists = 20);
     CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 4);
     CREATE INDEX t_records ON t USING ah (v vector_cosine_ops) WITH (lists = 20, replicas = soar, reorder = sq8);
     CREATE INDEX wide_records ON wide USING pq (v vector_ip_ops) WITH (subvectors = 64, reorder = f32);
@@ -56,14 +57,15 @@ SELECT pg_sleep(0.1);
 sub all_rows_found
 {
     my ($table, $index, $op, $cast, $hidden) = @_;
-    $cast //= '';
+    # what is indexed: v, a cast of it, or an expression
+    my $value = !defined $cast ? 'v' : $cast =~ /^::/ ? "v$cast" : $cast;
     # another index with the same operator, out of the planner's sight
     my $hide = defined $hidden ? "BEGIN; DROP INDEX $hidden;" : 'BEGIN;';
     # rows that a sequential scan sees and the index does not return, or the other way round, or twice
     return $node->safe_psql('postgres', qq{
         SET enable_seqscan = off; SET enable_sort = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;
         $hide
-        CREATE TEMP TABLE via_index AS SELECT id FROM $table ORDER BY v$cast $op (SELECT v$cast FROM $table LIMIT 1);
+        CREATE TEMP TABLE via_index AS SELECT id FROM $table ORDER BY $value $op (SELECT $value FROM $table LIMIT 1);
         SELECT (SELECT count(*) FROM via_index) - (SELECT count(DISTINCT id) FROM via_index),
                (SELECT count(*) FROM $table WHERE NOT EXISTS (SELECT FROM via_index i WHERE i.id = $table.id)),
                (SELECT count(*) FROM via_index) - (SELECT count(*) FROM $table);
@@ -101,12 +103,13 @@ for my $round (1 .. $kills)
     $node->safe_psql('postgres', "DROP INDEX $_")
         for split /\n/, $node->safe_psql('postgres', 'SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid');
     is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "round $round: $_ is sound")
-        for qw(t_flat t_sq8 t_pq4 t_ah t_closure wide_v t_records wide_records);
+        for qw(t_flat t_sq8 t_pq4 t_ah t_closure t_bits wide_v t_records wide_records);
     is(all_rows_found('t', 't_flat', '<->'), '0|0|0', "round $round: flat index has every row once");
     is(all_rows_found('t', 't_sq8', '<=>', undef, 't_records'), '0|0|0', "round $round: sq8 index has every row once");
     is(all_rows_found('t', 't_pq4', '<#>'), '0|0|0', "round $round: 4-bit index has every row once");
     is(all_rows_found('t', 't_ah', '<->', '::halfvec(16)'), '0|0|0', "round $round: ah index has every row once");
     is(all_rows_found('t', 't_closure', '<#>', '::halfvec(16)'), '0|0|0', "round $round: closure index has every row once");
+    is(all_rows_found('t', 't_bits', '<%>', 'binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)'), '0|0|0', "round $round: index of bits has every row once");
     is(all_rows_found('wide', 'wide_v', '<->'), '0|0|0', "round $round: index of wide vectors has every row once");
     is(all_rows_found('t', 't_records', '<=>', undef, 't_sq8'), '0|0|0', "round $round: index with records has every row once");
     is(all_rows_found('wide', 'wide_records', '<#>'), '0|0|0', "round $round: index with wide records has every row once");

@@ -30,6 +30,7 @@ $primary->safe_psql('postgres', q{
     CREATE INDEX u_v ON u USING ivf (v);
     CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 10, quantizer = pq, bits = 4, reorder = f16);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_ip_ops) WITH (lists = 10, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_b ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[8])::vector)::bit(8)) bit_hamming_ops) WITH (lists = 10);
     CREATE INDEX w_c ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
     INSERT INTO u SELECT * FROM t;
 });
@@ -43,6 +44,7 @@ my $query = q{
     SELECT array_agg(id) FROM (SELECT id FROM w ORDER BY v <-> array_fill(0.5::float4, ARRAY[3000])::vector LIMIT 20) s;
     SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v::halfvec(8) <=> '[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]'::halfvec LIMIT 50) s;
     SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v::halfvec(8) <#> '[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]'::halfvec LIMIT 50) s;
+    SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY binary_quantize(v - array_fill(0.5, ARRAY[8])::vector)::bit(8) <~> B'10110011' LIMIT 50) s;
     SELECT array_agg(id) FROM (SELECT id FROM w ORDER BY v <#> array_fill(0.5::float4, ARRAY[3000])::vector LIMIT 20) s;
 };
 sub same_answers
@@ -51,7 +53,7 @@ sub same_answers
     $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
     is($standby->safe_psql('postgres', $query), $primary->safe_psql('postgres', $query), "same answers $what");
     is($standby->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound on the standby $what")
-        for qw(t_v t_s t_p t_a w_v t_c t_k w_c);
+        for qw(t_v t_s t_p t_a w_v t_c t_k t_b w_c);
 }
 same_answers('after the build');
 for my $i (1 .. 5)

@@ -24,6 +24,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX w_v ON w USING ivf (v) WITH (lists = 4);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 12, replicas = closure, closure_epsilon = 1);
     CREATE INDEX t_c ON t USING ah ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = sq8);
+    CREATE INDEX t_b ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32)) bit_jaccard_ops) WITH (lists = 12, replicas = soar);
     CREATE INDEX w_c ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
     CHECKPOINT;
 });
@@ -34,6 +35,7 @@ my %index = (
     t_a => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v::halfvec(32) <-> (SELECT v::halfvec(32) FROM t WHERE id = 6) LIMIT 5000) s",
     t_k => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v::halfvec(32) <#> (SELECT v::halfvec(32) FROM t WHERE id = 6) LIMIT 5000) s",
     t_c => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v::halfvec(32) <=> (SELECT v::halfvec(32) FROM t WHERE id = 6) LIMIT 5000) s",
+    t_b => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32) <%> repeat('10', 16)::bit(32) LIMIT 5000) s",
     w_c => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM w ORDER BY v <#> (SELECT v FROM w WHERE id = 5) LIMIT 5000) s",
     w_v => "SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM w ORDER BY v <-> (SELECT v FROM w WHERE id = 5) LIMIT 5000) s");
 my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } keys %index;

@@ -40,6 +40,7 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_bits ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_jaccard_ops) WITH (lists = 8);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
@@ -54,6 +55,7 @@ $node->safe_psql('postgres', q{
         UNION ALL SELECT 6, NULL, NULL, far(2, i) FROM generate_series(1, 100) i;
     CREATE INDEX r_flat ON r USING ivf (v) WITH (lists = 8);
     CREATE INDEX r_ah ON r USING ah (v vector_ip_ops) WITH (lists = 8, reorder = f16);
+    CREATE INDEX r_bits ON r USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_hamming_ops) WITH (lists = 8);
     CREATE INDEX rw_v ON rw USING ivf (v) WITH (lists = 4);
     CREATE INDEX rm_v ON rm USING ivf (v) WITH (lists = 330);
     CREATE INDEX e_v ON e USING ivf (v);
@@ -61,12 +63,18 @@ $node->safe_psql('postgres', q{
     INSERT INTO g (v) SELECT rv(8, i) FROM generate_series(1, 2700) i;
     CREATE INDEX g_v ON g USING ah (v) WITH (lists = 8);
     CREATE INDEX ew_v ON ew USING ivf (v);
+    CREATE TABLE k (id serial, v vector(16));
+    CREATE TABLE many AS SELECT rv(16, i) AS v FROM generate_series(1, 3000) i;
+    CREATE INDEX k_v ON k USING ivf (v) WITH (lists = 8, quantizer = sq8, reorder = f16);
 } =~ s/SEED/rand/er);
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
     t_records => [ 't', 'v::halfvec(16) <=>', 'halfvec(16)' ], c_records => [ 'c', 'v <#>', 'vector(1536)' ],
     t_k => [ 't', 'v <+>', 'vector(16)' ], g_v => [ 'g', 'v <->', 'vector(8)' ], e_v => [ 'e', 'v <->', 'vector(16)' ], ew_v => [ 'ew', 'v <->', 'vector(3000)' ],
     r_flat => [ 'r', 'v <->', 'vector(16)' ], r_ah => [ 'r', 'v <#>', 'vector(16)' ], rw_v => [ 'rw', 'v <->', 'vector(3000)' ], rm_v => [ 'rm', 'v <->', 'vector(2)' ],
+    k_v => [ 'k', 'v <->', 'vector(16)' ],
+    t_bits => [ 't', 'binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16) <%>', 'bit(16)' ],
+    r_bits => [ 'r', 'binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16) <~>', 'bit(16)' ],
     t_new => [ 't', 'v::halfvec(16) <#>', 'halfvec(16)' ]);
 
 # Problems, and rows in the index but not in the table or the other way round or twice; empty when all is well.
@@ -75,7 +83,7 @@ sub verify_sql
     my ($name) = @_;
     my ($table, $expression, $type) = @{ $index{$name} };
     my ($dims) = $type =~ /(\d+)/;
-    my $query = "array_fill(0.5, ARRAY[$dims])::$type";
+    my $query = $type =~ /bit/ ? "repeat('1', $dims)::$type" : "array_fill(0.5, ARRAY[$dims])::$type";
     return qq{
         SELECT '$name', * FROM vectorq_check('$name');
         SELECT '$name', count(*), count(DISTINCT id), (SELECT count(*) FROM $table)
@@ -92,6 +100,7 @@ for my $name (@sound)
     like($node->safe_psql('postgres', "$settings EXPLAIN $select"), qr/Index Scan using $name /, "$name is what the comparison scans");
 }
 
+my $broken = "SET vectorq.fault = 'renew.write:1:error'; DO \$\$BEGIN PERFORM vectorq_renew('t_records'); EXCEPTION WHEN OTHERS THEN NULL; END\$\$; RESET vectorq.fault;";
 my %work = (
     # enough rows for new segments; few for tables of wide vectors
     insert => [ '', 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 60) i; INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 3) i; INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 12) i;', '' ],
@@ -105,6 +114,12 @@ my %work = (
         . 'INSERT INTO r (v) SELECT v FROM base WHERE what = 4; INSERT INTO rw (v) SELECT w FROM base WHERE what = 5; INSERT INTO rm (v) SELECT m FROM base WHERE what = 6;',
         "VACUUM r;\nVACUUM rw;\nVACUUM rm;\nDO 'BEGIN PERFORM txid_current(); END';\nVACUUM r;\nVACUUM rw;\nINSERT INTO r (v) SELECT v FROM base WHERE what = 1;\n"
         . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
+    # Nine tenths of the rows go: what is left is copied to the front of the file.
+    compact => [ 'TRUNCATE k; INSERT INTO k (v) SELECT v FROM many; REINDEX TABLE k; DELETE FROM k WHERE id % 10 <> 0;', 'VACUUM (INDEX_CLEANUP on) k;', '' ],
+    renew => [ '', "SELECT vectorq_renew('t_records') IS NULL;\nSELECT vectorq_renew('t_flat') IS NULL;", '' ],
+    # A renewal that broke off: rows go into both epochs, and the next one gives it up.
+    late => [ "$broken", 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 30) i;', '' ],
+    give_up => [ "$broken", "SELECT vectorq_renew('t_records') IS NULL;", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     query => [ '', "DO 'BEGIN PERFORM id FROM g ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector LIMIT 10; END';", '' ],
     calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
@@ -142,14 +157,14 @@ wait_for_server();
 my ($struck, $crashes, $missed, $turn, %names, %struck, %hits_of) = (0, 0, 0, 0);
 # Rebalancing has tables of its own.
 my @rebalanced = qw(r_flat r_ah rw_v rm_v);
-my %is_rebalanced = map { $_ => 1 } @rebalanced;
+my %is_rebalanced = map { $_ => 1 } @rebalanced, 'k_v';
 my $verify_others = join '', map { verify_sql($_) } grep { !$is_rebalanced{$_} } @sound;
 my $verify_rebalanced = join '', map { verify_sql($_) } @rebalanced;
 my $start = time;
 for my $what (sort keys %work)
 {
     my ($before, $statement, $after) = @{ $work{$what} };
-    my $verify = $what eq 'rebalance' ? $verify_rebalanced : $verify_others;
+    my $verify = $what eq 'rebalance' ? $verify_rebalanced : $what eq 'compact' ? verify_sql('k_v') : $verify_others;
     my $enough = $what eq 'rebalance' ? 1 : 2;
     my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
     is($err, '', "$what without a fault") or next;

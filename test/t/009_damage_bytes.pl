@@ -35,6 +35,8 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 6, replicas = soar);
     CREATE INDEX t_records ON t USING ah ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 6, reorder = f16);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 6, replicas = closure, closure_epsilon = 1);
+    CREATE INDEX t_hamming ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32)) bit_hamming_ops) WITH (lists = 6);
+    CREATE INDEX t_jaccard ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32)) bit_jaccard_ops) WITH (lists = 6);
     CREATE INDEX w_v ON w USING ivf (v);
     CREATE TABLE c (id int PRIMARY KEY, v vector(1024));
     INSERT INTO c SELECT i, rv(1024, i) FROM generate_series(1, 280) i;
@@ -75,6 +77,7 @@ my %query = (
     t_pq4 => 'FROM t ORDER BY v <#> array_fill(0.5, ARRAY[32])::vector(32)', t_pq8 => 'FROM t ORDER BY v::halfvec(32) <=> array_fill(0.5, ARRAY[32])::halfvec(32)',
     t_ah => 'FROM t ORDER BY v::halfvec(32) <-> array_fill(0.5, ARRAY[32])::halfvec(32)',
     t_records => 'FROM t ORDER BY v::halfvec(32) <#> array_fill(0.5, ARRAY[32])::halfvec(32)',
+    t_hamming => 'FROM t ORDER BY binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32) <~> 1431655765::bit(32)', t_jaccard => 'FROM t ORDER BY binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32) <%> 1431655765::bit(32)',
     c_records => 'FROM c ORDER BY v <#> array_fill(0.5, ARRAY[1024])::vector(1024)',
     t_k => 'FROM t ORDER BY v <+> array_fill(0.5, ARRAY[32])::vector(32)', w_v => 'FROM w ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector(2500)');
 my @names = sort keys %query;

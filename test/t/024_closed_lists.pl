@@ -23,9 +23,9 @@ for my $replicas ('closure, closure_epsilon = 10', 'soar')
     $node->safe_psql('postgres', "CREATE INDEX t_v ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, replicas = $replicas)");
     my $closed = 0;
     # Updates scatter lists over the file, so that vacuum replaces them.
-    for my $round (1 .. 20)
+    for my $round (1 .. 60)
     {
-        my ($ret, $out, $err) = $node->psql('postgres', "UPDATE t SET v = rv(id + $round); SET vectorq.fault = 'rebalance.sealed:1:error'; VACUUM t");
+        my ($ret, $out, $err) = $node->psql('postgres', "UPDATE t SET v = rv(id + $round) WHERE id % 5 = $round % 5; SET vectorq.fault = 'rebalance.sealed:1:error'; VACUUM t");
         last if $closed = $err =~ /fault point "rebalance.sealed"/;
     }
     ok($closed, "$replicas: vacuum failed with lists closed");

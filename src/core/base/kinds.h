@@ -8,12 +8,12 @@ namespace vectorq {
 
 // ---- metrics
 
-enum class Metric : uint8_t { kL2 = 0, kInnerProduct = 1, kCosine = 2, kL1 = 3 };
-inline constexpr int kNumMetrics = 4;
+enum class Metric : uint8_t { kL2 = 0, kInnerProduct = 1, kCosine = 2, kL1 = 3, kHamming = 4, kJaccard = 5 };
+inline constexpr int kNumMetrics = 6;
 
-// What the kernels add up over the dimensions.
-enum class Sum : uint8_t { kSquares = 0, kProducts = 1, kAbsolute = 2 };
-inline constexpr int kNumSums = 3;
+// What the kernels add up over the dimensions. kOverlap: products, which become a distance by way of both lengths.
+enum class Sum : uint8_t { kSquares = 0, kProducts = 1, kAbsolute = 2, kOverlap = 3 };
+inline constexpr int kNumSums = 4;
 
 struct MetricTraits {
     Metric number;
@@ -27,12 +27,16 @@ struct MetricTraits {
     bool normalised;     // lists keep rows of length 1, and no zero vectors
     bool from_products;  // follows from inner products and lengths, which lossy codes, transforms and tiles need
     bool list_tables;    // product codes have a table for each list: what the centroid leaves of the query
+    // Of bit strings: to training and to the choice of lists a row is a vector of 0 and 1; the lists keep its bits.
+    bool bits;
 };
 inline constexpr MetricTraits kMetrics[kNumMetrics] = {
-    {Metric::kL2, "l2", "l2", "<->", Sum::kSquares, false, false, true, true},
-    {Metric::kInnerProduct, "inner_product", "ip", "<#>", Sum::kProducts, true, false, true, false},
-    {Metric::kCosine, "cosine", "cosine", "<=>", Sum::kProducts, true, true, true, false},
-    {Metric::kL1, "l1", "l1", "<+>", Sum::kAbsolute, false, false, false, false},
+    {Metric::kL2, "l2", "l2", "<->", Sum::kSquares, false, false, true, true, false},
+    {Metric::kInnerProduct, "inner_product", "ip", "<#>", Sum::kProducts, true, false, true, false, false},
+    {Metric::kCosine, "cosine", "cosine", "<=>", Sum::kProducts, true, true, true, false, false},
+    {Metric::kL1, "l1", "l1", "<+>", Sum::kAbsolute, false, false, false, false, false},
+    {Metric::kHamming, "hamming", "hamming", "<~>", Sum::kSquares, false, false, true, true, true},
+    {Metric::kJaccard, "jaccard", "jaccard", "<%>", Sum::kOverlap, false, false, false, false, true},
 };
 inline constexpr const MetricTraits& TraitsOf(Metric metric) noexcept { return kMetrics[static_cast<int>(metric)]; }
 inline constexpr bool IsDotMetric(Metric metric) noexcept { return TraitsOf(metric).dot; }
@@ -54,11 +58,11 @@ enum AmMask : uint8_t {
 // ---- codes
 
 // How a row's vector is kept in the posting lists.
-enum class CodeKind : uint8_t { kF32 = 0, kF16 = 1, kSq8 = 2, kPq = 3, kPq4 = 4 };
-inline constexpr int kNumCodeKinds = 5;
+enum class CodeKind : uint8_t { kF32 = 0, kF16 = 1, kSq8 = 2, kPq = 3, kPq4 = 4, kBits = 5 };
+inline constexpr int kNumCodeKinds = 6;
 
 // What a kernel reads of a row.
-enum class Stored : uint8_t { kF32 = 0, kF16 = 1, kU8 = 2, kCodewords = 3, kCodewordBlocks = 4 };
+enum class Stored : uint8_t { kF32 = 0, kF16 = 1, kU8 = 2, kBits = 3, kCodewords = 4, kCodewordBlocks = 5 };
 
 struct CodeTraits {
     CodeKind number;
@@ -66,6 +70,7 @@ struct CodeTraits {
     const char* quantizer;  // value of the option quantizer; NULL: follows from another option
     Stored stored;
     uint8_t element_bytes;  // a code may be cut between elements only
+    uint8_t element_dims;   // dimensions in an element
     bool exact;             // its distances are those of the rows but for rounding
     bool trained;           // has parameters that are learned from rows
     bool product;           // product codes
@@ -73,13 +78,15 @@ struct CodeTraits {
     AmMask ams;             // that can have it
 };
 inline constexpr CodeTraits kCodes[kNumCodeKinds] = {
-    {CodeKind::kF32, "f32", "flat", Stored::kF32, 4, true, false, false, 0.03f, kAllAms},  // others: before training
-    {CodeKind::kF16, "f16", "f16", Stored::kF16, 2, true, false, false, 0.03f, kAllAms},
-    {CodeKind::kSq8, "sq8", "sq8", Stored::kU8, 1, false, true, false, 0.03f, kIvf},
+    {CodeKind::kF32, "f32", "flat", Stored::kF32, 4, 1, true, false, false, 0.03f, kAllAms},  // others: before training
+    {CodeKind::kF16, "f16", "f16", Stored::kF16, 2, 1, true, false, false, 0.03f, kAllAms},
+    {CodeKind::kSq8, "sq8", "sq8", Stored::kU8, 1, 1, false, true, false, 0.03f, kIvf},
     // Row after row, of 4 to 8 bits.
-    {CodeKind::kPq, "pq", "pq", Stored::kCodewords, 1, false, true, true, 0.6f, static_cast<AmMask>(kIvf | kPq)},
+    {CodeKind::kPq, "pq", "pq", Stored::kCodewords, 1, 1, false, true, true, 0.6f, static_cast<AmMask>(kIvf | kPq)},
     // Of 4 bits, in blocks of 32 rows that are scored in registers.
-    {CodeKind::kPq4, "pq4", NULL, Stored::kCodewordBlocks, 1, false, true, true, 0.03f, kAllAms},
+    {CodeKind::kPq4, "pq4", NULL, Stored::kCodewordBlocks, 1, 1, false, true, true, 0.03f, kAllAms},
+    // Of bit strings, as they are: eight dimensions a byte.
+    {CodeKind::kBits, "bits", NULL, Stored::kBits, 1, 8, true, false, false, 0.08f, kIvf},
 };
 inline constexpr const CodeTraits& TraitsOf(CodeKind kind) noexcept { return kCodes[static_cast<int>(kind)]; }
 inline constexpr bool IsProductCode(CodeKind kind) noexcept { return TraitsOf(kind).product; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "core/simd/distance.h"
 #include "core/simd/tile.h"
@@ -16,26 +17,43 @@ static constexpr size_t kGrain = 4 * kTileRows;
 // What multiples of a row are apart when each is made a row of length one.
 static constexpr float kRounding = 1e-6f;
 
+// Bytes of a coded row of bits, and the scalar at their end.
+static size_t BitStride(const Codec& bits) noexcept { return (CodeBytes(bits) + 3) / 4 * 4 + sizeof(float); }
+
 NeighbourFinder::NeighbourFinder(Matrix queries, std::vector<uint64_t> own, Metric metric, size_t k, size_t deep,
                                  size_t deep_k, int threads)
     : queries_(std::move(queries)), own_(std::move(own)), metric_(metric), workers_(size_t(threads)) {
     const size_t n = queries_.rows(), dims = queries_.cols();
     mean_.assign(dims, 0.0f);
-    const bool squares = TraitsOf(metric).sum == Sum::kSquares;
+    const bool bits = TraitsOf(metric).bits;
+    const bool squares = TraitsOf(metric).sum == Sum::kSquares && !bits;
     if (squares && n > 0)
         for (size_t d = 0; d < dims; d++) {
             double sum = 0;
             for (size_t q = 0; q < n; q++) sum += queries_.row(q)[d];
             mean_[d] = float(sum / double(n));
         }
-    if (TraitsOf(metric).from_products) {
+    if (bits) {
+        bits_.metric = metric;
+        bits_.kind = CodeKind::kBits;
+        bits_.dims = uint32_t(dims);
+        const size_t floats = TableScratchFloats(bits_);
+        scratch_.Resize(n * floats);
+        for (size_t q = 0; q < n; q++)
+            tables_.push_back(PrepareListTable(bits_, queries_.row(q), nullptr, scratch_.data() + q * floats, true));
+    } else if (TraitsOf(metric).from_products) {
         const float factor = squares ? -2.0f : -1.0f;
         scaled_ = Matrix(n, dims);
         for (size_t q = 0; q < n; q++)
             for (size_t d = 0; d < dims; d++) scaled_.row(q)[d] = factor * (queries_.row(q)[d] - mean_[d]);
     }
     for (Worker& worker : workers_) {
-        worker.tile.Resize(dims * kTileRows);
+        if (bits) {
+            worker.codes.Resize(kTileRows * BitStride(bits_));
+            worker.fits.Resize(kTileRows);
+        } else {
+            worker.tile.Resize(dims * kTileRows);
+        }
         worker.norm.Resize(kTileRows);
         worker.out.Resize(n * kTileRows);
         worker.below.Resize(kTileRows + 64);
@@ -51,9 +69,24 @@ size_t NeighbourFinder::Bytes(size_t queries, size_t dims, size_t k, size_t deep
     return 8 * queries * dims + size_t(threads) * worker + kept * 12;
 }
 
+void NeighbourFinder::BitDistances(const float* rows, size_t count, Worker& w) const {
+    const size_t stride = BitStride(bits_), scalar_at = stride - sizeof(float);
+    float none;
+    EncodeRows(bits_, rows, count, nullptr, nullptr, {w.codes.data(), stride, 0, scalar_at, w.fits.data()}, &none);
+    for (size_t r = 0; r < count; r++) std::memcpy(&w.norm[r], w.codes.data() + r * stride + scalar_at, sizeof(float));
+    const BlockFn kernel = GetBlockKernel(CodecKernel(bits_));
+    w.out.Fill(0);
+    for (size_t q = 0; q < queries_.rows(); q++) {
+        float* out = w.out.data() + q * kTileRows;
+        kernel(tables_[q].table, w.codes.data(), stride, count, CodeElements(bits_), out);
+        FinishSums(tables_[q], out, w.norm.data(), count);
+    }
+}
+
 // out[q][r] for row r of the tile.
 void NeighbourFinder::Distances(const float* rows, size_t count, Worker& w) const {
     const size_t dims = queries_.cols(), n = queries_.rows();
+    if (TraitsOf(metric_).bits) return BitDistances(rows, count, w);
     if (!TraitsOf(metric_).from_products) {
         const BlockFn kernel = GetBlockKernel(KernelOf(TraitsOf(metric_).sum, Stored::kF32));
         w.out.Fill(0);

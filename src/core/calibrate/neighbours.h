@@ -1,5 +1,6 @@
 // Exact nearest rows of some queries, found while the rows pass by in blocks (a build's own pass over the table).
-// A tiled matrix kernel over all queries at once: about 2 * queries * dims operations a row.
+// A tiled matrix kernel over all queries at once: about 2 * queries * dims operations a row. Bit strings are counted as
+// lists count them, so that rows tie here where they tie there.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include "core/base/kinds.h"
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
+#include "core/quantize/codec.h"
 #include "core/search/topk.h"
 
 namespace vectorq {
@@ -41,17 +43,22 @@ public:
 private:
     struct Worker {
         AlignedArray<float> tile, norm, out;
+        AlignedArray<uint8_t> codes, fits;  // of bit strings, in the tile's place
         AlignedArray<uint16_t> below;
         std::vector<TopK> best;
     };
     void AddTile(const float* rows, const uint64_t* tids, size_t count, Worker& worker) const;
     void Distances(const float* rows, size_t count, Worker& worker) const;
+    void BitDistances(const float* rows, size_t count, Worker& worker) const;
     bool IsQuery(size_t q, const float* row) const noexcept;
 
     Matrix queries_, scaled_;  // scaled_: less the mean, times -2 or -1
     std::vector<float> mean_;
     std::vector<uint64_t> own_;
     Metric metric_;
+    Codec bits_{};                   // of bit strings: rows and queries are compared as lists do
+    AlignedArray<float> scratch_;    // (queries, TableScratchFloats), likewise: of their tables
+    std::vector<ListTable> tables_;  // (queries)
     std::vector<Worker> workers_;
     std::vector<std::vector<uint64_t>> found_;
 };

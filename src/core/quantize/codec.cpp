@@ -7,6 +7,9 @@
 
 #include "core/page/params_page.h"
 #include "core/quantize/anisotropic.h"
+#include "core/simd/bit_distance.h"
+#include "core/simd/bit_pack.h"
+#include "core/simd/finish_distances.h"
 #include "core/simd/lut16_scan.h"
 #include "core/simd/row_scale.h"
 #include "core/quantize/sq8.h"
@@ -14,11 +17,12 @@
 namespace vectorq {
 
 size_t CodeBytes(const Codec& codec) noexcept {
-    return IsProductCode(codec.kind) ? PqCodeBytes(codec.pq) : CodeElementBytes(codec.kind) * codec.dims;
+    return IsProductCode(codec.kind) ? PqCodeBytes(codec.pq) : CodeElementBytes(codec.kind) * CodeElements(codec);
 }
 
 bool CodeHasScalar(const Codec& codec) noexcept {
-    return codec.lengths || (codec.kind == CodeKind::kSq8 && !IsDotMetric(codec.metric));
+    return codec.lengths || (codec.kind == CodeKind::kSq8 && !IsDotMetric(codec.metric)) ||
+           codec.metric == Metric::kJaccard;
 }
 
 size_t CodeBlockBytes(const Codec& codec) noexcept {
@@ -126,6 +130,20 @@ static void EncodeProductCodes(const Codec& codec, const float* rows, size_t cou
     }
 }
 
+static void EncodeBits(const Codec& codec, const float* x, uint8_t* row, const RowSink& sink) noexcept {
+    uint8_t* code = row + sink.code_at;
+    PackBits(x, codec.dims, code);
+    if (!CodeHasScalar(codec)) return;
+    const float bits_set = float(OverlapBits(code, code, CodeBytes(codec)).both);
+    std::memcpy(row + sink.scalar_at, &bits_set, sizeof(bits_set));
+}
+
+void DecodeExact(const Codec& codec, const uint8_t* code, float* x) noexcept {
+    if (codec.kind == CodeKind::kBits) UnpackBits(code, codec.dims, x);
+    else if (codec.kind == CodeKind::kF16) F16ToF32(reinterpret_cast<const half*>(code), codec.dims, x);
+    else std::memcpy(x, code, codec.dims * sizeof(float));
+}
+
 void EncodeRows(const Codec& codec, const float* rows, size_t count, const float* centroids, const uint32_t* list,
                 const RowSink& sink, float* scratch) noexcept {
     const size_t dims = codec.dims;
@@ -141,6 +159,8 @@ void EncodeRows(const Codec& codec, const float* rows, size_t count, const float
             std::memcpy(row + sink.code_at, x, dims * sizeof(float));
         } else if (codec.kind == CodeKind::kF16) {
             sink.fits[i] = EncodeF16(x, dims, row + sink.code_at);
+        } else if (codec.kind == CodeKind::kBits) {
+            EncodeBits(codec, x, row, sink);
         } else {
             float sq_norm = 0;
             const float* c = centroids + (list == nullptr ? 0 : list[i] * dims);
@@ -153,6 +173,7 @@ void EncodeRows(const Codec& codec, const float* rows, size_t count, const float
 // ---- queries
 
 size_t TableScratchFloats(const Codec& codec) noexcept {
+    if (codec.kind == CodeKind::kBits) return (CodeBytes(codec) + 3) / 4;
     return IsProductCode(codec.kind) ? PqTableFloats(codec.pq) + codec.dims : 2 * codec.dims;
 }
 
@@ -169,6 +190,20 @@ static ListTable PrepareSq8Table(const Codec& codec, const float* query, const f
     }
     const float bias = BuildSq8Table(codec.sq8_offset, codec.sq8_scale, query, dims, table);
     return {table, -DotF32(query, centroid, dims) - bias, -1.0f, false};
+}
+
+static ListTable PrepareBitTable(const Codec& codec, const float* query, float* scratch, bool first) noexcept {
+    uint8_t* bits = reinterpret_cast<uint8_t*>(scratch);
+    if (first) PackBits(query, codec.dims, bits);
+    if (codec.metric != Metric::kJaccard) return {scratch, 0.0f, 1.0f, false};
+    const float bits_set = float(OverlapBits(bits, bits, CodeBytes(codec)).both);
+    return {scratch, bits_set, 1.0f, true, false, false, true};
+}
+
+void FinishSums(const ListTable& table, float* sums, const float* scalars, size_t rows) noexcept {
+    if (table.jaccard) FinishJaccard(sums, scalars, table.bias, rows);
+    else if (table.has_scale) FinishScaledSums(sums, 1, 0, scalars, table.bias, table.adds_square, rows, sums);
+    else FinishDistances(sums, table.has_scalar ? scalars : nullptr, table.bias, table.factor, rows);
 }
 
 bool TableDependsOnList(const Codec& codec) noexcept { return TraitsOf(codec.metric).list_tables; }
@@ -203,6 +238,7 @@ static ListTable PreparePqTable(const Codec& codec, const float* query, const fl
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                            bool first) noexcept {
     if (codec.kind == CodeKind::kSq8) return PrepareSq8Table(codec, query, centroid, scratch);
+    if (codec.kind == CodeKind::kBits) return PrepareBitTable(codec, query, scratch, first);
     if (IsProductCode(codec.kind)) return PreparePqTable(codec, query, centroid, scratch, first);
     return {query, 0.0f, IsDotMetric(codec.metric) ? -1.0f : 1.0f, false};
 }

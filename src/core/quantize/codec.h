@@ -8,11 +8,16 @@
 // | f32, f16 IP/cos | products            | query         | 0                           | -1     | -      |
 // | sq8  L2         | products            | (q-c)_d s_d   | |q-c|^2 - 2 sum (q-c)_d m_d | -2     | |r^|^2 |
 // | sq8  IP/cos     | products            | q_d s_d       | -<q,c> - sum q_d m_d        | -1     | -      |
+// | bits  Hamming   | differing bits      | query's bits  | 0                           | 1      | -      |
+// | bits  Jaccard   | common bits         | query's bits  | bits set in it              | -      | bits set |
 // | pq   L2         | subspaces' entries  | |(q-c)_s-w|^2 | 0                           | 1      | -      |
 // | pq   IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | -      |
 // | pq with lengths: the sum is multiplied by the row's scale, and L2 adds the row's length squared (row_scale.h)
 // |      L2         | subspaces' entries  | -2 <(q-c)_s, w> | |q-c|^2                   | 1      | word   |
 // |      IP/cos     | subspaces' entries  | -<q_s, w>     | -<q,c>                      | 1      | word   |
+//
+// bits: codes of rows of 0 and 1. Hamming's distance is the number of differing bits. Jaccard's follows from the common
+// ones and from the bits set in the query and in the row (FinishJaccard).
 //
 // r^ = m + s * code is the decoded residual of a row from its centroid c; w is a codeword of subspace s. pq4 is pq with
 // the table rounded to 8 bits (lut16_scan.h), which the caller does.
@@ -56,6 +61,11 @@ size_t CodeBytes(const Codec& codec) noexcept;
 size_t CodeBlockBytes(const Codec& codec) noexcept;
 // Bytes of one element of a code: a code may be cut between elements only.
 inline constexpr size_t CodeElementBytes(CodeKind kind) noexcept { return TraitsOf(kind).element_bytes; }
+// And how many elements a code of the kernel's (not of product codes) has.
+inline size_t CodeElements(const Codec& codec) noexcept {
+    const size_t in_one = TraitsOf(codec.kind).element_dims;
+    return (codec.dims + in_one - 1) / in_one;
+}
 // True when each row carries one f32 beside its code.
 bool CodeHasScalar(const Codec& codec) noexcept;
 
@@ -81,12 +91,16 @@ size_t EncodeScratchFloats(const Codec& codec, size_t rows) noexcept;
 void EncodeRows(const Codec& codec, const float* rows, size_t count, const float* centroids, const uint32_t* list,
                 const RowSink& sink, float* scratch) noexcept;
 
+// x (dims) := the row that an exact code keeps.
+void DecodeExact(const Codec& codec, const uint8_t* code, float* x) noexcept;
+
 struct ListTable {
     const float* table;  // the query itself, or scratch
     float bias;
     float factor;
     bool has_scalar;
     bool has_scale = false, adds_square = false;  // of codes of directions: FinishScaledSums
+    bool jaccard = false;                         // FinishJaccard
 };
 
 // Floats of scratch for PrepareListTable.
@@ -97,6 +111,14 @@ bool TableDependsOnList(const Codec& codec) noexcept;
 // was prepared in this scratch yet (tables that do not depend on the list are kept).
 ListTable PrepareListTable(const Codec& codec, const float* query, const float* centroid, float* scratch,
                            bool first) noexcept;
+
+// Where the table of an element begins, for a kernel that is given a part of a code.
+inline const float* TableFrom(const Codec& codec, const ListTable& table, size_t element) noexcept {
+    if (codec.kind != CodeKind::kBits) return table.table + element;
+    return reinterpret_cast<const float*>(reinterpret_cast<const uint8_t*>(table.table) + element);
+}
+// sums[i] := the distance of row i. scalars: of the rows, if codes have such.
+void FinishSums(const ListTable& table, float* sums, const float* scalars, size_t rows) noexcept;
 
 // The kernel that goes with the codec (not for product codes); GetBlockKernel or GetRowKernel resolves it once a scan.
 inline constexpr BlockKernel CodecKernel(const Codec& codec) noexcept {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/simd/distance.h"
+
 namespace vectorq {
 
 // Number of places where a and b differ. No alignment is required; no byte beyond the last is read.
@@ -22,25 +24,24 @@ inline double JaccardDistance(BitOverlap overlap) noexcept {
     return 1 - static_cast<double>(overlap.both) / static_cast<double>(overlap.either);
 }
 
-// One query against many rows: row i is the `bytes` bytes from rows + i * stride, stride >= bytes.
+// Block kernels (distance.h), of kHammingBits and kCommonBits: the query is a bit string behind a pointer of another
+// type, and so are the rows; `dims` counts bytes.
 //
-//   rows     |<- bytes ->|   |<- bytes ->|   |<- bytes ->|
-//            |<-- stride --->|<-- stride --->|
+//   rows     |<- dims ->|   |<- dims ->|   |<- dims ->|
+//            |<-- stride -->|<-- stride -->|
 //
-// out[i] := the distance to row i, i < num_rows. A row has fewer than 2^32 bits. The Jaccard distance is rounded
-// to f32. Every target gives the same results to the bit.
-void HammingRows(const uint8_t* query, const uint8_t* rows, size_t stride, size_t num_rows, size_t bytes,
-                 uint32_t* out) noexcept;
-void JaccardRows(const uint8_t* query, const uint8_t* rows, size_t stride, size_t num_rows, size_t bytes,
-                 float* out) noexcept;
+// out[i] += the number of places where query and row i differ, or of those that are set in both. A row has fewer than
+// 2^31 bits; sums below 2^24 are exact. No alignment is required of query and rows.
+BlockFn HammingRowsKernel() noexcept;
+BlockFn CommonRowsKernel() noexcept;
 
 namespace reference {
 uint64_t HammingBits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
 BitOverlap OverlapBits(const uint8_t* a, const uint8_t* b, size_t bytes) noexcept;
-void HammingRows(const uint8_t* query, const uint8_t* rows, size_t stride, size_t num_rows, size_t bytes,
-                 uint32_t* out) noexcept;
-void JaccardRows(const uint8_t* query, const uint8_t* rows, size_t stride, size_t num_rows, size_t bytes,
+void HammingRows(const float* query, const void* rows, size_t stride, size_t num_rows, size_t bytes,
                  float* out) noexcept;
+void CommonRows(const float* query, const void* rows, size_t stride, size_t num_rows, size_t bytes,
+                float* out) noexcept;
 }  // namespace reference
 
 }  // namespace vectorq

@@ -3,6 +3,7 @@
 // throws; reads nothing beyond a row's last element.
 #include "core/simd/distance.h"
 
+#include "core/simd/bit_distance.h"
 #include "core/simd/distance_reference.h"
 #include "core/simd/row_distance.h"
 
@@ -162,6 +163,7 @@ BlockFn BlockKernelImpl(BlockKernel kernel) {
         case BlockKernel::kDotF16: return &Block<RowF16, OpDot>;
         case BlockKernel::kL1F16: return &Block<RowF16, OpL1>;
         case BlockKernel::kDotU8: return &Block<RowU8, OpDot>;
+        default: return nullptr;
     }
     return nullptr;
 }
@@ -180,6 +182,7 @@ RowFn RowKernelImpl(BlockKernel kernel) {
         case BlockKernel::kDotF16: return &OneRow<RowF16, OpDot>;
         case BlockKernel::kL1F16: return &OneRow<RowF16, OpL1>;
         case BlockKernel::kDotU8: return &OneRow<RowU8, OpDot>;
+        default: return nullptr;
     }
     return nullptr;
 }
@@ -302,7 +305,11 @@ void CosinePartsF16(const half* a, const half* b, size_t dims, float* dot, float
 }
 void F32ToF16(const float* in, size_t n, half* out) noexcept { HWY_DYNAMIC_DISPATCH(F32ToF16Impl)(in, n, out); }
 void F16ToF32(const half* in, size_t n, float* out) noexcept { HWY_DYNAMIC_DISPATCH(F16ToF32Impl)(in, n, out); }
-BlockFn GetBlockKernel(BlockKernel kernel) noexcept { return HWY_DYNAMIC_DISPATCH(BlockKernelImpl)(kernel); }
+BlockFn GetBlockKernel(BlockKernel kernel) noexcept {
+    if (kernel == BlockKernel::kHammingBits) return HammingRowsKernel();
+    if (kernel == BlockKernel::kCommonBits) return CommonRowsKernel();
+    return HWY_DYNAMIC_DISPATCH(BlockKernelImpl)(kernel);
+}
 RowFn GetRowKernel(BlockKernel kernel) noexcept { return HWY_DYNAMIC_DISPATCH(RowKernelImpl)(kernel); }
 void FoldMinMaxF32(const float* rows, size_t count, size_t dims, float* lo, float* hi) noexcept {
     HWY_DYNAMIC_DISPATCH(FoldMinMaxImpl)(rows, count, dims, lo, hi);

@@ -32,16 +32,18 @@ void F16ToF32(const half* in, size_t n, float* out) noexcept;
 using BlockFn = void (*)(const float* query, const void* codes, size_t stride_bytes, size_t rows, size_t dims,
                          float* out);
 
-enum class BlockKernel { kL2F32, kDotF32, kL1F32, kL2F16, kDotF16, kL1F16, kDotU8 };
+enum class BlockKernel { kL2F32, kDotF32, kL1F32, kL2F16, kDotF16, kL1F16, kDotU8, kHammingBits, kCommonBits };
 // kDotU8: sum_d query[d] * float(code[d]), codes u8.
+// kHammingBits, kCommonBits: see bit_distance.h. The query is a bit string, too, and `dims` counts bytes.
 
 // The kernel that adds up `sum` over rows so stored; bytes always have products, with a table made for them in the
 // query's place. Not for codewords.
 inline constexpr BlockKernel KernelOf(Sum sum, Stored stored) noexcept {
     constexpr BlockKernel kKernels[][kNumSums] = {
-        {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32},
-        {BlockKernel::kL2F16, BlockKernel::kDotF16, BlockKernel::kL1F16},
-        {BlockKernel::kDotU8, BlockKernel::kDotU8, BlockKernel::kDotU8},
+        {BlockKernel::kL2F32, BlockKernel::kDotF32, BlockKernel::kL1F32, BlockKernel::kDotF32},
+        {BlockKernel::kL2F16, BlockKernel::kDotF16, BlockKernel::kL1F16, BlockKernel::kDotF16},
+        {BlockKernel::kDotU8, BlockKernel::kDotU8, BlockKernel::kDotU8, BlockKernel::kDotU8},
+        {BlockKernel::kHammingBits, BlockKernel::kCommonBits, BlockKernel::kHammingBits, BlockKernel::kCommonBits},
     };
     return kKernels[static_cast<int>(stored)][static_cast<int>(sum)];
 }

@@ -79,7 +79,7 @@ float Element(BlockKernel kernel, const uint8_t* row, size_t d) {
             std::memcpy(&h, row + d * 2, 2);
             return HalfToFloat(h);
         }
-        case BlockKernel::kDotU8: break;
+        default: break;
     }
     return row[d];
 }

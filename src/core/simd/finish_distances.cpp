@@ -6,6 +6,7 @@
 // After foreach_target.h.
 #include "hwy/highway.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -38,6 +39,28 @@ void FinishDistancesImpl(float* HWY_RESTRICT values, const float* HWY_RESTRICT s
     std::memcpy(value, values + i, (n - i) * sizeof(float));
     if (scalars != nullptr) std::memcpy(scalar, scalars + i, (n - i) * sizeof(float));
     hn::Store(finish(hn::Load(d, value), hn::Add(b, hn::Load(d, scalar))), d, value);
+    std::memcpy(values + i, value, (n - i) * sizeof(float));
+}
+
+void FinishJaccardImpl(float* HWY_RESTRICT values, const float* HWY_RESTRICT row_bits, float query_bits, size_t n) {
+    const hn::ScalableTag<float> d;
+    const size_t lanes = hn::Lanes(d);
+    const auto query = hn::Set(d, query_bits), one = hn::Set(d, 1.0f);
+    const auto inf = hn::Set(d, std::numeric_limits<float>::infinity());
+    const auto finish = [=](auto both, auto row) HWY_ATTR {
+        // Where there are no bits at all, nothing is common.
+        const auto either = hn::Max(hn::Sub(hn::Add(query, row), both), one);
+        const auto distance = hn::Sub(one, hn::Div(both, either));
+        return hn::IfThenElse(hn::Eq(distance, distance), distance, inf);
+    };
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes)
+        hn::StoreU(finish(hn::LoadU(d, values + i), hn::LoadU(d, row_bits + i)), d, values + i);
+    if (i == n) return;
+    HWY_ALIGN float value[hn::MaxLanes(d)] = {}, row[hn::MaxLanes(d)] = {};
+    std::memcpy(value, values + i, (n - i) * sizeof(float));
+    std::memcpy(row, row_bits + i, (n - i) * sizeof(float));
+    hn::Store(finish(hn::Load(d, value), hn::Load(d, row)), d, value);
     std::memcpy(values + i, value, (n - i) * sizeof(float));
 }
 
@@ -102,6 +125,12 @@ void FinishDistances(float* values, const float* scalars, float bias, float fact
     HWY_DYNAMIC_DISPATCH(FinishDistancesImpl)(values, scalars, bias, factor, n);
 }
 
+HWY_EXPORT(FinishJaccardImpl);
+
+void FinishJaccard(float* values, const float* row_bits, float query_bits, size_t n) noexcept {
+    HWY_DYNAMIC_DISPATCH(FinishJaccardImpl)(values, row_bits, query_bits, n);
+}
+
 HWY_EXPORT(FinishScaledU16);
 HWY_EXPORT(FinishScaledF32);
 
@@ -122,6 +151,12 @@ void FinishScaledSums(const float* sums, float step, float offset, const float* 
         const float distance =
             bias + (squares ? length * length : 0.0f) + RowScale(words[i]) * (offset + step * sums[i]);
         out[i] = std::isnan(distance) ? std::numeric_limits<float>::infinity() : distance;
+    }
+}
+void FinishJaccard(float* values, const float* row_bits, float query_bits, size_t n) noexcept {
+    for (size_t i = 0; i < n; i++) {
+        const float distance = 1 - values[i] / std::max(query_bits + row_bits[i] - values[i], 1.0f);
+        values[i] = std::isnan(distance) ? std::numeric_limits<float>::infinity() : distance;
     }
 }
 void FinishDistances(float* values, const float* scalars, float bias, float factor, size_t n) noexcept {

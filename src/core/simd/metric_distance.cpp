@@ -8,10 +8,18 @@
 
 namespace vectorq {
 
+// Jaccard's distance, of vectors between 0 and 1 as of bits: Tanimoto's.
+static float Overlap(const float* query, const float* row, size_t dims) noexcept {
+    float both, sq_query, sq_row;
+    CosinePartsF32(query, row, dims, &both, &sq_query, &sq_row);
+    return both > 0 ? 1 - both / (sq_query + sq_row - both) : 1.0f;
+}
+
 float MetricDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept {
     switch (TraitsOf(metric).sum) {
         case Sum::kSquares: return L2SquaredF32(query, row, dims);
         case Sum::kAbsolute: return L1F32(query, row, dims);
+        case Sum::kOverlap: return Overlap(query, row, dims);
         case Sum::kProducts: break;
     }
     return -DotF32(query, row, dims);
@@ -21,6 +29,7 @@ float MetricLength(Metric metric, float score, float norm) noexcept {
     switch (TraitsOf(metric).sum) {
         case Sum::kSquares: return std::sqrt(std::max(score, 0.0f));
         case Sum::kAbsolute: return score;
+        case Sum::kOverlap: return std::max(score, 0.0f);
         case Sum::kProducts: break;
     }
     return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
