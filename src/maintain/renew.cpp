@@ -36,8 +36,9 @@ namespace vectorq {
 // A query takes so many times what it took after training: the rows have become others.
 static constexpr double kMoreEffort = 1.5;
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
-// Where lists do not follow the rows: rows for each that has trained, while these are few.
-static constexpr double kGrownRows = 4;
+// Where lists do not follow the rows: times the root of the rows that were there at the last training, while few have
+// trained.
+static constexpr double kGrownRoot = 2;
 // Rows below which an index is untrained again.
 static constexpr double kFewestTrained = kMinTrainingRows;
 static constexpr uint32 kUsualTrainingRows = 10000;
@@ -78,18 +79,18 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
         return rows < kMinTrainingRows ? none : RenewalWish{RenewReason::kUntrained, static_cast<float>(rows)};
     // So few are searched exactly, as in an index that is made on them. Of none the lists stay: others may come.
     if (rows < kFewestTrained) return rows < 1 ? none : RenewalWish{RenewReason::kShrunk, 0};
-    const AmKind am = am_of_index(index);
     Calibration calibration;
     read_calibration(index, meta, &calibration);
     const double effort = effort_since_training(&calibration);
     if (effort >= kMoreEffort) return {RenewReason::kDrifted, static_cast<float>(effort)};
-    // Lists that the user has asked for stay; so few rows train no codes that will do for many.
-    const bool few = meta->training_rows < kUsualTrainingRows && rows >= kGrownRows * meta->training_rows;
-    if (few && (meta->wanted_lists > 0 || am == AmKind::kPq))
-        return {RenewReason::kGrown, static_cast<float>(rows / meta->training_rows)};
-    if (meta->wanted_lists > 0 || am == AmKind::kPq) return none;
+    const AmKind am = am_of_index(index);
     const double ratio =
         lists_for(am, static_cast<Metric>(meta->metric), rows) / std::max<double>(meta->upkeep.called_lists, 1);
+    // Lists that the user has asked for stay; but codes that few rows have trained will not do for many.
+    if (meta->wanted_lists > 0 || am == AmKind::kPq) {
+        const bool few = meta->training_rows < kUsualTrainingRows && index_options(index).training_rows == 0;
+        return few && ratio >= kGrownRoot ? RenewalWish{RenewReason::kGrown, static_cast<float>(ratio)} : none;
+    }
     if (ratio >= kGrownLists) return {RenewReason::kGrown, static_cast<float>(ratio)};
     if (ratio <= kShrunkLists) return {RenewReason::kShrunk, static_cast<float>(ratio)};
     return none;
