@@ -66,7 +66,7 @@ RESET vectorq.nprobe;
 SELECT count(*) AS rows FROM (SELECT id FROM r ORDER BY v <-> NULL LIMIT 10) s;
 DROP INDEX r_i;
 -- inserts, updates, deletes, vacuum, room used again: narrow rows, and with a replica in a second list
-CREATE INDEX r_1 ON r USING ivf (v) WITH (lists = 12, quantizer = pq, bits = 4, reorder = f16);
+CREATE INDEX r_1 ON r USING ivf (v) WITH (lists = 12, quantizer = pq, bits = 4, reorder = f16, maintain = off);
 CREATE INDEX r_2 ON r USING ah (h halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = sq8);
 DO $$
 DECLARE problems_found bigint := 0;
