@@ -116,10 +116,10 @@ my %work = (
         . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     # Nine tenths of the rows go: what is left is copied to the front of the file.
     compact => [ 'TRUNCATE k; INSERT INTO k (v) SELECT v FROM many; REINDEX TABLE k; DELETE FROM k WHERE id % 10 <> 0;', 'VACUUM (INDEX_CLEANUP on) k;', '' ],
-    renew => [ '', "SELECT vectorq_renew('t_records') IS NULL;\nSELECT vectorq_renew('t_flat') IS NULL;", '' ],
+    renew => [ '', "DO 'BEGIN PERFORM vectorq_renew(''t_records''); END';\nDO 'BEGIN PERFORM vectorq_renew(''t_flat''); END';", '' ],
     # A renewal that broke off: rows go into both epochs, and the next one gives it up.
     late => [ "$broken", 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 30) i;', '' ],
-    give_up => [ "$broken", "SELECT vectorq_renew('t_records') IS NULL;", '' ],
+    give_up => [ "$broken", "DO 'BEGIN PERFORM vectorq_renew(''t_records''); END';", '' ],
     build => [ 'DROP INDEX IF EXISTS t_new;', 'CREATE INDEX t_new ON t USING ah ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 8, replicas = soar);', '' ],
     query => [ '', "DO 'BEGIN PERFORM id FROM g ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector LIMIT 10; END';", '' ],
     calibrate => [ '', "SELECT vectorq_calibrate('t_flat', (SELECT array_agg(v) FROM t));", '' ],
