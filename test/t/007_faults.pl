@@ -24,6 +24,7 @@ $node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nrestart_af
 $node->start;
 $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
+    CREATE EXTENSION dblink;
     CREATE FUNCTION vectorq_fault_hits() RETURNS text LANGUAGE c AS '$libdir/vectorq';
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
     SET seed = SEED;
@@ -91,7 +92,7 @@ sub verify_sql
             HAVING count(*) <> (SELECT count(*) FROM $table) OR count(DISTINCT id) <> count(*);
     };
 }
-my $settings = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;';
+my $settings = 'SET client_min_messages = error; SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off; SET vectorq.nprobe = 1000; SET vectorq.max_scan_rows = 0;';
 my @sound = grep { $_ ne 't_new' } sort keys %index;
 # The planner must take the index, or the comparison says nothing.
 for my $name (@sound)
@@ -100,6 +101,7 @@ for my $name (@sound)
     like($node->safe_psql('postgres', "$settings EXPLAIN $select"), qr/Index Scan using $name /, "$name is what the comparison scans");
 }
 
+my $connstr = $node->connstr('postgres') =~ s/'/''/gr;
 my $broken = "SET vectorq.fault = 'renew.write:1:error'; DO \$\$BEGIN PERFORM vectorq_renew('t_records'); EXCEPTION WHEN OTHERS THEN NULL; END\$\$; RESET vectorq.fault;";
 my %work = (
     # enough rows for new segments; few for tables of wide vectors
@@ -114,6 +116,11 @@ my %work = (
         . 'INSERT INTO r (v) SELECT v FROM base WHERE what = 4; INSERT INTO rw (v) SELECT w FROM base WHERE what = 5; INSERT INTO rm (v) SELECT m FROM base WHERE what = 6;',
         "VACUUM r;\nVACUUM rw;\nVACUUM rm;\nDO 'BEGIN PERFORM txid_current(); END';\nVACUUM r;\nVACUUM rw;\nINSERT INTO r (v) SELECT v FROM base WHERE what = 1;\n"
         . "INSERT INTO rw (v) SELECT w FROM base WHERE what = 2 LIMIT 20;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
+    # Another session has the index open while lists are replaced: they go once it has ended.
+    held => [ 'TRUNCATE r; INSERT INTO r (v) SELECT v FROM base WHERE what = 1; REINDEX TABLE r; DELETE FROM r WHERE id % 3 = 0; INSERT INTO r (v) SELECT v FROM base WHERE what = 4; '
+        . "DO \$\$BEGIN PERFORM dblink_connect('reader', '$connstr'); PERFORM dblink_exec('reader', 'SET enable_seqscan = off'); PERFORM dblink_exec('reader', 'BEGIN'); "
+        . "PERFORM FROM dblink('reader', 'SELECT id FROM r ORDER BY v <-> array_fill(0.5, ARRAY[16])::vector LIMIT 1') AS x (id bigint); END\$\$;",
+        "VACUUM r;\nDO \$\$BEGIN PERFORM dblink_exec('reader', 'COMMIT'); PERFORM dblink_disconnect('reader'); PERFORM txid_current(); END\$\$;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     # Nine tenths of the rows go: what is left is copied to the front of the file.
     compact => [ 'TRUNCATE k; INSERT INTO k (v) SELECT v FROM many; REINDEX TABLE k; DELETE FROM k WHERE id % 10 <> 0;', 'VACUUM (INDEX_CLEANUP on) k;', '' ],
     renew => [ '', "DO 'BEGIN PERFORM vectorq_renew(''t_records''); END';\nDO 'BEGIN PERFORM vectorq_renew(''t_flat''); END';", '' ],
@@ -164,7 +171,7 @@ my $start = time;
 for my $what (sort keys %work)
 {
     my ($before, $statement, $after) = @{ $work{$what} };
-    my $verify = $what eq 'rebalance' ? $verify_rebalanced : $what eq 'compact' ? verify_sql('k_v') : $verify_others;
+    my $verify = $what =~ /^(rebalance|held)$/ ? $verify_rebalanced : $what eq 'compact' ? verify_sql('k_v') : $verify_others;
     my $enough = $what eq 'rebalance' ? 1 : 2;
     my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
     is($err, '', "$what without a fault") or next;
