@@ -41,7 +41,7 @@ void forget_garbage(Relation index, MetaPage* meta) {
 
 // Who has known older lists holds a lock until it knows them no more: scans until their transaction ends, inserts until
 // their statement does. Who comes from now on reads the present meta page.
-static bool somebody_uses(Relation index) {
+bool somebody_uses(Relation index) {
     LOCKTAG tag;
     SET_LOCKTAG_RELATION(tag, index->rd_lockInfo.lockRelId.dbId, index->rd_lockInfo.lockRelId.relId);
     int users;

@@ -14,6 +14,8 @@ bool one_epoch_is_known(Relation heap, const MetaPage* meta);
 // After a pass that has collected it: nothing is left of other epochs. Changes *meta, too.
 void forget_garbage(Relation index, MetaPage* meta);
 
+// Whether another session has the index open, or may have it in mind.
+bool somebody_uses(Relation index);
 // Says that nobody knows the lists of before the last change, nor an epoch that was given up, if nobody has the index
 // open. Changes *meta, too.
 void settle_if_unused(Relation index, MetaPage* meta);

@@ -26,6 +26,7 @@
 #include "store/segments.h"
 
 extern "C" {
+#include "access/xact.h"
 #include "utils/snapmgr.h"
 }
 
@@ -324,6 +325,13 @@ static bool is_busy(const IndexBulkDeleteResult* stats) {
            stats->tuples_removed <= stats->num_index_tuples / kBusyShare;
 }
 
+// Cutting a file needs a lock that stops the queries of a standby: the table's option vacuum_truncate. A parallel
+// vacuum takes none. Where the index is in use all the time its file is not cut, and so not copied to its front either.
+static bool may_cut_file(Relation index, Relation heap) {
+    const StdRdOptions* options = reinterpret_cast<const StdRdOptions*>(heap->rd_options);
+    return !IsInParallelMode() && (options == NULL || options->vacuum_truncate) && !somebody_uses(index);
+}
+
 // Collects pages of other epochs, once nobody knows these, and brings the index to the front of its file. A copy that
 // had to go behind the end comes to the front with a second one.
 static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats,
@@ -333,13 +341,14 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         Garbage garbage;
         read_meta(info->index, &meta);
         settle_if_unused(info->index, &meta);
-        if (meta.upkeep.garbage == 0 && !has_room_within(info->index, &meta, is_busy(stats))) return stats;
+        const bool cut = may_cut && may_cut_file(info->index, heap);
+        if (meta.upkeep.garbage == 0 && !(cut && has_room_within(info->index, &meta, is_busy(stats)))) return stats;
         if (!one_epoch_is_known(heap, &meta)) return stats;
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
-        const bool copy = copies < 2 && worth_compacting(info->index, &meta, &garbage, is_busy(stats));
+        const bool copy = copies < 2 && cut && worth_compacting(info->index, &meta, &garbage, is_busy(stats));
         if (copy) compact_index(info->index, &garbage);
-        else give_back_garbage(info->index, &meta, &garbage, may_cut);
+        else give_back_garbage(info->index, &meta, &garbage, cut);
         pfree(garbage.bits);
         if (copy) continue;
         forget_garbage(info->index, &meta);

@@ -22,8 +22,8 @@ $standby->append_conf('postgresql.conf', "hot_standby_feedback = off\nmax_standb
 $standby->start;
 $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
-    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(8));
-    CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500));
+    CREATE TABLE t (id bigserial PRIMARY KEY, v vector(8)) WITH (vacuum_truncate = off);
+    CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500)) WITH (vacuum_truncate = off);
     CREATE TABLE mismatches (what text);
     CREATE FUNCTION rv(n int, shift float8, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(shift + random() + 0 * i)::vector FROM generate_series(1, n)';
     SET seed = SEED;
@@ -235,7 +235,7 @@ is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_flat')"), '', 't
 
 # 5. The directory and the centroids outgrow their pages.
 $node->safe_psql('postgres', q{
-    CREATE TABLE g (id bigserial PRIMARY KEY, v vector(8));
+    CREATE TABLE g (id bigserial PRIMARY KEY, v vector(8)) WITH (vacuum_truncate = off);
     INSERT INTO g (v) SELECT rv(8, 0, i) FROM generate_series(1, 3900) i;
     CREATE INDEX g_v ON g USING ivf (v) WITH (lists = 390, quantizer = sq8);
     INSERT INTO g (v) SELECT rv(8, 3, i) FROM generate_series(1, 10000) i;
