@@ -127,7 +127,8 @@ sub remove_chunks
     cmp_ok($removed, '>', 100, "$removed chunks of $table are gone");
 }
 
-# 2. Vectors vanish while calibration reads the table, in a snapshot that sees all rows.
+# 2. Vectors vanish while calibration reads the table, in a snapshot that sees all rows. No renewal measures them before.
+sql("ALTER INDEX $_ SET (maintain = off)") for sort keys %index;
 for my $table (sort keys %table)
 {
     sql("UPDATE $table SET v = made(id, 1000, $table{$table}[1], 0) WHERE id % 5 = 0");
@@ -150,11 +151,10 @@ sql(q{
     CREATE INDEX o_v ON o USING ivf (v) WITH (lists = 10, quantizer = sq8, reorder = off, replicas = soar);
     INSERT INTO o (v) SELECT near(i) FROM generate_series(1, 600) i;
 });
-my $lists = info('o_v', 'lists');
 my $all = info('o_v', 'rows');
 my $said = vacuum_and('', 'rebalance.row:10:wait', 'o', sub { sql('DELETE FROM o WHERE id % 3 = 0'); remove_chunks('o') });
 is($said, '', 'rebalancing is none the worse');
-cmp_ok(info('o_v', 'lists'), '>', $lists, 'and has split lists');
+cmp_ok(sql("SELECT value FROM vectorq_index_details('o_v') WHERE name = 'generation'"), '>', 0, 'and has replaced lists');
 cmp_ok(info('o_v', 'rows'), '<', $all, 'rows without their vectors are not in the new ones');
 is_sound('o_v', 'o', 'v <-> array_fill(1, ARRAY[600])::vector', 'vectors gone in rebalancing');
 sql('SELECT txid_current()');
