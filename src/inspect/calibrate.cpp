@@ -42,12 +42,6 @@ static uint32 calibrate(const OpenedIndex* opened, ArrayType* queries) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("too few queries to calibrate with: %u", calibration.queries),
                         errhint("Give some hundred queries of the kind that the index will be asked.")));
-    MetaPage meta;
-    Calibration before;
-    read_meta(opened->index, &meta);
-    read_calibration(opened->index, &meta, &before);
-    calibration.trained = before.trained;
-    set_calibration_crc(&calibration);
     update_calibration(opened->index, &calibration);
     return calibration.queries;
 }

@@ -212,12 +212,7 @@ static bool begins_extent(const Checker* c, Page page) {
 
 // Waits to be cleared away: of an epoch that is over, was given up, or had regions elsewhere.
 static bool is_left_over(const Checker* c, Page page) {
-    switch (static_cast<PageKind>(page_tail(page)->kind)) {
-        case PageKind::kPosting:
-        case PageKind::kReorder:
-        case PageKind::kFree: return !page_is_of_epoch(page, c->meta.epoch);
-        default: return holds_region(page);
-    }
+    return page_is_of_another_epoch(page, c->meta.epoch) || holds_region(page);
 }
 
 // New pages are an extension cut short; parts alone are what an insert cut short leaves of an extent.

@@ -55,12 +55,8 @@ static void count_page(const PostingGeometry* g, Page page, const AllLists* tabl
 
 // Whether the page holds nothing: inserts or a vacuum will take it.
 static bool is_free(const MetaPage* meta, Page page) {
-    if (PageIsNew(page)) return true;
-    switch (static_cast<PageKind>(page_tail(page)->kind)) {
-        case PageKind::kPosting:
-        case PageKind::kReorder: return !page_is_of_epoch(page, meta->epoch);
-        default: return page_tail(page)->kind == static_cast<uint16>(PageKind::kFree);
-    }
+    return PageIsNew(page) || page_tail(page)->kind == static_cast<uint16>(PageKind::kFree) ||
+           page_is_of_another_epoch(page, meta->epoch);
 }
 
 // Also counts the pages of records beside those as built, and free ones.
@@ -86,10 +82,7 @@ static void count_bytes(Report* r, int64 record_pages, int64 free_pages) {
     const MetaPage& meta = r->meta;
     const int64 pages = RelationGetNumberOfBlocks(r->opened.index);
     const int64 centroid_pages = static_cast<int64>(meta.centroid_run.blocks) + meta.old_run.blocks;
-    const int64 other_pages =
-        1 + meta.quantizer.blocks + meta.transform_matrix.blocks + meta.reorder_params.blocks +
-        meta.calibration.blocks + static_cast<int64>(DirectoryPages(meta)) +
-        (meta.list_uses.start - meta.centroid_run.start < meta.centroid_run.blocks ? 0 : meta.list_uses.blocks);
+    const int64 other_pages = 1 + static_cast<int64>(PagesOfRegions(meta)) - centroid_pages;
     r->record_bytes = record_pages * BLCKSZ;
     r->centroid_bytes = centroid_pages * BLCKSZ;
     r->other_bytes = other_pages * BLCKSZ;
@@ -196,7 +189,6 @@ static const char* renewed_because_text(const Report* r) {
             return psprintf("its rows called for %.2f times the lists", upkeep.measured);
         case RenewReason::kDrifted:
             return psprintf("a query took %.2f times what it took when it was trained", upkeep.measured);
-        case RenewReason::kRoom: return psprintf("%.0f %% of the file was free", 100 * upkeep.measured);
         default: return "vectorq_renew was called";
     }
 }

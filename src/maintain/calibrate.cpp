@@ -165,7 +165,6 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
     // The user's own queries are like no rows.
     if (calibration.source == kCalibratedByQueries) return;
     const double removed = stats == NULL ? 0 : stats->tuples_removed;
-    const CalibrationRung trained = calibration.trained;
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
     const double enough = kChangedShare * std::max(rows, static_cast<double>(calibration.rows));
@@ -173,8 +172,6 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
                           measure_again(index, heap, &meta, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
-    else calibration.trained = trained.nprobe > 0 ? trained : TypicalRung(calibration);
-    set_calibration_crc(&calibration);
     update_calibration(index, &calibration);
 }
 

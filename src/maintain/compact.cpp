@@ -51,12 +51,24 @@ bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garba
 
 // ---- regions
 
-static Region copy_region(Compaction* c, const Region* from, PageKind kind, uint32 owner, uint32 new_owner) {
-    char* bytes = static_cast<char*>(palloc_extended(from->bytes + 1, MCXT_ALLOC_HUGE));
+static void* bytes_of_region(Compaction* c, const Region* from, PageKind kind, uint32 owner) {
+    void* bytes = palloc_extended(from->bytes + 1, MCXT_ALLOC_HUGE);
     read_region(c->index, from, kind, owner, 0, from->bytes, bytes);
-    const Region made = append_region(&c->sink, kind, new_owner, bytes, from->bytes);
+    return bytes;
+}
+
+static Region copy_region(Compaction* c, const Region* from, PageKind kind) {
+    void* bytes = bytes_of_region(c, from, kind, 0);
+    const Region made = append_region(&c->sink, kind, 0, bytes, from->bytes);
     pfree(bytes);
     return made;
+}
+
+// Of centroids, whose pages say of which generation they are: to a place that was taken for it.
+static void copy_centroids(Compaction* c, const Region* from, const Region* to, PageKind kind) {
+    void* bytes = bytes_of_region(c, from, kind, c->meta.generation);
+    put_region(&c->sink, to, kind, c->next.generation, bytes);
+    pfree(bytes);
 }
 
 static void copy_regions(Compaction* c) {
@@ -68,20 +80,13 @@ static void copy_regions(Compaction* c) {
     next->centroid_run = {start, blocks};
     next->centroids.start = start;
     next->compact.start = start + meta->centroids.blocks;
-    const auto copy = [&](const Region* from, const Region* to, PageKind kind) {
-        char* bytes = static_cast<char*>(palloc_extended(from->bytes, MCXT_ALLOC_HUGE));
-        read_region(c->index, from, kind, meta->generation, 0, from->bytes, bytes);
-        put_region(&c->sink, to, kind, next->generation, bytes);
-        pfree(bytes);
-    };
-    copy(&meta->centroids, &next->centroids, PageKind::kCentroids);
-    copy(&meta->compact, &next->compact, PageKind::kCompactCentroids);
-    next->quantizer = copy_region(c, &meta->quantizer, PageKind::kQuantizer, 0, 0);
-    next->transform_matrix = copy_region(c, &meta->transform_matrix, PageKind::kTransform, 0, 0);
-    if (meta->reorder_params.blocks > 0)
-        next->reorder_params = copy_region(c, &meta->reorder_params, PageKind::kReorderParams, 0, 0);
-    next->list_uses = copy_region(c, &meta->list_uses, PageKind::kListUses, 0, 0);
-    next->calibration = copy_region(c, &meta->calibration, PageKind::kCalibration, 0, 0);
+    copy_centroids(c, &meta->centroids, &next->centroids, PageKind::kCentroids);
+    copy_centroids(c, &meta->compact, &next->compact, PageKind::kCompactCentroids);
+    next->quantizer = copy_region(c, &meta->quantizer, PageKind::kQuantizer);
+    next->transform_matrix = copy_region(c, &meta->transform_matrix, PageKind::kTransform);
+    next->reorder_params = copy_region(c, &meta->reorder_params, PageKind::kReorderParams);
+    next->list_uses = copy_region(c, &meta->list_uses, PageKind::kListUses);
+    next->calibration = copy_region(c, &meta->calibration, PageKind::kCalibration);
     write_empty_directory(&c->sink, next);
 }
 
@@ -91,13 +96,7 @@ static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNum
     const PostingGeometry* g = c->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    TakeCodes(*g, layout, segment, 0, header->count, c->codes);
-    for (uint32 part = 1; part < g->pages; part++) {
-        Buffer buffer =
-            read_page(c->index, block + part, PageKind::kPosting, list, static_cast<uint16>(part), BUFFER_LOCK_SHARE);
-        TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, c->codes);
-        UnlockReleaseBuffer(buffer);
-    }
+    take_segment_codes(c->index, g, block, segment, c->codes);
     for (uint32 slot = 0; slot < header->count; slot++) {
         const RowFields fields = TakeFields(*g, layout, segment, slot);
         if (!IsRow(fields.tid)) continue;
@@ -134,10 +133,7 @@ static void copy_lists(Compaction* c) {
     for (uint32 list = 0; list < c->meta.lists; list++)
         if (c->lists.searched[list]) copy_list(c, &w, list);
     posting_builder_end(&w);
-    for (uint32 list = 0; list < c->meta.lists; list++) {
-        vacuum_delay();
-        if (made[list].head != kInvalidBlock) attach_list(c->index, &c->next, c->geometry, list, &made[list]);
-    }
+    attach_lists(c->index, &c->next, c->geometry, made);
     pfree(made);
 }
 

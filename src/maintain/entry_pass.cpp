@@ -13,7 +13,8 @@ struct PassState {
     const EntryPass* pass;
     const PostingGeometry* geometry;
     char* page;
-    uint8* codes;  // (capacity, code_bytes) where they are the rows
+    // With rows:
+    uint8* codes;  // (capacity, code_bytes)
     float* row;    // (code_dims)
 };
 }  // namespace
@@ -36,18 +37,6 @@ static bool copy_page(PassState* s, BlockNumber block) {
     return true;
 }
 
-static void take_codes(PassState* s, BlockNumber block, char* segment) {
-    const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
-    const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
-    TakeCodes(*s->geometry, layout, segment, 0, header->count, s->codes);
-    for (uint32 part = 1; part < s->geometry->pages; part++) {
-        Buffer buffer = read_page(s->pass->index, block + part, PageKind::kPosting, header->list,
-                                  static_cast<uint16>(part), BUFFER_LOCK_SHARE);
-        TakeCodes(*s->geometry, layout, page_payload(BufferGetPage(buffer)), part, header->count, s->codes);
-        UnlockReleaseBuffer(buffer);
-    }
-}
-
 static const float* row_of_code(const PassState* s, uint32 slot) {
     DecodeExact(s->pass->cache->codec, s->codes + static_cast<Size>(slot) * s->geometry->code_bytes, s->row);
     return s->row;
@@ -57,11 +46,11 @@ static void pass_segment(PassState* s, BlockNumber block, char* segment) {
     const EntryPass* pass = s->pass;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     if (header->list >= pass->lists->lists || !pass->lists->searched[header->list] || segment_is_late(header)) return;
-    if (s->codes != NULL) take_codes(s, block, segment);
+    if (pass->with_rows) take_segment_codes(pass->index, s->geometry, block, segment, s->codes);
     const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
     for (uint32 slot = 0; slot < header->count; slot++) {
         const RowFields fields = TakeFields(*s->geometry, layout, segment, slot);
-        if (IsRow(fields.tid)) pass->take(pass->arg, &fields, s->codes != NULL ? row_of_code(s, slot) : NULL);
+        if (IsRow(fields.tid)) pass->take(pass->arg, &fields, pass->with_rows ? row_of_code(s, slot) : NULL);
     }
 }
 
@@ -72,7 +61,7 @@ void pass_entries(const EntryPass* pass) {
     s.pass = pass;
     s.geometry = &cache->geometry;
     s.page = static_cast<char*>(palloc(BLCKSZ));
-    if (TraitsOf(cache->codec.kind).exact) {
+    if (pass->with_rows) {
         s.codes = static_cast<uint8*>(palloc(static_cast<Size>(s.geometry->capacity) * s.geometry->code_bytes));
         s.row = static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims));
     }
@@ -85,7 +74,7 @@ void pass_entries(const EntryPass* pass) {
             pass_segment(&s, block, segment_at(s.page, at));
     }
     pfree(s.page);
-    if (s.codes != NULL) {
+    if (pass->with_rows) {
         pfree(s.codes);
         pfree(s.row);
     }

@@ -12,7 +12,8 @@ struct EntryPass {
     Relation index;
     const IndexCache* cache;
     const AllLists* lists;  // of which only those that are searched are read
-    // Each entry that is not dead. row (code dims): its vector where the codes are that, else NULL.
+    bool with_rows;         // whose codes are exact
+    // Each entry that is not dead. row (code dims): its vector, or NULL.
     void (*take)(void* arg, const RowFields* fields, const float* row);
     void* arg;
 };

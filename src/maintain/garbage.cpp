@@ -27,14 +27,8 @@ Garbage make_garbage(BlockNumber blocks) {
 }
 
 static bool is_garbage(const MetaPage* meta, Page page, BlockNumber block) {
-    const PageTail* tail = page_tail(page);
-    if (tail->magic != kPageMagic) return false;
-    switch (static_cast<PageKind>(tail->kind)) {
-        case PageKind::kPosting:
-        case PageKind::kReorder:
-        case PageKind::kFree: return !page_is_of_epoch(page, meta->epoch);
-        default: return !IsInRegions(*meta, block);
-    }
+    if (page_tail(page)->magic != kPageMagic) return false;
+    return page_is_of_another_epoch(page, meta->epoch) || (holds_region(page) && !IsInRegions(*meta, block));
 }
 
 bool note_garbage(Garbage* garbage, const MetaPage* meta, Page page, BlockNumber block) {

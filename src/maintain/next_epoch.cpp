@@ -52,8 +52,8 @@ void publish_epoch(Relation index, const MetaPage* next) {
     VQ_FAULT("renew.published");
 }
 
-void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
-                 const DirectoryEntry* made) {
+static void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
+                        const DirectoryEntry* made) {
     VQ_FAULT("renew.attach");
     Buffer directory = lock_directory(index, next, list);
     const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
@@ -71,6 +71,13 @@ void attach_list(Relation index, const MetaPage* next, const PostingGeometry* ge
         entry->hint_offset = begun.hint_offset;
     }
     finish_change(&change);
+}
+
+void attach_lists(Relation index, const MetaPage* next, const PostingGeometry* geometry, const DirectoryEntry* made) {
+    for (uint32 list = 0; list < next->lists; list++) {
+        vacuum_delay();
+        if (made[list].head != kInvalidBlock) attach_list(index, next, geometry, list, &made[list]);
+    }
 }
 
 void switch_epochs(Relation index, MetaPage* next) {

@@ -12,9 +12,8 @@ void number_epoch(const MetaPage* meta, MetaPage* next, uint32 free_unit);
 void write_empty_directory(PageSink* sink, MetaPage* next);
 // From here on inserts put rows into both epochs.
 void publish_epoch(Relation index, const MetaPage* next);
-// Puts the chain that was written for a list before that of the rows that came meanwhile.
-void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
-                 const DirectoryEntry* made);
+// Puts the chain that was written for each list, made (lists), before that of the rows that came meanwhile.
+void attach_lists(Relation index, const MetaPage* next, const PostingGeometry* geometry, const DirectoryEntry* made);
 // Scans that begin from here on search the new lists. One record.
 void switch_epochs(Relation index, MetaPage* next);
 

@@ -53,17 +53,9 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
         memcpy(first_page, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
         char* segment = segment_at(first_page, at.offset);
-        const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
-        const SegmentLayout layout = LayoutOf(*g, header->capacity);
-        if (codes_are_rows(r)) TakeCodes(*g, layout, segment, 0, header->count, codes);
-        for (uint32 part = 1; part < g->pages && codes_are_rows(r); part++) {
-            buffer = read_page(r->index, at.block + part, PageKind::kPosting, list, static_cast<uint16>(part),
-                               BUFFER_LOCK_SHARE);
-            TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
-            UnlockReleaseBuffer(buffer);
-        }
+        if (codes_are_rows(r)) take_segment_codes(r->index, g, at.block, segment, codes);
         take_rows(r, segment, codes);
-        at = next_segment(header);
+        at = next_segment(HeaderOf(segment));
     }
 }
 

@@ -16,7 +16,6 @@
 #include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
-#include "pg/page_change.h"
 #include "store/calibration_store.h"
 #include "store/row_fields.h"
 #include "store/tid.h"
@@ -31,10 +30,10 @@ extern "C" {
 
 namespace vectorq {
 
-// Lists that a build would make, for each that there is: beyond these an index has grown or shrunk. Lists follow the
-// root of the rows, so twice the rows are 1.4 times the lists; a query takes some 5 % more then.
 // A query takes so many times what it took after training: the rows have become others.
 static constexpr double kMoreEffort = 1.5;
+// Lists that the rows call for now, for each that they called for at the last training: beyond these an index has grown
+// or shrunk. Lists follow the root of the rows, so twice the rows are 1.4 times the lists.
 static constexpr double kGrownLists = 1.4, kShrunkLists = 0.5;
 // Where lists do not follow the rows: times the root of the rows that were there at the last training, while few have
 // trained.
@@ -43,7 +42,7 @@ static constexpr double kGrownRoot = 2;
 static constexpr double kFewestTrained = kMinTrainingRows;
 static constexpr uint32 kUsualTrainingRows = 10000;
 // Part of the memory that the order of tids takes, where rows are read from the table.
-static constexpr Size kTidShare = 8;
+static constexpr int kTidShare = 8;
 // More rows are drawn for the sample than it holds, as their number is up to chance.
 static constexpr double kDrawnShare = 1.1;
 
@@ -64,7 +63,6 @@ struct Renewal {
     uint64* drawn;       // (room) tids, where rows come from the table
     Size num_drawn, room;
     Tuplesortstate* sort;  // of tids
-    TupleTableSlot* slot;
 };
 }  // namespace
 
@@ -130,7 +128,7 @@ static void sample_drawn(Renewal* r) {
 }
 
 static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, const float*)) {
-    return {r->index, r->cache, &r->lists, take, r};
+    return {r->index, r->cache, &r->lists, r->table == NULL, take, r};
 }
 
 // A pass over the rows that are drawn for it.
@@ -165,34 +163,23 @@ static void copy_row(void* arg, const RowFields* fields, const float* row) {
         assign_row(r->build, &kept, row);
         return;
     }
-    ExecClearTuple(r->slot);
-    r->slot->tts_values[0] = Int64GetDatum(static_cast<int64>(pack_tid(fields->tid)));
-    r->slot->tts_isnull[0] = false;
-    ExecStoreVirtualTuple(r->slot);
-    tuplesort_puttupleslot(r->sort, r->slot);
+    tuplesort_putdatum(r->sort, Int64GetDatum(static_cast<int64>(pack_tid(fields->tid))), false);
 }
 
 // By tid, so that the table is read from its start to its end, and a row's entries come together.
 static void begin_tid_sort(Renewal* r) {
-    TupleDesc desc = CreateTemplateTupleDesc(1);
-    TupleDescInitEntry(desc, 1, "tid", INT8OID, -1, 0);
-    r->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-    AttrNumber attribute = 1;
-    Oid less = Int8LessOperator, collation = InvalidOid;
-    bool nulls_first = false;
-    const Size memory = static_cast<Size>(vacuum_memory()) / kTidShare;
-    r->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
-                                   static_cast<int>(std::max<Size>(memory, 64)), NULL, kSortOnce);
+    const int memory = std::max<int>(vacuum_memory() / kTidShare, 64);
+    r->sort = tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, memory, NULL, kSortOnce);
 }
 
 static void copy_from_table(Renewal* r) {
     tuplesort_performsort(r->sort);
-    TupleTableSlot* slot = MakeSingleTupleTableSlot(r->slot->tts_tupleDescriptor, &TTSOpsMinimalTuple);
     int64 last = -1;
-    while (tuplesort_gettupleslot(r->sort, true, false, slot, NULL)) {
+    Datum value;
+    bool isnull;
+    while (next_sorted_datum(r->sort, &value, &isnull)) {
         vacuum_delay();
-        bool isnull;
-        const int64 packed = DatumGetInt64(slot_getattr(slot, 1, &isnull));
+        const int64 packed = DatumGetInt64(value);
         if (packed == last) continue;
         last = packed;
         ItemPointerData tid;
@@ -202,8 +189,6 @@ static void copy_from_table(Renewal* r) {
         const RowFields fields = fields_of_row(r->table->values, r->table->isnull, &tid);
         assign_row(r->build, &fields, vector);
     }
-    ExecDropSingleTupleTableSlot(slot);
-    ExecDropSingleTupleTableSlot(r->slot);
     tuplesort_end(r->sort);
 }
 
@@ -242,10 +227,7 @@ static void write_lists(Renewal* r) {
     posting_builder_begin(&w, &r->sink, &b->geometry, made, b->lists);
     write_sorted_rows(b, &w);
     posting_builder_end(&w);
-    for (uint32 list = 0; list < b->lists; list++) {
-        vacuum_delay();
-        if (made[list].head != kInvalidBlock) attach_list(r->index, &r->next, &b->geometry, list, &made[list]);
-    }
+    attach_lists(r->index, &r->next, &b->geometry, made);
     pfree(made);
 }
 
@@ -259,7 +241,8 @@ static void calibrate_next(Renewal* r) {
 
 // ---- the whole
 
-static bool codes_are_rows(const MetaPage* meta) {
+// Without a look at the table: one entry a row, whose code is the column's vector.
+static bool lists_keep_rows(const MetaPage* meta) {
     return TraitsOf(static_cast<CodeKind>(meta->code)).exact && meta->transform == 0 && EntriesOfRow(*meta) == 1;
 }
 
@@ -291,7 +274,7 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
     r->meta = r->cache->meta;
     r->lists = read_list_table(r->index, &r->meta);
     r->build = begin_build(r->heap, r->index, NULL, static_cast<Size>(vacuum_memory()) * 1024, threads);
-    if (!codes_are_rows(&r->meta))
+    if (!lists_keep_rows(&r->meta))
         r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims));
     sample_rows(r);
     build_learn(r->build);

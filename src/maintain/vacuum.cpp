@@ -202,10 +202,9 @@ struct RowCount {
 }  // namespace
 
 // Of what is in use, if each list were one run and all were close together.
-static BlockNumber blocks_needed(const VacuumState* v, BlockNumber all) {
+static BlockNumber blocks_needed(const VacuumState* v) {
     const PostingGeometry* g = &v->geometry;
-    uint64 bytes = 0, blocks = 1;
-    for (BlockNumber block = 1; block < all; block++) blocks += IsInRegions(v->meta, block);
+    uint64 bytes = 0, blocks = 1 + PagesOfRegions(v->meta);
     for (uint32 list = 0; list < v->meta.lists; list++) {
         if (!v->lists.searched[list] || v->rows[list] == 0) continue;
         const uint32 rows = v->rows[list];
@@ -242,9 +241,8 @@ static void update_lists(VacuumState* v) {
     const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
     v->stats->tuples_removed += std::rint(v->removed / entries);
     v->stats->num_index_tuples = std::rint(v->live / entries);
-    const BlockNumber all = RelationGetNumberOfBlocks(v->index);
-    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries), all,
-                      blocks_needed(v, all)};
+    RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries),
+                      RelationGetNumberOfBlocks(v->index), blocks_needed(v)};
     update_meta(
         v->index,
         [](MetaPage* meta, void* arg) {
@@ -318,7 +316,8 @@ IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResul
     return pass_pages(info, stats, callback, callback_state, NULL);
 }
 
-// Whether this vacuum has found more dead rows than this part of those that live: as many will come and go again.
+// Whether this vacuum has found more dead rows than this part of those that live: as many will come and go again. Where
+// hardly any live, the table has shrunk.
 static constexpr double kBusyShare = 0.05;
 static bool is_busy(const IndexBulkDeleteResult* stats) {
     return stats != NULL && stats->tuples_removed > kBusyShare * stats->num_index_tuples &&

@@ -7,8 +7,7 @@
 //   is rolled back leaves both of them dead.
 // - Chunks go by the same horizon as rows do: none that any snapshot but a vacuum's could ask for. It does not matter
 //   that the chunks' table is pruned or vacuumed by itself, earlier than the table.
-// - A value's number is not given again while a chunk of it is on its page. A number that comes round after four
-// billion
+// - A value's number is not given again while a chunk of it is on its page. One that comes round after four billion
 //   others may be another value's. Its size tells most of them apart, and what is read wrongly belongs to a dead row.
 //
 // So chunks are read whatever transaction has written or deleted them (SnapshotAny): there is one set of them or none.

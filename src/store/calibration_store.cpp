@@ -43,10 +43,14 @@ void put_calibration(PageSink* sink, Calibration* calibration, MetaPage* meta) {
     meta->calibration_id = calibration->crc;
 }
 
-void update_calibration(Relation index, const Calibration* calibration) {
+void update_calibration(Relation index, Calibration* calibration) {
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     const BlockNumber block = meta_on(BufferGetPage(meta_buffer))->calibration.start;
     Buffer buffer = read_page(index, block, PageKind::kCalibration, 0, 0, BUFFER_LOCK_EXCLUSIVE);
+    calibration->trained = reinterpret_cast<Calibration*>(page_payload(BufferGetPage(buffer)))->trained;
+    if (calibration->trained.nprobe == 0 && calibration->source == kCalibratedByRows)
+        calibration->trained = TypicalRung(*calibration);
+    set_calibration_crc(calibration);
     PageChange change = begin_change(index, "calibration");
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
     memcpy(page_payload(change_page(&change, buffer)), calibration, sizeof(*calibration));

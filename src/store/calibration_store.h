@@ -18,8 +18,9 @@ void set_calibration_crc(Calibration* calibration);
 Region append_calibration(PageSink* sink);
 void put_calibration(PageSink* sink, Calibration* calibration, MetaPage* meta);
 
-// Replaces the calibration of a live index by another, WAL-logged in one record with the meta page. Takes the meta
+// Replaces the calibration of a live index by another, WAL-logged in one record with the meta page. What a query took
+// when the index was trained stays, and is the first calibration's by rows; sets that and the crc. Takes the meta
 // page's lock, then that of the calibration page.
-void update_calibration(Relation index, const Calibration* calibration);
+void update_calibration(Relation index, Calibration* calibration);
 
 }  // namespace vectorq

@@ -24,6 +24,16 @@ void init_page(Page page, PageKind kind, uint32 owner, uint16 part, uint32 epoch
 // Whether a page of postings or records is of this epoch.
 inline bool page_is_of_epoch(Page page, uint32 epoch) { return page_tail(page)->epoch == static_cast<uint16>(epoch); }
 
+// Whether it is a page of rows, or a free one, of another epoch: then it waits to be collected. Not of a new page.
+inline bool page_is_of_another_epoch(Page page, uint32 epoch) {
+    switch (static_cast<PageKind>(page_tail(page)->kind)) {
+        case PageKind::kPosting:
+        case PageKind::kReorder:
+        case PageKind::kFree: return !page_is_of_epoch(page, epoch);
+        default: return false;
+    }
+}
+
 // Why a page cannot be one of the kind and owner that was expected there; NULL if it can.
 const char* page_problem(Page page, PageKind kind, uint32 owner, uint16 part);
 

@@ -17,6 +17,19 @@ Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uin
     return buffer;
 }
 
+void take_segment_codes(Relation index, const PostingGeometry* g, BlockNumber block, const char* segment,
+                        uint8* codes) {
+    const SegmentHeader* header = HeaderOf(segment);
+    const SegmentLayout layout = LayoutOf(*g, header->capacity);
+    TakeCodes(*g, layout, segment, 0, header->count, codes);
+    for (uint32 part = 1; part < g->pages; part++) {
+        Buffer buffer = read_page(index, block + part, PageKind::kPosting, header->list, static_cast<uint16>(part),
+                                  BUFFER_LOCK_SHARE);
+        TakeCodes(*g, layout, page_payload(BufferGetPage(buffer)), part, header->count, codes);
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
 uint64 most_segments(Relation index) {
     return static_cast<uint64>(RelationGetNumberOfBlocks(index)) * (PayloadBytes(BLCKSZ) / sizeof(SegmentHeader));
 }

@@ -136,16 +136,21 @@ def report(options, cases, header):
     lines += [text for text in (line(case) for case in cases) if text]
     loads = [case for case in cases if case["scenario"] == "g" and "error" not in case]
     if loads:
-        lines += ["", "Eight sessions insert, or one asks, alone / while CREATE INDEX runs on another table / while a vacuum renews (g):", "",
+        lines += ["", "(g) Eight sessions insert rows, and in another run one session asks for neighbours. \"a / b / c\": a by themselves, b while CREATE INDEX runs on another",
+                  "table, c while a vacuum renews the index.", "",
                   "| method | width | renewal, s | rows/s | longest wait, ms | query, ms | p99 of it | falls short |", "|" + "---|" * 8]
         for case in loads:
             inserts, asks = ([case[kind][when] for when in ("alone", "building", "renewing")] for kind in ("insert", "ask"))
             columns = [" / ".join(str(side[key]) for side in sides) for sides, key in ((inserts, "rate"), (inserts, "longest_ms"), (asks, "mean_ms"), (asks, "p99_ms"))]
             lines.append(f"| {case['method']} | {case['width']} | {inserts[2]['seconds']} | " + " | ".join(columns) + f" | {'; '.join(shortfalls(case)) or 'good'} |")
-    for case in cases:
-        if case["scenario"] == "f" and "error" not in case:
-            auto = case["auto"]
-            lines += ["", f"(f) {case['method']}, {case['width']}: {auto['first_size_mb']} MB, after each UPDATE and VACUUM {auto['sizes_mb']}; 3 dimensions: {case['small']}"]
+    churned = [case for case in cases if case["scenario"] == "f" and "error" not in case]
+    if churned:
+        lines += ["", "(f) Sizes in MB. Four times every vector is updated and the table vacuumed. Then 10,000 rows of 3 dimensions are deleted, vacuumed, and inserted again.", "",
+                  "| method | width | built | after each update and vacuum | 3 dimensions: built | deleted | inserted again | vacuumed | inserted / built |", "|" + "---|" * 9]
+        for case in churned:
+            auto, small = case["auto"], case["small"]
+            columns = [auto["first_size_mb"], " / ".join(map(str, auto["sizes_mb"]))] + [small[key] for key in ("built", "deleted", "inserted", "vacuumed", "ratio")]
+            lines.append(f"| {case['method']} | {case['width']} | " + " | ".join(map(str, columns)) + " |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,8 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use lib 't';
+use Load;
 use Time::HiRes qw(sleep);
 
 my $seed = $ENV{VQ_SEED} || time;
@@ -113,33 +115,7 @@ $node->safe_psql('postgres', q{
     END $$;
 });
 my @indexes = qw(t_flat t_sq8 t_ah t_k t_c w_v t_off);
-sub under_load
-{
-    my ($seconds, $kill) = @_;
-    my @runs;
-    for my $run ([ 'write', 3 ], [ 'read', 2 ], [ 'vacuum', 1 ])
-    {
-        my ($name, $clients) = @$run;
-        my $file = $node->basedir . "/$name.sql";
-        unlink $file;
-        append_to_file($file, $script{$name});
-        my $out = '';
-        push @runs, [ $name, \$out, IPC::Run::start(
-            [ 'pgbench', '-n', '-c', $clients, '-j1', '-T', $seconds, '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ], '<', \undef, '>&', \$out) ];
-    }
-    if ($kill)
-    {
-        sleep $kill;
-        $node->stop('immediate');
-    }
-    for my $run (@runs)
-    {
-        my ($name, $out, $handle) = @$run;
-        my $ok = IPC::Run::finish($handle);
-        ok($ok, "$name: no error") or diag($$out) if !$kill;
-    }
-    $node->start if $kill;
-}
+sub under_load { my ($seconds, $kill) = @_; run_load($node, \%script, [ [ 'write', 3 ], [ 'read', 2 ], [ 'vacuum', 1 ] ], $seconds, $kill) }
 sub all_is_well
 {
     my ($when) = @_;

@@ -5,6 +5,8 @@ use warnings;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use lib 't';
+use Load;
 use Time::HiRes qw(sleep);
 
 plan skip_all => 'needs the module with fault points: make fault-tree' unless $ENV{VQ_FAULT_INSTALL};
@@ -117,33 +119,7 @@ INSERT INTO w (v) SELECT v FROM wide WHERE i % 60 = :r;
     vacuum => "VACUUM (PARALLEL 0) t;\nVACUUM w;\n",
     sway => "INSERT INTO t (v) SELECT v FROM pool;\nINSERT INTO w (v) SELECT v FROM wide;\nSELECT pg_sleep(0.3);\n"
         . "DELETE FROM t WHERE id < (SELECT max(id) - 500 FROM t);\nDELETE FROM w WHERE id < (SELECT max(id) - 20 FROM w);\nSELECT pg_sleep(0.3);\n");
-sub under_load
-{
-    my ($seconds, $kill) = @_;
-    my @runs;
-    for my $run ([ 'write', 2 ], [ 'long', 1 ], [ 'read', 2 ], [ 'vacuum', 1 ], [ 'sway', 1 ])
-    {
-        my ($name, $clients) = @$run;
-        my $file = $node->basedir . "/$name.sql";
-        unlink $file;
-        append_to_file($file, $script{$name});
-        my $out = '';
-        push @runs, [ $name, \$out, IPC::Run::start(
-            [ 'pgbench', '-n', '-c', $clients, '-j1', '-T', $seconds, '-f', $file, '-p', $node->port, '-h', $node->host, 'postgres' ], '<', \undef, '>&', \$out) ];
-    }
-    if ($kill)
-    {
-        sleep $kill;
-        $node->stop('immediate');
-    }
-    for my $run (@runs)
-    {
-        my ($name, $out, $handle) = @$run;
-        my $ok = IPC::Run::finish($handle);
-        ok($ok, "$name: no error") or diag($$out) if !$kill;
-    }
-    $node->start if $kill;
-}
+sub under_load { my ($seconds, $kill) = @_; run_load($node, \%script, [ [ 'write', 2 ], [ 'long', 1 ], [ 'read', 2 ], [ 'vacuum', 1 ], [ 'sway', 1 ] ], $seconds, $kill) }
 my $renewals = 0;
 for (1 .. 5)
 {

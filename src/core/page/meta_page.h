@@ -35,16 +35,8 @@ enum MetaFlags : uint16_t {
 };
 
 // Why an index was renewed.
-enum class RenewReason : uint8_t {
-    kNone = 0,
-    kUntrained = 1,
-    kGrown = 2,
-    kShrunk = 3,
-    kDrifted = 4,
-    kAsked = 5,
-    kRoom = 6
-};
-inline constexpr uint32_t kNumRenewReasons = 7;
+enum class RenewReason : uint8_t { kNone = 0, kUntrained = 1, kGrown = 2, kShrunk = 3, kDrifted = 4, kAsked = 5 };
+inline constexpr uint32_t kNumRenewReasons = 6;
 
 // What renewal (maintain/README.md) knows of an index; it changes in place.
 struct Upkeep {
@@ -140,6 +132,16 @@ inline uint32_t DirectoryBlock(const MetaPage& meta, uint64_t n) noexcept {
         region = next++;
     }
     return region->start + static_cast<uint32_t>(n);
+}
+
+// Pages of all that the meta page names beside rows. Centroids and compact centroids lie in centroid_run; uses of lists
+// do once lists were replaced.
+inline uint64_t PagesOfRegions(const MetaPage& meta) noexcept {
+    const PageRun& run = meta.centroid_run;
+    uint64_t pages = DirectoryPages(meta) + run.blocks + meta.old_run.blocks;
+    for (const Region* region : {&meta.quantizer, &meta.transform_matrix, &meta.reorder_params, &meta.calibration})
+        pages += region->blocks;
+    return pages + (meta.list_uses.start - run.start < run.blocks ? 0 : meta.list_uses.blocks);
 }
 
 // Whether the block belongs to a region that the meta page names.
