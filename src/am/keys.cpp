@@ -137,11 +137,11 @@ void pack_keys(const KeyColumnInfo* info, const Datum* values, const bool* isnul
 
 }  // namespace vectorq
 
-#define VQ_KEY_CLASS(name, encoding, kind)                                                             \
-    VQ_FUNCTION(vectorq_##name##_key_support) {                                                        \
+#define VQ_KEY_CLASS(name, encoding, kind)                                                              \
+    VQ_FUNCTION(vectorq_##name##_key_support) {                                                         \
         static const vectorq::KeyClass info = {vectorq::kKeyClassMagic, vectorq::KeyEncoding::encoding, \
-                                               vectorq::KeyKind::kind};                                \
-        PG_RETURN_POINTER(&info);                                                                      \
+                                               vectorq::KeyKind::kind};                                 \
+        PG_RETURN_POINTER(&info);                                                                       \
     }
 
 VQ_KEY_CLASS(bool, kBool, kInt8)

@@ -1,8 +1,8 @@
 // Key columns: what their operator classes mean, and the numbers that an index keeps of their values
 // (core/page/key_columns.h).
 //
-// An operator class of a key column has support function 1, which tells the encoding, as that of a vector column tells the
-// distance; and operators by these strategies. Each type has those that its kind can answer
+// An operator class of a key column has support function 1, which tells the encoding, as that of a vector column tells
+// the distance; and operators by these strategies. Each type has those that its kind can answer
 // (sql/install/80_operator_classes.sh): numbers all of an order, hashes `=`, arrays the last two.
 #pragma once
 #include "core/page/key_columns.h"
@@ -62,8 +62,8 @@ struct KeyColumnInfo {
     KeyColumn columns[kMaxKeyColumns];
 };
 
-// The index's key columns. Found out once: the pointer is good while the index is open. Raises an error if the index has
-// columns that it may not have: a second vector, arrays of what has no hash.
+// The index's key columns. Found out once: the pointer is good while the index is open. Raises an error if the index
+// has columns that it may not have: a second vector, arrays of what has no hash.
 const KeyColumnInfo* key_columns_of_index(Relation index);
 
 // The operator class of a column, 1 for the first: NULL if the class is not one for key columns.

@@ -22,6 +22,7 @@ const OpclassInfo* opclass_of_index(Relation index) {
                 (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                  errmsg("operator class of index \"%s\" is not one of vectorq's", RelationGetRelationName(index)),
                  errhint("Use an operator class that CREATE EXTENSION vectorq made.")));
+    key_columns_of_index(index);  // the other columns may not be all right
     return info;
 }
 
