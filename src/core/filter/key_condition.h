@@ -21,7 +21,7 @@ struct KeyCondition {
         kNotNull,   // IS NOT NULL
         kOverlaps,  // of signatures: a common bit; &&
         kContains,  // of signatures: all bits of it; @>
-        kNever,     // no row at all: compared with NULL, an interval or set that is empty
+        kNever,     // no row at all: compared with NULL, an interval or set that is empty; of no column
     };
     Kind kind = kNever;
     uint8_t column = 0;  // from 0 on: the column of the index behind the vector's

@@ -132,8 +132,9 @@ void Widen(const KeyColumns& keys, char* summary, const char* packed) noexcept {
 }
 
 bool MayMatch(const KeyColumns& keys, const char* summary, const KeyCondition* conditions, uint32_t n) noexcept {
-    const KeySummaryHead head = HeadOf(summary);
     for (const KeyCondition* condition = conditions; condition < conditions + n; condition++) {
+        if (condition->kind == KeyCondition::kNever) return false;
+        const KeySummaryHead head = HeadOf(summary);
         const uint32_t column = condition->column;
         const uint32_t present = condition->kind == KeyCondition::kNull ? head.nulls : head.values;
         if ((present >> column & 1) == 0) return false;

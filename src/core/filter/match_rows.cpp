@@ -63,7 +63,7 @@ static void KeepMatches(KeyKind kind, const KeyCondition& condition, const void*
         case KeyCondition::kSet: return KeepSet(LaneOf(kind), values, count, condition, words);
         case KeyCondition::kOverlaps: return MaskOverlaps(signatures, count, condition.signature, words);
         case KeyCondition::kContains: return MaskContains(signatures, count, condition.signature, words);
-        case KeyCondition::kNever: return std::fill(words, words + (count + 31) / 32, 0u);
+        case KeyCondition::kNever:
         case KeyCondition::kNull:
         case KeyCondition::kNotNull: return;
     }
@@ -79,6 +79,10 @@ uint32_t MatchRows(const KeyColumns& keys, const KeyCondition* conditions, uint3
     FillWords(count, words);
     for (const KeyCondition* condition = conditions; condition < conditions + n; condition++) {
         const uint32_t column = condition->column;
+        if (condition->kind == KeyCondition::kNever) {
+            std::fill(words, words + (count + 31) / 32, 0u);
+            return 0;
+        }
         KeepNullsAlike(segment.nulls[column], count, condition->kind == KeyCondition::kNull, words);
         KeepMatches(keys.kinds[column], *condition, segment.values[column], count, words);
     }
