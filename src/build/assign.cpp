@@ -38,6 +38,11 @@ static uint8_t* record_of(const Build* b, Size row) {
     return b->objects->records.data() + row * b->record_payload_bytes;
 }
 
+// Of a row of the block.
+static char* keys_of(const Build* b, Size row) {
+    return b->objects->keys.data() + row * b->geometry.key_places.packed_bytes;
+}
+
 // Rows [begin, end) of the block as their records keep them.
 static void encode_records(Build* b, size_t begin, size_t end) {
     BuildObjects* o = b->objects;
@@ -96,6 +101,7 @@ static void assign_block(Build* b) {
 // among them.
 static Size take_entries(Build* b, Size row) {
     BuildObjects* o = b->objects;
+    const StagedShape shape = StagedShapeOf(b->geometry);
     b->entries = 0;
     for (; row < b->block_fill; row++) {
         const uint32 entries = b->entries_of_row > 1 ? o->row_entries[row] : 1;
@@ -104,6 +110,7 @@ static Size take_entries(Build* b, Size row) {
         if (b->entries + entries > b->max_entries) break;
         for (uint32 entry = 0; entry < entries; entry++) {
             SetStagedFields(RowOfEntry(payload_of(b, b->entries)), o->fields[row]);
+            SetStagedKeys(RowOfEntry(payload_of(b, b->entries)), shape, keys_of(b, row));
             o->entry_row[b->entries] = static_cast<uint32>(row);
             o->entry_list[b->entries++] = lists[entry];
         }
@@ -209,10 +216,11 @@ static void flush_block(Build* b) {
 
 float* next_row_vector(Build* b) { return b->objects->block.data() + b->block_fill * b->dims; }
 
-void assign_row(Build* b, const RowFields* fields, const float* vector) {
+void assign_row(Build* b, const RowFields* fields, const char* keys, const float* vector) {
     BuildObjects* o = b->objects;
     if (vector != next_row_vector(b)) memcpy(next_row_vector(b), vector, sizeof(float) * b->dims);
     o->fields[b->block_fill] = *fields;
+    if (b->geometry.keys.count > 0) memcpy(keys_of(b, b->block_fill), keys, b->geometry.key_places.packed_bytes);
     if (o->finder != nullptr) o->block_tids[b->block_fill] = pack_tid(fields->tid);
     if (KeepsRecords(b->reorder))
         memcpy(record_of(b, b->block_fill) + VARHDRSZ + kRecordTidAt, &fields->tid, sizeof(fields->tid));
@@ -223,12 +231,14 @@ static void assign_table_row(Relation, ItemPointer tid, Datum* values, bool* isn
     Build* b = static_cast<Build*>(arg);
     if (isnull[0]) return;
     MemoryContext before = MemoryContextSwitchTo(b->row_context);
-    const bool kept = load_vector(b->opclass, values[0], b->dims, next_row_vector(b));
+    if (load_vector(b->opclass, values[0], b->dims, next_row_vector(b))) {
+        const RowFields fields = fields_of_row(values, isnull, tid);
+        const char* keys = b->geometry.keys.count > 0 ? packed_keys(b->key_columns, values, isnull) : NULL;
+        MemoryContextSwitchTo(before);
+        assign_row(b, &fields, keys, next_row_vector(b));
+    }
     MemoryContextSwitchTo(before);
     MemoryContextReset(b->row_context);
-    if (!kept) return;
-    const RowFields fields = fields_of_row(values, isnull, tid);
-    assign_row(b, &fields, next_row_vector(b));
 }
 
 void begin_row_sort(Build* b, int columns, Size bytes) {
@@ -252,7 +262,8 @@ void begin_assign(Build* b) {
     const Size entries_a_row = std::min<Size>(b->entries_of_row, 2);
     const Size made_dims = b->objects->transform.size() > 0 ? b->codec.dims : 0;
     const Size row_bytes = sizeof(float) * (b->dims + made_dims) + b->record_payload_bytes + 4 * further +
-                           sizeof(RowFields) + 6 + entries_a_row * (b->payload_bytes + 9);
+                           sizeof(RowFields) + 6 + b->geometry.key_places.packed_bytes +
+                           entries_a_row * (b->payload_bytes + 9);
     b->block_rows =
         std::clamp<Size>(std::clamp(b->memory / kBlockMemoryShare, kLeastBlockBytes, kMostBlockBytes) / row_bytes, 1,
                          std::max<Size>(kLeastBlockRows, PanelAssigner::RowsAtATime(b->lists)));
@@ -262,6 +273,7 @@ void begin_assign(Build* b) {
         BuildObjects* o = b->objects;
         o->block.Resize(b->block_rows * b->dims);
         o->fields.Resize(b->block_rows);
+        o->keys.Resize(b->block_rows * b->geometry.key_places.packed_bytes);
         o->block_list.Resize(b->block_rows);
         o->row_lists.Resize(further * b->block_rows);
         o->row_entries.Resize(b->block_rows);

@@ -77,6 +77,21 @@ static void check_bit_options(const Build* b) {
         refuse("an index on bit needs no reordering", "Leave reorder away: the distances of bits are exact.");
 }
 
+// Codes of product quantization stay on a page, and values of key columns do: of a block of 32 rows, where codes lie in
+// blocks.
+static void check_geometry(const Build* b) {
+    const KeyColumns& keys = b->key_columns->keys;
+    const KeyColumns none{};
+    if (codec_geometry(&b->codec, b->reorder, false, &keys).capacity > 0) return;
+    if (keys.count > 0 && codec_geometry(&b->codec, b->reorder, false, &none).capacity > 0)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("values of %u key columns do not fit a page", keys.count),
+                        errdetail("A page of %d bytes keeps the values of at least %s.", BLCKSZ,
+                                  CodeBlockBytes(b->codec) > 0 ? "32 rows" : "one row, with its code"),
+                        errhint("Leave some columns away, or index narrower types.")));
+    refuse(psprintf("product codes of %u subvectors do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
+}
+
 static void check_options(const Build* b) {
     const IndexOptions* o = &b->options;
     const MetricTraits& metric = TraitsOf(b->opclass->metric);
@@ -94,8 +109,7 @@ static void check_options(const Build* b) {
     if (KeepsRecords(b->reorder) && lists_keep_rows(b))
         refuse("records for reordering beside lists that keep the rows as they are",
                "Leave reorder away, or choose a quantizer.");
-    if (codec_geometry(&b->codec, b->reorder, false).capacity == 0)
-        refuse(psprintf("product codes of %u subvectors do not fit a page", b->codec.pq.m), "Choose fewer subvectors.");
+    check_geometry(b);
 }
 
 // Where memory is limited, a stack that may not grow is a crash and not an error: what kernels need of it is taken
@@ -113,6 +127,7 @@ Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, 
     b->info = info;
     b->creates = info != NULL;
     b->opclass = opclass_of_index(index);
+    b->key_columns = key_columns_of_index(index);
     b->options = index_options(index);
     b->dims = vector_column_dims(index);
     b->threads = threads;

@@ -17,6 +17,7 @@
 
 #include "am/am.h"
 #include "store/index_cache.h"
+#include "am/keys.h"
 #include "am/opclass.h"
 #include "am/options.h"
 #include "core/base/matrix.h"
@@ -65,6 +66,7 @@ struct BuildObjects {
     AlignedArray<float> scratch;        // of each thread, for encoding
     AlignedArray<uint64_t> block_tids;  // (block_rows), as Candidate::tid; empty without a finder
     AlignedArray<RowFields> fields;     // (block_rows)
+    AlignedArray<char> keys;            // (block_rows, key_bytes) packed; empty without key columns
     AlignedArray<uint32_t> block_list;  // (block_rows) the nearest list
     AlignedArray<uint32_t>
         row_lists;  // (block_rows, entries_of_row) that list and further ones; empty without replicas
@@ -102,6 +104,7 @@ struct Build {
     IndexInfo* info;  // of CREATE INDEX, else NULL
     bool creates;     // CREATE INDEX: tells its progress and what the user should know
     const OpclassInfo* opclass;
+    const KeyColumnInfo* key_columns;
     IndexOptions options;
     int dims;
     int threads;
@@ -171,8 +174,9 @@ void end_sample(Build* b);
 void begin_assign(Build* b);
 // Where a row's vector (dims) may be put before it is assigned; it may come from elsewhere, too.
 float* next_row_vector(Build* b);
-// fields: what is kept of the row beside its code and record. All rows together are the index.
-void assign_row(Build* b, const RowFields* fields, const float* vector);
+// fields, keys: what is kept of the row beside its code and record; the keys packed, or NULL without key columns. All
+// rows together are the index.
+void assign_row(Build* b, const RowFields* fields, const char* keys, const float* vector);
 void end_assign(Build* b);
 
 // What the meta page of an index with these lists says, but for what is written after it.
@@ -185,7 +189,9 @@ void write_build_lists(Build* b, PageSink* sink, MetaPage* meta);
 // into lists, at whose end the sort ends; the directory.
 void write_build_records(Build* b, PageSink* sink);
 void write_sorted_rows(Build* b, PostingBuilder* w);
-Region write_directory(PageSink* sink, const DirectoryEntry* directory, uint32 lists);
+// summaries: (lists) of key columns; NULL: there are none, or no rows yet.
+Region write_directory(PageSink* sink, const DirectoryEntry* directory, const char* summaries, uint32 lists,
+                       uint32 key_columns);
 // Measures what was written with the queries held out. cache: of it, pinned. False if there are too few queries.
 bool measure_build(Build* b, IndexCache* cache, Calibration* calibration);
 

@@ -238,7 +238,7 @@ void build_train(Build* b) {
     }
     if (b->objects->quantizer.size() > 0) AttachQuantizer(&b->codec, b->objects->quantizer.data());
     const bool long_list = b->lists == 1 && b->expected_rows * CodeBytes(b->codec) >= kLongListBytes;
-    b->geometry = codec_geometry(&b->codec, b->reorder, long_list);
+    b->geometry = codec_geometry(&b->codec, b->reorder, long_list, &b->key_columns->keys);
     if (KeepsRecords(b->reorder)) {
         b->records.codec = record_codec(b->opclass->metric, b->reorder, static_cast<uint32>(b->dims));
         b->records.geometry = record_geometry(&b->records.codec);

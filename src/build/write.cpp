@@ -31,15 +31,20 @@ void write_sorted_rows(Build* b, PostingBuilder* w) {
     b->sort = NULL;
 }
 
-Region write_directory(PageSink* sink, const DirectoryEntry* directory, uint32 lists) {
-    const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
-    Region region = {0, (lists + per_page - 1) / per_page, static_cast<uint64>(lists) * sizeof(DirectoryEntry)};
+Region write_directory(PageSink* sink, const DirectoryEntry* directory, const char* summaries, uint32 lists,
+                       uint32 key_columns) {
+    const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ, key_columns);
+    const Size stride = DirectoryStride(key_columns), summary = KeySummaryBytes(key_columns);
+    Region region = {0, (lists + per_page - 1) / per_page, static_cast<uint64>(lists) * stride};
     region.start = take_run(sink, region.blocks);
     PGAlignedBlock image;
     for (uint32 page = 0; page < region.blocks; page++) {
-        const uint32 list = page * per_page;
         init_sink_page(sink, image.data, PageKind::kDirectory, 0, 0);
-        memcpy(page_payload(image.data), &directory[list], std::min(per_page, lists - list) * sizeof(DirectoryEntry));
+        for (uint32 list = page * per_page; list < std::min((page + 1) * per_page, lists); list++) {
+            char* to = page_payload(image.data) + list % per_page * stride;
+            memcpy(to, &directory[list], sizeof(DirectoryEntry));
+            if (summaries != NULL) memcpy(to + sizeof(DirectoryEntry), summaries + list * summary, summary);
+        }
         put_page(sink, region.start + page, image.data);
     }
     return region;
@@ -132,6 +137,8 @@ MetaPage describe_build(const Build* b) {
     meta.free_head = kInvalidBlock;
     meta.epoch = meta.upkeep.last_epoch = 1;
     meta.upkeep.free_unit = b->geometry.pages;
+    meta.key_columns = b->key_columns->keys.count;
+    meta.key_kinds = crc_of_kinds(&b->key_columns->keys);
     meta.wanted_lists = static_cast<uint32>(b->options.lists);
     meta.training_rows = b->training_rows;
     meta.seed = static_cast<uint32>(b->options.seed);
@@ -157,7 +164,8 @@ void write_build_lists(Build* b, PageSink* sink, MetaPage* meta) {
     if (b->sort != NULL) write_sorted_rows(b, &w);
     posting_builder_end(&w);
     VQ_FAULT("write.directory");
-    meta->directory = write_directory(sink, directory, b->lists);
+    meta->directory = write_directory(sink, directory, w.summaries, b->lists, meta->key_columns);
+    if (w.summaries != NULL) pfree(w.summaries);
     pfree(directory);
 }
 
@@ -192,6 +200,7 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     memset(static_cast<void*>(&b), 0, sizeof(b));
     b.index = index;
     b.opclass = opclass;
+    b.key_columns = key_columns_of_index(index);
     b.options = index_options(index);
     b.dims = dims;
     b.context = CurrentMemoryContext;
@@ -199,7 +208,7 @@ void write_empty_index(Relation index, ForkNumber fork, const OpclassInfo* opcla
     b.codec.metric = opclass->metric;
     b.codec.kind = TraitsOf(opclass->element).code;
     b.codec.dims = static_cast<uint32_t>(dims);
-    b.geometry = codec_geometry(&b.codec, b.reorder, false);
+    b.geometry = codec_geometry(&b.codec, b.reorder, false, &b.key_columns->keys);
     b.objects = make_owned<BuildObjects>(b.context);
     core_call([&] {
         b.objects->centroids = Matrix(1, dims);

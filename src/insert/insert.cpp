@@ -3,6 +3,7 @@
 
 #include "am/am.h"
 #include "am/column.h"
+#include "am/keys.h"
 #include "store/index_cache.h"
 #include "lists/list_chooser.h"
 #include "am/opclass.h"
@@ -19,6 +20,7 @@ namespace {
 // Kept over the rows of one statement in ii_AmCache.
 struct InsertState {
     const OpclassInfo* opclass;
+    const KeyColumnInfo* key_columns;
     IndexCache* cache;      // of the lists as they were when a row was last turned away
     MemoryContext context;  // of the statement
     MemoryContext scratch;  // reset after each row
@@ -29,6 +31,7 @@ static InsertState* insert_state(Relation index, IndexInfo* info) {
     if (info->ii_AmCache != NULL) return static_cast<InsertState*>(info->ii_AmCache);
     InsertState* state = static_cast<InsertState*>(MemoryContextAlloc(info->ii_Context, sizeof(InsertState)));
     state->opclass = opclass_of_index(index);
+    state->key_columns = key_columns_of_index(index);
     state->cache = index_cache_pin(index, info->ii_Context);
     state->context = info->ii_Context;
     state->scratch = AllocSetContextCreate(info->ii_Context, "vectorq insert", ALLOCSET_DEFAULT_SIZES);
@@ -57,6 +60,7 @@ struct NewRow {
     AppendMode mode;    // of its first entry
     const float* x;     // (code dims)
     RowFields fields;   // but the scalar, which goes with each code
+    const char* keys;   // packed
     uint32 entries;
     uint32 lists[kMaxEntriesOfRow];
     uint8* codes;  // (entries, stride)
@@ -94,7 +98,7 @@ static void encode_row(Relation index, const NewRow* row, uint32 first, uint32 c
 static Appended append_entry(Relation index, const NewRow* row, uint32 entry) {
     IndexCache* cache = row->cache;
     const uint8* code = row->codes + entry * row->stride;
-    PostingEntry posting = {row->fields, code};
+    PostingEntry posting = {row->fields, code, row->keys};
     memcpy(&posting.fields.scalar, code + cache->geometry.code_bytes, sizeof(posting.fields.scalar));
     VQ_FAULT("insert.append");
     const AppendMode mode = entry > 0 && row->mode == AppendMode::kFirst ? AppendMode::kFurther : row->mode;
@@ -161,19 +165,29 @@ static Appended append_elsewhere(Relation index, InsertState* state, NewRow* row
     return done;
 }
 
-// Puts the vector into one epoch of the index. False, and nothing done, if it is to go into another one as well.
-static bool put_vector(Relation index, InsertState* state, IndexCache* cache, AppendMode mode, const float* vector,
-                       const RowFields& fields) {
+namespace {
+// As the table has it.
+struct TableRow {
+    const float* vector;
+    RowFields fields;
+    const char* keys;  // packed; NULL without key columns
+};
+}  // namespace
+
+// Puts the row into one epoch of the index. False, and nothing done, if it is to go into another one as well.
+static bool put_row(Relation index, InsertState* state, IndexCache* cache, AppendMode mode, const TableRow& table_row) {
+    const float* vector = table_row.vector;
     NewRow row;
     memset(&row, 0, sizeof(row));
     row.cache = cache;
     row.mode = mode;
     row.x = to_code_space(cache, vector, static_cast<float*>(palloc(sizeof(float) * cache->meta.code_dims)));
-    row.fields = fields;
+    row.fields = table_row.fields;
+    row.keys = table_row.keys;
     row.entries = lists_of_row(index, cache, row.x, row.lists);
     row.stride = MAXALIGN(cache->geometry.code_bytes + sizeof(float));
     row.codes = static_cast<uint8*>(palloc(row.stride * row.entries));
-    ItemPointerData heap_tid = from_tid(fields.tid);
+    ItemPointerData heap_tid = from_tid(row.fields.tid);
     char* record = encode_record(index, cache, vector, &heap_tid);
     encode_row(index, &row, 0, row.entries);
     // The record first, so that every posting entry has one; both entries of a row have the same.
@@ -190,18 +204,18 @@ static bool put_vector(Relation index, InsertState* state, IndexCache* cache, Ap
 }
 
 // A vacuum makes another epoch: the row goes into both. Or it has just ended: into the new one.
-static void insert_while_renewing(Relation index, InsertState* state, const float* vector, const RowFields& fields) {
+static void insert_while_renewing(Relation index, InsertState* state, const TableRow& row) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         VQ_FAULT("insert.renewing");
         know_new_lists(index, state);
         IndexCache* next = index_cache_pin_next(index, state->scratch);
         if (next == NULL) {
-            if (put_vector(index, state, state->cache, AppendMode::kFirst, vector, fields)) return;
+            if (put_row(index, state, state->cache, AppendMode::kFirst, row)) return;
         } else if (next->meta.generation == state->cache->meta.generation + 1) {
-            put_vector(index, state, state->cache, AppendMode::kLate, vector, fields);
+            put_row(index, state, state->cache, AppendMode::kLate, row);
             VQ_FAULT("insert.late");
-            put_vector(index, state, next, AppendMode::kFurther, vector, fields);
+            put_row(index, state, next, AppendMode::kFurther, row);
             return;
         }
     }
@@ -212,9 +226,9 @@ static void insert_row(Relation index, InsertState* state, const Datum* values, 
     const uint32 dims = state->cache->meta.dims;
     float* vector = static_cast<float*>(palloc(sizeof(float) * dims));
     if (!load_vector(state->opclass, values[0], static_cast<int>(dims), vector)) return;
-    const RowFields fields = fields_of_row(values, isnull, heap_tid);
-    if (!put_vector(index, state, state->cache, AppendMode::kFirst, vector, fields))
-        insert_while_renewing(index, state, vector, fields);
+    TableRow row = {vector, fields_of_row(values, isnull, heap_tid), NULL};
+    if (state->key_columns->keys.count > 0) row.keys = packed_keys(state->key_columns, values, isnull);
+    if (!put_row(index, state, state->cache, AppendMode::kFirst, row)) insert_while_renewing(index, state, row);
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,

@@ -181,7 +181,7 @@ static bool append_segment(const Target* t, uint32 list, Buffer last, uint16 off
 static Appended begin_list(const Target* t, uint32 list, uint32 capacity, const PostingEntry* row, bool* begun) {
     *begun = false;
     Buffer directory = lock_directory(t->index, &t->cache->meta, list);
-    const DirectoryEntry* found = directory_entry(BufferGetPage(directory), list);
+    const DirectoryEntry* found = directory_entry(&t->cache->meta, BufferGetPage(directory), list);
     if (!is_live(found) || found->head != kInvalidBlock) {
         *begun = is_live(found);
         UnlockReleaseBuffer(directory);
@@ -194,7 +194,7 @@ static Appended begin_list(const Target* t, uint32 list, uint32 capacity, const 
     }
     PageChange change = begin_change(t->index, "list");
     const SegmentRef at = put_new_segment(t, &change, &place, list, capacity, row);
-    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
+    DirectoryEntry* entry = directory_entry(&t->cache->meta, change_page(&change, directory), list);
     entry->head = entry->hint = at.block;
     entry->head_offset = entry->hint_offset = at.offset;
     entry->contiguous_pages = t->geometry->pages;
@@ -202,7 +202,7 @@ static Appended begin_list(const Target* t, uint32 list, uint32 capacity, const 
     return Appended::kDone;
 }
 
-static bool move_hint(DirectoryEntry* entry, void* arg) {
+static bool move_hint(DirectoryEntry* entry, char*, void* arg) {
     const SegmentRef hint = *static_cast<SegmentRef*>(arg);
     if (entry->hint == hint.block && entry->hint_offset == hint.offset) return false;
     entry->hint = hint.block;
@@ -274,21 +274,33 @@ bool list_has_row(Relation index, const IndexCache* cache, uint32 list, const Ti
     return false;
 }
 
-Appended posting_append(Relation index, IndexCache* cache, uint32 list, const PostingEntry* row, AppendMode mode) {
-    const Target t = {index, cache, &cache->geometry, mode};
+// Into a list whose summary covers the row.
+static Appended append_to_list(const Target* t, uint32 list, const PostingEntry* row) {
+    const MetaPage* meta = &t->cache->meta;
     DirectoryEntry entry;
-    read_directory(index, &cache->meta, list, &entry);
+    read_directory(t->index, meta, list, &entry);
     if (!is_live(&entry)) return Appended::kClosed;
     if (entry.head == kInvalidBlock) {
         bool begun;
-        const Appended done = begin_list(&t, list, next_capacity(t.geometry, cache->meta.lists, 0, 0), row, &begun);
+        const Appended done = begin_list(t, list, next_capacity(t->geometry, meta->lists, 0, 0), row, &begun);
         if (!begun) return done;
-        read_directory(index, &cache->meta, list, &entry);
+        read_directory(t->index, meta, list, &entry);
     }
     SegmentRef hint = {entry.hint, entry.hint_offset};
-    const Appended done = append_row(&t, list, &hint, entry.rows, row);
+    const Appended done = append_row(t, list, &hint, entry.rows, row);
     if (done == Appended::kDone && !same_segment(hint, {entry.hint, entry.hint_offset}))
-        update_directory(index, &cache->meta, list, move_hint, &hint);
+        update_directory(t->index, meta, list, move_hint, &hint);
+    return done;
+}
+
+Appended posting_append(Relation index, IndexCache* cache, uint32 list, const PostingEntry* row, AppendMode mode) {
+    const Target t = {index, cache, &cache->geometry, mode};
+    const KeyColumns* keys = &cache->geometry.keys;
+    if (keys->count == 0) return append_to_list(&t, list, row);
+    widen_summary(index, &cache->meta, keys, list, row->keys);
+    const Appended done = append_to_list(&t, list, row);
+    VQ_FAULT("insert.summary");
+    if (done == Appended::kDone) widen_summary(index, &cache->meta, keys, list, row->keys);
     return done;
 }
 

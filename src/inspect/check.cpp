@@ -10,6 +10,7 @@
 #include "maintain/list_table.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
+#include "core/filter/list_summary.h"
 #include "pg/entry.h"
 
 extern "C" {
@@ -84,6 +85,27 @@ static OffsetNumber row_offset(int64 row) { return static_cast<OffsetNumber>(row
 
 static int64 pack_segment(SegmentRef at) { return static_cast<int64>(at.block) << 16 | at.offset; }
 
+// Values of key columns: those of rows are within the list's summary, there are none of nulls, and none beyond the
+// rows.
+static void check_keys(Checker* c, BlockNumber block, const char* segment) {
+    const PostingGeometry& g = c->geometry;
+    const SegmentHeader* header = HeaderOf(segment);
+    const SegmentLayout layout = LayoutOf(g, header->capacity);
+    const char* summary = c->lists.summaries + header->list * c->lists.summary_bytes;
+    char packed[kMostPackedKeyBytes];
+    bool covered = true, plain = true;
+    for (uint32 slot = 0; slot < header->count; slot++) {
+        if (!IsRow(TidsOf(segment)[slot])) continue;
+        TakeKeys(g, layout, segment, header->capacity, slot, packed);
+        covered &= Covers(g.keys, summary, packed);
+        plain &= NullsAreZero(g.keys, packed);
+    }
+    if (!covered) found(c, block, psprintf("the summary of list %u does not cover its rows", header->list));
+    if (!plain) found(c, block, "a null has a value");
+    if (!KeysAreClear(g, layout, segment, header->capacity, header->count))
+        found(c, block, "values of key columns beyond the row count");
+}
+
 static void check_rows(Checker* c, BlockNumber block, char* segment) {
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(c->geometry, header->capacity);
@@ -107,6 +129,7 @@ static void check_rows(Checker* c, BlockNumber block, char* segment) {
             found(c, block, "rows beyond the row count");
             break;
         }
+    if (c->geometry.keys.count > 0) check_keys(c, block, segment);
     if (dead != header->dead) found(c, block, psprintf("%u dead rows, header says %u", dead, header->dead));
 }
 
@@ -315,7 +338,7 @@ static const char* read_raw_meta(Checker* c) {
     const char* problem = page_problem(BufferGetPage(buffer), PageKind::kMeta, 0, 0);
     memcpy(&c->meta, page_payload(BufferGetPage(buffer)), sizeof(c->meta));
     UnlockReleaseBuffer(buffer);
-    return problem != NULL ? problem : meta_problem(&c->meta, c->blocks);
+    return problem != NULL ? problem : meta_problem(c->index, &c->meta, c->blocks);
 }
 
 static void check_index(Checker* c) {
@@ -324,7 +347,7 @@ static void check_index(Checker* c) {
         found(c, 0, problem);
         return;
     }
-    c->geometry = meta_geometry(&c->meta);
+    c->geometry = meta_geometry(c->index, &c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     c->tids =
         tuplesort_begin_datum(INT8OID, Int8LessOperator, InvalidOid, false, maintenance_work_mem / 2, NULL, kSortOnce);

@@ -62,7 +62,7 @@ static bool is_free(const MetaPage* meta, Page page) {
 // Also counts the pages of records beside those as built, and free ones.
 static void count_rows(Relation index, const MetaPage* meta, const AllLists* table, uint32* rows, RowCounter* counter,
                        BlockNumber* record_pages, BlockNumber* free_pages) {
-    const PostingGeometry g = meta_geometry(meta);
+    const PostingGeometry g = meta_geometry(index, meta);
     const BlockNumber blocks = RelationGetNumberOfBlocks(index);
     BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
     for (BlockNumber block = meta->postings_start; block < blocks; block++) {
@@ -160,6 +160,16 @@ static const char* operator_class_text(const Report* r) {
                     TraitsOf(static_cast<Metric>(r->meta.metric)).class_name);
 }
 
+static const char* key_columns_text(const Report* r) {
+    if (r->meta.key_columns == 0) return NULL;
+    StringInfoData text;
+    initStringInfo(&text);
+    for (int column = 1; column <= r->meta.key_columns; column++)
+        appendStringInfo(&text, "%s%s", column > 1 ? ", " : "",
+                         NameStr(TupleDescAttr(RelationGetDescr(r->opened.index), column)->attname));
+    return text.data;
+}
+
 static const char* calibrated_with_text(const Report* r) {
     return !is_calibrated(r) ? NULL : r->calibration.source == kCalibratedByRows ? "rows" : "queries";
 }
@@ -208,9 +218,11 @@ static const Fact kFacts[] = {
     {"operator", "operator that it serves", VQ_FACT(TraitsOf(static_cast<Metric>(r->meta.metric)).sql_operator)},
     {"operator_class", "its operator class", operator_class_text},
     {"type", "type of the column", VQ_FACT(TraitsOf(static_cast<ElementType>(r->meta.element)).type_name)},
+    {"key_columns", "further columns, whose conditions it answers", key_columns_text},
     {"dims", "dimensions of the column", VQ_FACT(integer_text(r->meta.dims))},
     {"code", "how lists keep a vector", VQ_FACT(TraitsOf(static_cast<CodeKind>(r->meta.code)).name)},
-    {"code_bytes", "bytes of an entry's code", VQ_FACT(integer_text(meta_geometry(&r->meta).code_bytes))},
+    {"code_bytes", "bytes of an entry's code",
+     VQ_FACT(integer_text(static_cast<int64>(CodeBytes(meta_codec(&r->meta)))))},
     {"trained", "whether it had rows to train from when it was built",
      VQ_FACT(r->meta.flags& kMetaTrained ? "true" : "false")},
     {"rows", "rows of the table that are in it", VQ_FACT(integer_text(static_cast<int64>(r->rows)))},

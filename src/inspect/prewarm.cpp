@@ -117,7 +117,7 @@ VQ_FUNCTION(vectorq_prewarm) {
     Prewarm p{};
     p.index = opened.index;
     read_meta(p.index, &p.meta);
-    p.geometry = meta_geometry(&p.meta);
+    p.geometry = meta_geometry(p.index, &p.meta);
     p.blocks = RelationGetNumberOfBlocks(p.index);
     p.loaded = static_cast<uint8*>(palloc_extended(p.blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     const int64 buffers = RelationUsesLocalBuffers(p.index) ? num_temp_buffers : NBuffers;

@@ -102,6 +102,7 @@ static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNum
         if (!IsRow(fields.tid)) continue;
         SetStagedFields(c->staged, fields);
         if (HasRecords(c->meta)) SetStagedRecord(c->staged, moved_record(&c->records, fields.record));
+        TakeKeys(*g, layout, segment, header->capacity, slot, c->staged + kStagedKeysAt);
         memcpy(c->staged + StagedCodeAt(StagedShapeOf(*g)), c->codes + static_cast<Size>(slot) * g->code_bytes,
                g->code_bytes);
         posting_builder_add(w, list, c->staged);
@@ -134,7 +135,7 @@ static void copy_lists(Compaction* c) {
     for (uint32 list = 0; list < c->meta.lists; list++)
         if (c->lists.searched[list]) copy_list(c, &w, list);
     posting_builder_end(&w);
-    attach_lists(c->index, &c->next, c->geometry, made);
+    attach_lists(c->index, &c->next, &w);
     pfree(made);
 }
 

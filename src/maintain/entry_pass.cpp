@@ -13,6 +13,7 @@ struct PassState {
     const EntryPass* pass;
     const PostingGeometry* geometry;
     char* page;
+    char keys[kMostPackedKeyBytes];  // packed, of the entry at hand
     // With rows:
     uint8* codes;  // (capacity, code_bytes)
     float* row;    // (code_dims)
@@ -50,7 +51,9 @@ static void pass_segment(PassState* s, BlockNumber block, char* segment) {
     const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
     for (uint32 slot = 0; slot < header->count; slot++) {
         const RowFields fields = TakeFields(*s->geometry, layout, segment, slot);
-        if (IsRow(fields.tid)) pass->take(pass->arg, &fields, pass->with_rows ? row_of_code(s, slot) : NULL);
+        if (!IsRow(fields.tid)) continue;
+        TakeKeys(*s->geometry, layout, segment, header->capacity, slot, s->keys);
+        pass->take(pass->arg, &fields, s->keys, pass->with_rows ? row_of_code(s, slot) : NULL);
     }
 }
 

@@ -12,10 +12,15 @@
 
 namespace vectorq {
 
-static void read_directory_page(Relation index, BlockNumber block, uint32 first, AllLists* table) {
-    Buffer buffer = read_page(index, block, PageKind::kDirectory, 0, 0, BUFFER_LOCK_SHARE);
-    const uint32 count = std::min(DirectoryEntriesPerPage(BLCKSZ), table->lists - first);
-    memcpy(table->entries + first, page_payload(BufferGetPage(buffer)), sizeof(DirectoryEntry) * count);
+static void read_directory_page(Relation index, const MetaPage* meta, uint32 first, AllLists* table) {
+    Buffer buffer = lock_directory(index, meta, first, BUFFER_LOCK_SHARE);
+    const uint32 end = std::min(first + directory_entries_per_page(meta), table->lists);
+    for (uint32 list = first; list < end; list++) {
+        DirectoryEntry* entry = directory_entry(meta, BufferGetPage(buffer), list);
+        table->entries[list] = *entry;
+        if (table->summaries != NULL)
+            memcpy(table->summaries + list * table->summary_bytes, summary_of_entry(entry), table->summary_bytes);
+    }
     UnlockReleaseBuffer(buffer);
 }
 
@@ -40,24 +45,27 @@ static void mark_searched(Relation index, const MetaPage* meta, AllLists* table)
 }
 
 AllLists read_list_table(Relation index, const MetaPage* meta) {
-    AllLists table;
+    AllLists table{};
     table.lists = meta->lists;
     table.entries =
         static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * meta->lists, MCXT_ALLOC_HUGE));
     table.searched = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    const uint32 per_page = DirectoryEntriesPerPage(BLCKSZ);
-    for (uint32 first = 0; first < meta->lists; first += per_page)
-        read_directory_page(index, DirectoryBlock(*meta, first / per_page), first, &table);
+    table.summary_bytes = KeySummaryBytes(meta->key_columns);
+    if (table.summary_bytes > 0)
+        table.summaries = static_cast<char*>(palloc_extended(table.summary_bytes * meta->lists, MCXT_ALLOC_HUGE));
+    for (uint32 first = 0; first < meta->lists; first += directory_entries_per_page(meta))
+        read_directory_page(index, meta, first, &table);
     mark_searched(index, meta, &table);
     return table;
 }
 
 void free_list_table(AllLists* table) {
     pfree(table->entries);
+    if (table->summaries != NULL) pfree(table->summaries);
     pfree(table->searched);
 }
 
-static bool change_state(DirectoryEntry* entry, void* arg) {
+static bool change_state(DirectoryEntry* entry, char*, void* arg) {
     const ListState state = *static_cast<ListState*>(arg);
     if (state >= ListState::kDropped) *entry = kNoEntry;
     entry->state = static_cast<uint8>(state);
@@ -67,13 +75,13 @@ static bool change_state(DirectoryEntry* entry, void* arg) {
 void set_list_state(Relation index, const MetaPage* meta, AllLists* table, uint32 list, ListState state) {
     VQ_FAULT("list_state.set");
     update_directory(index, meta, list, change_state, &state);
-    change_state(&table->entries[list], &state);
+    change_state(&table->entries[list], NULL, &state);
 }
 
 // Sets or clears the mark of each segment of a chain, from its head to its end: a segment that an insert adds meanwhile
 // comes behind one that is not marked yet.
 static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool sealed) {
-    const PostingGeometry g = meta_geometry(meta);
+    const PostingGeometry g = meta_geometry(index, meta);
     DirectoryEntry entry;
     read_directory(index, meta, list, &entry);
     uint64 steps = 0;

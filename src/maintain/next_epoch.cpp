@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "build/build.h"
+#include "core/filter/list_summary.h"
 #include "pg/fault.h"
 #include "pg/page_change.h"
 #include "store/directory.h"
@@ -32,7 +33,7 @@ void write_empty_directory(PageSink* sink, MetaPage* next) {
     DirectoryEntry* none =
         static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * next->lists, MCXT_ALLOC_HUGE));
     std::fill_n(none, next->lists, kNoEntry);
-    next->directory = write_directory(sink, none, next->lists);
+    next->directory = write_directory(sink, none, NULL, next->lists, next->key_columns);
     memset(next->more_directory, 0, sizeof(next->more_directory));
     pfree(none);
 }
@@ -52,17 +53,18 @@ void publish_epoch(Relation index, const MetaPage* next) {
     VQ_FAULT("renew.published");
 }
 
-static void attach_list(Relation index, const MetaPage* next, const PostingGeometry* geometry, uint32 list,
-                        const DirectoryEntry* made) {
+static void attach_list(Relation index, const MetaPage* next, const PostingBuilder* w, uint32 list) {
+    const DirectoryEntry* made = &w->directory[list];
     VQ_FAULT("renew.attach");
     Buffer directory = lock_directory(index, next, list);
-    const DirectoryEntry begun = *directory_entry(BufferGetPage(directory), list);
+    const DirectoryEntry begun = *directory_entry(next, BufferGetPage(directory), list);
     const SegmentRef last = {made->hint, made->hint_offset};
     Buffer buffer = InvalidBuffer;
-    if (begun.head != kInvalidBlock) buffer = read_segment(index, geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
+    if (begun.head != kInvalidBlock) buffer = read_segment(index, w->geometry, last, list, BUFFER_LOCK_EXCLUSIVE);
     PageChange change = begin_change(index, "attach");
-    DirectoryEntry* entry = directory_entry(change_page(&change, directory), list);
+    DirectoryEntry* entry = directory_entry(next, change_page(&change, directory), list);
     *entry = *made;
+    if (w->summaries != NULL) Join(w->geometry->keys, summary_of_entry(entry), w->summaries + list * w->summary_bytes);
     if (begun.head != kInvalidBlock) {
         SegmentHeader* header = segment_header(change_page(&change, buffer), last.offset);
         header->next_block = begun.head;
@@ -73,10 +75,10 @@ static void attach_list(Relation index, const MetaPage* next, const PostingGeome
     finish_change(&change);
 }
 
-void attach_lists(Relation index, const MetaPage* next, const PostingGeometry* geometry, const DirectoryEntry* made) {
+void attach_lists(Relation index, const MetaPage* next, const PostingBuilder* w) {
     for (uint32 list = 0; list < next->lists; list++) {
         vacuum_delay();
-        if (made[list].head != kInvalidBlock) attach_list(index, next, geometry, list, &made[list]);
+        if (w->directory[list].head != kInvalidBlock) attach_list(index, next, w, list);
     }
 }
 

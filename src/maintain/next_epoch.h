@@ -2,6 +2,7 @@
 #pragma once
 #include "core/page/posting_page.h"
 #include "store/page_sink.h"
+#include "store/posting_builder.h"
 #include "store/meta.h"
 
 namespace vectorq {
@@ -12,8 +13,9 @@ void number_epoch(const MetaPage* meta, MetaPage* next, uint32 free_unit);
 void write_empty_directory(PageSink* sink, MetaPage* next);
 // From here on inserts put rows into both epochs.
 void publish_epoch(Relation index, const MetaPage* next);
-// Puts the chain that was written for each list, made (lists), before that of the rows that came meanwhile.
-void attach_lists(Relation index, const MetaPage* next, const PostingGeometry* geometry, const DirectoryEntry* made);
+// Puts the chain that was written for each list (w->directory, w->summaries) before that of the rows that came
+// meanwhile.
+void attach_lists(Relation index, const MetaPage* next, const PostingBuilder* w);
 // Scans that begin from here on search the new lists. One record.
 void switch_epochs(Relation index, MetaPage* next);
 

@@ -183,7 +183,7 @@ static void choose_pieces(Rebalance* r) {
 
 // Directory pages for so many lists. False: the directory cannot grow any more.
 static bool grow_directory(Rebalance* r, uint64 lists) {
-    const uint64 needed = (lists + DirectoryEntriesPerPage(BLCKSZ) - 1) / DirectoryEntriesPerPage(BLCKSZ);
+    const uint64 per_page = directory_entries_per_page(&r->meta), needed = (lists + per_page - 1) / per_page;
     const uint64 pages = DirectoryPages(r->meta);
     if (needed <= pages) return true;
     uint32 n = 0;
@@ -231,21 +231,34 @@ static void take_numbers(Rebalance* r) {
         &r->meta);
 }
 
-static bool put_entry(DirectoryEntry* entry, void* arg) {
-    *entry = *static_cast<DirectoryEntry*>(arg);
+namespace {
+struct NewEntry {
+    DirectoryEntry entry;
+    const char* summary;  // NULL: of no row
+    Size summary_bytes;
+};
+}  // namespace
+
+static bool put_entry(DirectoryEntry* entry, char* summary, void* arg) {
+    const NewEntry* made = static_cast<NewEntry*>(arg);
+    *entry = made->entry;
+    if (made->summary != NULL) memcpy(summary, made->summary, made->summary_bytes);
+    else memset(summary, 0, made->summary_bytes);
     return true;
 }
 
 // Entries of the new lists. Numbers that a crash has wasted have none; they come back with the next vacuum.
 static void write_entries(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    DirectoryEntry none = kNoEntry;
-    none.state = static_cast<uint8>(ListState::kDropped);
+    const Size summary_bytes = r->table.summary_bytes;
+    NewEntry none = {kNoEntry, NULL, summary_bytes};
+    none.entry.state = static_cast<uint8>(ListState::kDropped);
     for (uint32 list = r->meta.lists; list < r->meta.next_list; list++)
         update_directory(r->index, &r->meta, list, put_entry, &none);
     for (size_t i = 0; i < o->numbers.size(); i++) {
         VQ_FAULT("rebalance.entry");
-        update_directory(r->index, &r->meta, o->numbers[i], put_entry, &o->entries[i]);
+        NewEntry made = {o->entries[i], o->summaries.data() + i * summary_bytes, summary_bytes};
+        update_directory(r->index, &r->meta, o->numbers[i], put_entry, &made);
     }
 }
 
@@ -385,6 +398,7 @@ static void keep_new_lists(Rebalance* r) {
     o->made.insert(o->made.end(), o->centroids.data(), o->centroids.data() + o->centroids.rows() * o->centroids.cols());
     o->numbers.insert(o->numbers.end(), r->numbers, r->numbers + r->num_lists);
     o->entries.insert(o->entries.end(), r->entries, r->entries + r->num_lists);
+    o->summaries.insert(o->summaries.end(), r->summaries, r->summaries + r->num_lists * r->table.summary_bytes);
 }
 
 // Leaves the lists of the batch as they were.

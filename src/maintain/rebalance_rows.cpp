@@ -20,6 +20,7 @@
 namespace vectorq {
 
 static bool codes_are_rows(const Rebalance* r) { return TraitsOf(r->cache->codec.kind).exact; }
+static Size key_bytes(const Rebalance* r) { return r->cache->geometry.key_places.packed_bytes; }
 
 // ---- reading
 
@@ -33,6 +34,7 @@ static void take_rows(Rebalance* r, char* segment, uint8* codes) {
         if (!IsRow(fields.tid)) continue;
         const Size row = r->num_rows++;
         r->fields[row] = fields;
+        TakeKeys(*g, layout, segment, header->capacity, slot, r->keys + row * key_bytes(r));
         if (!codes_are_rows(r)) continue;
         const uint8* code = codes + static_cast<Size>(slot) * g->code_bytes;
         DecodeExact(r->cache->codec, code, r->objects->rows.row(row));
@@ -73,7 +75,9 @@ static void read_from_table(Rebalance* r) {
         float* x = r->objects->rows.row(kept);
         const float* made = to_code_space(cache, vector, x);
         if (made != x) memcpy(x, made, sizeof(float) * cache->meta.code_dims);
-        r->fields[kept++] = r->fields[i];
+        r->fields[kept] = r->fields[i];
+        if (kept < i) memcpy(r->keys + kept * key_bytes(r), r->keys + i * key_bytes(r), key_bytes(r));
+        kept++;
     }
     r->num_rows = kept;
     pfree(vector);
@@ -86,6 +90,7 @@ bool read_victims(Rebalance* r) {
     const Size room = std::min(r->room, r->batch->rows + r->batch->rows / (kRoomForInserts - 1) + 1024);
     r->num_rows = 0;
     r->fields = static_cast<RowFields*>(palloc_extended(sizeof(RowFields) * room, MCXT_ALLOC_HUGE));
+    r->keys = static_cast<char*>(palloc_extended(key_bytes(r) * room + 1, MCXT_ALLOC_HUGE));
     core_call([&] { r->objects->rows = Matrix(room, r->cache->meta.code_dims); });
     char* page = static_cast<char*>(palloc(BLCKSZ));
     uint8* codes = static_cast<uint8*>(palloc(static_cast<Size>(g->capacity) * g->code_bytes));
@@ -240,6 +245,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
             const uint32 row = order[begin + i];
             memcpy(rows + i * dims, o->rows.row(row), sizeof(float) * dims);
             SetStagedFields(staged + i * stride, r->fields[row]);
+            SetStagedKeys(staged + i * stride, shape, r->keys + row * key_bytes(r));
             lists[i] = o->target[row];
         }
         const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, StagedCodeAt(shape), kStagedScalarAt, fits};
@@ -266,6 +272,7 @@ void write_new_lists(Rebalance* r) {
     posting_builder_begin(&w, &sink, &r->cache->geometry, r->entries, r->num_lists, r->numbers);
     write_rows(r, &w, order);
     posting_builder_end(&w);
+    r->summaries = w.summaries;
     for (uint32 list = 0; list < r->num_lists; list++)
         r->entries[list].odd = r->entries[list].rows > r->limit || r->entries[list].rows < kDissolveBelow * r->mean;
     pfree(order);

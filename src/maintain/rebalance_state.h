@@ -43,6 +43,7 @@ struct RebalanceObjects {
     std::vector<float> made;              // (new lists, code dims)
     std::vector<uint32_t> numbers;        // (new lists)
     std::vector<DirectoryEntry> entries;  // (new lists)
+    std::vector<char> summaries;          // (new lists, summary_bytes) of key columns
     Matrix all, live;                     // centroids by number; of the lists to be searched
     std::vector<uint32_t> live_list;
     CentroidGroups groups;
@@ -71,9 +72,11 @@ struct Rebalance {
     Batch* batch;
     Size num_rows;
     RowFields* fields;
+    char* keys;  // (rows, key_bytes) packed
     uint32 num_lists;
     uint32* numbers;          // (num_lists)
     DirectoryEntry* entries;  // (num_lists)
+    char* summaries;          // (num_lists, summary_bytes) of key columns; NULL without
 };
 
 // All of the batch at hand; with replicas, `rows` are entries here. Fills num_rows, fields and objects->rows.

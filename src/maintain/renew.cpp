@@ -102,7 +102,7 @@ static uint32 hash_of(uint64 tid) {
 
 static bool is_drawn(const Renewal* r, uint64 tid) { return r->drawn_below == 0 || hash_of(tid) < r->drawn_below; }
 
-static void draw_row(void* arg, const RowFields* fields, const float* row) {
+static void draw_row(void* arg, const RowFields* fields, const char*, const float* row) {
     Renewal* r = static_cast<Renewal*>(arg);
     const uint64 tid = pack_tid(fields->tid);
     if (!is_drawn(r, tid)) return;
@@ -127,7 +127,7 @@ static void sample_drawn(Renewal* r) {
     pfree(vector);
 }
 
-static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, const float*)) {
+static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, const char*, const float*)) {
     return {r->index, r->cache, &r->lists, r->table == NULL, take, r};
 }
 
@@ -155,12 +155,12 @@ static void sample_rows(Renewal* r) {
     }
 }
 
-static void copy_row(void* arg, const RowFields* fields, const float* row) {
+static void copy_row(void* arg, const RowFields* fields, const char* keys, const float* row) {
     Renewal* r = static_cast<Renewal*>(arg);
     if (r->table == NULL) {
         RowFields kept = *fields;
         kept.record = {};
-        assign_row(r->build, &kept, row);
+        assign_row(r->build, &kept, keys, row);
         return;
     }
     tuplesort_putdatum(r->sort, Int64GetDatum(static_cast<int64>(pack_tid(fields->tid))), false);
@@ -187,7 +187,7 @@ static void copy_from_table(Renewal* r) {
         float* vector = next_row_vector(r->build);
         if (!read_table_row(r->table, &tid, vector)) continue;
         const RowFields fields = fields_of_row(r->table->values, r->table->isnull, &tid);
-        assign_row(r->build, &fields, vector);
+        assign_row(r->build, &fields, keys_of_table_row(r->table), vector);
     }
     tuplesort_end(r->sort);
 }
@@ -227,7 +227,7 @@ static void write_lists(Renewal* r) {
     posting_builder_begin(&w, &r->sink, &b->geometry, made, b->lists);
     write_sorted_rows(b, &w);
     posting_builder_end(&w);
-    attach_lists(r->index, &r->next, &b->geometry, made);
+    attach_lists(r->index, &r->next, &w);
     pfree(made);
 }
 

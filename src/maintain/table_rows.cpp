@@ -2,6 +2,7 @@
 #include "maintain/table_rows.h"
 
 #include "pg/entry.h"
+#include "store/row_fields.h"
 
 extern "C" {
 #include "access/heapam.h"
@@ -32,6 +33,7 @@ TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opc
     r->heap = heap;
     r->index = index;
     r->opclass = opclass;
+    r->key_columns = key_columns_of_index(index);
     r->dims = dims;
     r->toast = open_toast(heap);
     InitNonVacuumableSnapshot(r->snapshot, GlobalVisTestFor(heap));
@@ -120,6 +122,14 @@ static bool read_row(TableRows* r, ItemPointer tid, bool has_entry, float* vecto
 }
 
 bool read_table_row(TableRows* rows, ItemPointer tid, float* vector) { return read_row(rows, tid, true, vector); }
+
+const char* keys_of_table_row(TableRows* r) {
+    if (r->key_columns->keys.count == 0) return NULL;
+    MemoryContext before = MemoryContextSwitchTo(GetPerTupleMemoryContext(r->estate));
+    const char* keys = packed_keys(r->key_columns, r->values, r->isnull);
+    MemoryContextSwitchTo(before);
+    return keys;
+}
 
 namespace {
 struct RowVisit {

@@ -3,6 +3,7 @@
 // Nobody waits for a vacuum's snapshot. What a row keeps out of line may vanish while vacuum goes on, once the row is
 // dead to everybody else (pg/toast_reader.h). Such a row is like one that is gone: it needs no entry in new lists.
 #pragma once
+#include "am/keys.h"
 #include "am/opclass.h"
 #include "pg/pg_headers.h"
 #include "pg/toast_reader.h"
@@ -14,6 +15,7 @@ struct TableRows {
     Relation heap, index;
     const OpclassInfo* opclass;
     int dims;
+    const KeyColumnInfo* key_columns;
     ToastReader toast;
     SnapshotData snapshot;
     AttrNumber* needed;  // (num_needed): columns that the index is made of
@@ -41,6 +43,10 @@ void close_table_rows(TableRows* rows);
 // is cheap, as the block stays pinned from one row to the next. Raises ERRCODE_DATA_CORRUPTED if a row that is not
 // deleted lacks a part. Does not look at vacuum's cost limit.
 bool read_table_row(TableRows* rows, ItemPointer tid, float* vector);
+
+// What the row that was read last has in the index's key columns: packed, and there until the next one is read. NULL
+// without key columns.
+const char* keys_of_table_row(TableRows* rows);
 
 // Calls visit(tid, vector, arg) for the rows of `count` blocks from `first` on that a new snapshot sees and the index
 // keeps. tid: as in the row's entry. Keeps to vacuum's cost limit. A damaged row is left out.

@@ -10,6 +10,7 @@
 #include "maintain/epochs.h"
 #include "maintain/garbage.h"
 #include "maintain/list_table.h"
+#include "maintain/live_summaries.h"
 #include "store/list_uses.h"
 #include "maintain/rebalance.h"
 #include "maintain/renew.h"
@@ -45,6 +46,7 @@ struct VacuumState {
     SegmentRef* first_with_room;  // (lists), in block order
     uint32* rows;                 // (lists)
     uint32* segments;             // (lists)
+    LiveSummaries summaries;      // of key columns
     uint8* extents;               // one bit a block: begins an extent of records that inserts added
     RowCounter* counter;          // NULL unless rows have different numbers of entries
     Garbage* garbage;             // NULL: none is collected, since somebody may know another epoch
@@ -86,6 +88,7 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
     }
     uint32 live = 0;
     *removed += find_dead(v, segment_at(page, at.offset), dead, &live);
+    summarize_segment(&v->summaries, &v->geometry, segment_at(page, at.offset), dead);
     v->live += live;
     v->rows[header->list] += live;
     v->segments[header->list]++;
@@ -192,6 +195,8 @@ namespace {
 struct ListUpdate {
     SegmentRef hint;
     uint32 rows, segments;
+    const LiveSummaries* summaries;
+    uint32 list;
 };
 
 struct RowCount {
@@ -219,7 +224,7 @@ static BlockNumber blocks_needed(const VacuumState* v) {
     return static_cast<BlockNumber>(blocks + bytes / g->payload + 1);
 }
 
-static bool update_entry(DirectoryEntry* entry, void* arg) {
+static bool update_entry(DirectoryEntry* entry, char* summary, void* arg) {
     const ListUpdate* update = static_cast<const ListUpdate*>(arg);
     const DirectoryEntry before = *entry;
     if (has_segment(update->hint)) {
@@ -228,13 +233,14 @@ static bool update_entry(DirectoryEntry* entry, void* arg) {
     }
     entry->rows = update->rows;
     entry->segments = static_cast<uint16>(std::min<uint32>(update->segments, PG_UINT16_MAX));
-    return memcmp(&before, entry, sizeof(before)) != 0;
+    const bool tightened = tighten_summary(update->summaries, update->list, summary);
+    return tightened || memcmp(&before, entry, sizeof(before)) != 0;
 }
 
 static void update_lists(VacuumState* v) {
     for (uint32 list = 0; list < v->meta.lists; list++) {
         if (!v->lists.searched[list]) continue;
-        ListUpdate update = {v->first_with_room[list], v->rows[list], v->segments[list]};
+        ListUpdate update = {v->first_with_room[list], v->rows[list], v->segments[list], &v->summaries, list};
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay();
     }
@@ -270,13 +276,14 @@ static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkD
     give_up_epoch(v.index, &v.meta);
     settle_lists(v.index, heap, &v.meta, &v.lists);
     table_close(heap, NoLock);
-    v.geometry = meta_geometry(&v.meta);
+    v.geometry = meta_geometry(v.index, &v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
     const Size lists = v.meta.lists;
     v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
     v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
+    v.summaries = begin_live_summaries(v.index, &v.meta, &v.geometry.keys);
     bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
     if (EntriesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
@@ -304,6 +311,7 @@ static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkD
     pfree(v.first_with_room);
     pfree(v.rows);
     pfree(v.segments);
+    end_live_summaries(&v.summaries);
     pfree(v.extents);
     pfree(dead);
     MemoryContextDelete(context);

@@ -103,7 +103,7 @@ static void trace_queries(Measurement* m, uint32 limit) {
 }
 
 double calibration_budget(const MetaPage* meta, double rows) {
-    return rows * std::max(kLeastBytesPerRow, kReadsOfCode * meta_geometry(meta).code_bytes * EntriesPerRow(*meta));
+    return rows * std::max(kLeastBytesPerRow, kReadsOfCode * CodeBytes(meta_codec(meta)) * EntriesPerRow(*meta));
 }
 
 static ScanOrder scan_order(const IndexCache* cache) {

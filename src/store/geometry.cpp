@@ -1,6 +1,8 @@
 // See geometry.h.
 #include "store/geometry.h"
 
+#include "am/keys.h"
+#include "store/meta.h"
 #include "store/row_fields.h"
 #include "core/simd/lut16_scan.h"
 
@@ -18,10 +20,12 @@ Codec meta_codec(const MetaPage* meta) {
     return codec;
 }
 
-static PostingRow posting_row(const Codec* codec, Reorder reorder) {
+static PostingRow posting_row(const Codec* codec, Reorder reorder, const KeyColumns* keys) {
     return {static_cast<uint32>(CodeBytes(*codec)), static_cast<uint32>(CodeBlockBytes(*codec)),
-            columns_of_index(codec, reorder)};
+            columns_of_index(codec, reorder), *keys};
 }
+
+uint32 crc_of_kinds(const KeyColumns* keys) { return keys->count == 0 ? 0 : crc_of(keys->kinds, keys->count); }
 
 // 0: there is no product code of that shape. Product codes row after row stay on one page: their table is not cut.
 static uint32 most_extent_pages(const Codec* codec) {
@@ -29,17 +33,18 @@ static uint32 most_extent_pages(const Codec* codec) {
     return TraitsOf(codec->kind).stored == Stored::kCodewords ? 1 : kMaxExtentPages;
 }
 
-PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list) {
+PostingGeometry codec_geometry(const Codec* codec, Reorder reorder, bool one_long_list, const KeyColumns* keys) {
     const uint32 most_pages = most_extent_pages(codec);
     if (most_pages == 0) return PostingGeometry{};
-    return ChooseGeometry(BLCKSZ, posting_row(codec, reorder), most_pages,
+    return ChooseGeometry(BLCKSZ, posting_row(codec, reorder, keys), most_pages,
                           one_long_list ? kWasteOfOneList : kWasteOfLists);
 }
 
-PostingGeometry meta_geometry(const MetaPage* meta) {
+PostingGeometry meta_geometry(Relation index, const MetaPage* meta) {
     const Codec codec = meta_codec(meta);
     if (meta->extent_pages < 1 || meta->extent_pages > most_extent_pages(&codec)) return PostingGeometry{};
-    return GeometryOfPages(BLCKSZ, posting_row(&codec, static_cast<Reorder>(meta->reorder)), meta->extent_pages);
+    const PostingRow row = posting_row(&codec, static_cast<Reorder>(meta->reorder), &key_columns_of_index(index)->keys);
+    return GeometryOfPages(BLCKSZ, row, meta->extent_pages);
 }
 
 // Cosine: records are of unit vectors, whose squared L2 distance has the same order and, for near rows, far less

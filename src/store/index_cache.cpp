@@ -193,7 +193,7 @@ static IndexCache* load_entry(Relation index, const MetaPage* meta) {
     entry->bytes = bytes;
     entry->meta = *meta;
     entry->keeps_groups = keeps_groups;
-    entry->geometry = meta_geometry(meta);
+    entry->geometry = meta_geometry(index, meta);
     load_centroids(index, entry, context);
     entry->codec = meta_codec(meta);
     if (meta->quantizer.bytes > 0)

@@ -1,6 +1,7 @@
 // See meta.h.
 #include "store/meta.h"
 
+#include "am/keys.h"
 #include "am/options.h"
 #include "core/page/compact_page.h"
 #include "core/page/params_page.h"
@@ -64,7 +65,8 @@ static bool directory_fits(const MetaPage* meta, BlockNumber blocks) {
     for (const Region& region : meta->more_directory)
         if (region.blocks > 0 && (region.start < 1 || region.start >= blocks || region.blocks > blocks - region.start))
             return false;
-    return meta->next_list >= meta->lists && DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ) >= meta->lists;
+    return meta->next_list >= meta->lists &&
+           DirectoryPages(*meta) * DirectoryEntriesPerPage(BLCKSZ, meta->key_columns) >= meta->lists;
 }
 
 static uint32 max_dims(const MetaPage* meta) {
@@ -78,7 +80,12 @@ static bool bits_agree(const MetaPage* meta) {
            bits == (meta->code == static_cast<uint8>(CodeKind::kBits));
 }
 
-const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
+static bool keys_agree(Relation index, const MetaPage* meta) {
+    const KeyColumns& keys = key_columns_of_index(index)->keys;
+    return meta->key_columns == keys.count && meta->key_kinds == crc_of_kinds(&keys);
+}
+
+const char* meta_problem(Relation index, const MetaPage* meta, BlockNumber blocks) {
     if (meta->magic != kMetaMagic) return "no vectorq meta page";
     if (meta->version != kFormatVersion) return "made by another version of vectorq";
     if (meta->crc != meta_crc(meta)) return "meta page has a wrong checksum";
@@ -95,7 +102,8 @@ const char* meta_problem(const MetaPage* meta, BlockNumber blocks) {
         return "meta page has impossible values";
     if (!(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)))
         return "meta page has a code that its access method does not make";
-    const PostingGeometry g = meta_geometry(meta);
+    if (!keys_agree(index, meta)) return "built for other columns";
+    const PostingGeometry g = meta_geometry(index, meta);
     if (g.capacity == 0 || g.capacity != meta->extent_capacity) return "unknown page geometry";
     const uint64 lists = meta->lists, dims = meta->code_dims;
     const uint64 transform_bytes = meta->transform == 0 ? 0 : TransformPageBytes(meta->dims, meta->code_dims);
@@ -118,9 +126,9 @@ void read_meta(Relation index, MetaPage* meta) {
     Buffer buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_SHARE);
     memcpy(meta, page_payload(BufferGetPage(buffer)), sizeof(MetaPage));
     UnlockReleaseBuffer(buffer);
-    const char* problem = meta_problem(meta, blocks);
+    const char* problem = meta_problem(index, meta, blocks);
     // Vacuum may have put centroids behind the end since we looked for it.
-    if (unlikely(problem != NULL)) problem = meta_problem(meta, RelationGetNumberOfBlocks(index));
+    if (unlikely(problem != NULL)) problem = meta_problem(index, meta, RelationGetNumberOfBlocks(index));
     if (unlikely(problem != NULL)) report_corruption(index, 0, problem);
 }
 
@@ -131,7 +139,7 @@ bool read_next_meta(Relation index, MetaPage* next) {
     *next = *next_meta_on(meta);
     UnlockReleaseBuffer(buffer);
     if (renewing == 0) return false;
-    const char* problem = meta_problem(next, RelationGetNumberOfBlocks(index));
+    const char* problem = meta_problem(index, next, RelationGetNumberOfBlocks(index));
     if (problem == NULL && next->epoch != renewing) problem = "meta page of another epoch";
     if (problem != NULL) report_corruption(index, 0, problem);
     return true;

@@ -7,8 +7,8 @@ namespace vectorq {
 
 // Reads and checks the meta page. Raises ERRCODE_INDEX_CORRUPTED on any doubt.
 void read_meta(Relation index, MetaPage* meta);
-// Why this meta page cannot be right for an index of so many blocks; NULL if it can.
-const char* meta_problem(const MetaPage* meta, BlockNumber blocks);
+// Why this meta page cannot be right for the index, of so many blocks; NULL if it can.
+const char* meta_problem(Relation index, const MetaPage* meta, BlockNumber blocks);
 uint32 crc_of(const void* bytes, Size size);  // CRC-32C
 void set_meta_crc(MetaPage* meta);            // renews the crc
 MetaPage* meta_on(Page page);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/filter/list_summary.h"
 #include "store/segments.h"
 
 namespace vectorq {
@@ -99,6 +100,10 @@ void posting_builder_begin(PostingBuilder* w, PageSink* sink, const PostingGeome
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
     std::fill_n(directory, lists, kNoEntry);
+    w->summary_bytes = KeySummaryBytes(geometry->keys);
+    if (w->summary_bytes > 0)
+        w->summaries = static_cast<char*>(MemoryContextAllocExtended(CurrentMemoryContext, w->summary_bytes * lists,
+                                                                     MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     begin_page(w);
 }
 
@@ -109,6 +114,7 @@ void posting_builder_add(PostingBuilder* w, uint32 list, const char* row) {
         if (w->geometry->pages > 1) begin_page(w);  // its pages carry the list
     }
     memcpy(w->staged + w->num_staged++ * w->row_bytes, row, StagedBytes(StagedShapeOf(*w->geometry)));
+    if (w->summary_bytes > 0) Widen(w->geometry->keys, w->summaries + list * w->summary_bytes, row + kStagedKeysAt);
     if (w->num_staged > w->geometry->capacity) spill(w);
 }
 

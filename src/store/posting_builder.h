@@ -14,8 +14,10 @@ struct PostingBuilder {
     uint32 lists;
     const uint32* numbers;  // (lists) that the lists have; NULL: 0, 1, …
     Size row_bytes;         // of a staged row
+    Size summary_bytes;     // of a list; 0 without key columns
     // — changed by each row —
     DirectoryEntry* directory;  // (lists)
+    char* summaries;            // (lists, summary_bytes) of key columns; NULL without
     char* staged;               // (capacity + 1, row_bytes) rows of the list at hand that have no page yet
     uint32 num_staged;
     uint32 list;
@@ -25,7 +27,8 @@ struct PostingBuilder {
     BlockNumber following;  // where the one after it will lie, likewise
 };
 
-// `directory` (lists) is filled in; memory comes from the current context. The sink stays the caller's.
+// `directory` (lists) is filled in; memory comes from the current context. The sink stays the caller's. So do the
+// summaries afterwards.
 void posting_builder_begin(PostingBuilder* w, PageSink* sink, const PostingGeometry* geometry,
                            DirectoryEntry* directory, uint32 lists, const uint32* numbers = NULL);
 // row: staged (core/page/staged_row.h). Rows come list after list; list < lists.

@@ -1,6 +1,7 @@
 // What an index keeps of a row beside its code, in the server's terms: which fields (core/page/row_fields.h) it has,
 // and what they are of a row that a build or an insert brings.
 #pragma once
+#include "am/keys.h"
 #include "store/tid.h"
 #include "core/page/row_fields.h"
 #include "core/quantize/codec.h"
@@ -18,6 +19,13 @@ inline RowFields fields_of_row(const Datum*, const bool*, const ItemPointerData*
     RowFields fields{};
     fields.tid = to_tid(tid);
     return fields;
+}
+
+// The row's packed keys, in the current memory context. Of an index with key columns.
+inline const char* packed_keys(const KeyColumnInfo* info, const Datum* values, const bool* isnull) {
+    char* packed = static_cast<char*>(palloc(PackedKeyBytes(info->keys)));
+    pack_keys(info, values, isnull, packed);
+    return packed;
 }
 
 }  // namespace vectorq

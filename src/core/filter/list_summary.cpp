@@ -131,6 +131,28 @@ void Widen(const KeyColumns& keys, char* summary, const char* packed) noexcept {
     std::memcpy(summary, &head, sizeof(head));
 }
 
+void Join(const KeyColumns& keys, char* summary, const char* other) noexcept {
+    KeySummaryHead head = HeadOf(summary);
+    const KeySummaryHead more = HeadOf(other);
+    for (uint32_t column = 0; column < keys.count; column++) {
+        if ((more.values >> column & 1) == 0) continue;
+        KeySummary one = SummaryOf(summary, column);
+        const KeySummary two = SummaryOf(other, column);
+        const bool first = (head.values >> column & 1) == 0;
+        if (!TraitsOf(keys.kinds[column]).ordered) {
+            one.bits[0] |= two.bits[0];
+            one.bits[1] |= two.bits[1];
+        } else {
+            one.least = first ? two.least : std::min(one.least, two.least);
+            one.greatest = first ? two.greatest : std::max(one.greatest, two.greatest);
+        }
+        std::memcpy(summary + SummaryAt(column), &one, sizeof(one));
+    }
+    head.nulls |= more.nulls & ~kNoRowSince;
+    head.values |= more.values;
+    std::memcpy(summary, &head, sizeof(head));
+}
+
 bool MayMatch(const KeyColumns& keys, const char* summary, const KeyCondition* conditions, uint32_t n) noexcept {
     for (const KeyCondition* condition = conditions; condition < conditions + n; condition++) {
         if (condition->kind == KeyCondition::kNever) return false;

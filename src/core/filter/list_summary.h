@@ -16,6 +16,8 @@ void InitSummary(const KeyColumns& keys, char* summary) noexcept;
 bool Covers(const KeyColumns& keys, const char* summary, const char* packed) noexcept;
 // Makes it so.
 void Widen(const KeyColumns& keys, char* summary, const char* packed) noexcept;
+// Makes it right for the rows of another list, too.
+void Join(const KeyColumns& keys, char* summary, const char* other) noexcept;
 // False: no row of the list satisfies all conditions.
 bool MayMatch(const KeyColumns& keys, const char* summary, const KeyCondition* conditions, uint32_t n) noexcept;
 

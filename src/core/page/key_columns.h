@@ -13,6 +13,7 @@
 // In the directory each list has a summary of the values in it (KeySummary).
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 namespace vectorq {
@@ -48,6 +49,7 @@ struct KeyColumns {
 static_assert(sizeof(KeyColumns) == 32);
 
 inline constexpr uint32_t kPackedNullsBytes = 4;
+inline constexpr uint32_t kMostPackedKeyBytes = kPackedNullsBytes + kMaxKeyColumns * 8;
 // Bytes of a row's packed values; 0 without key columns.
 constexpr uint32_t PackedKeyBytes(const KeyColumns& keys) noexcept {
     if (keys.count == 0) return 0;
@@ -55,6 +57,17 @@ constexpr uint32_t PackedKeyBytes(const KeyColumns& keys) noexcept {
     for (uint32_t column = 0; column < keys.count; column++) bytes += KeyBytes(keys.kinds[column]);
     return bytes;
 }
+// Whether a row's values are 0 where they are null.
+inline bool NullsAreZero(const KeyColumns& keys, const char* packed) noexcept {
+    uint32_t nulls;
+    std::memcpy(&nulls, packed, sizeof(nulls));
+    const char* value = packed + kPackedNullsBytes;
+    for (uint32_t column = 0; column < keys.count; value += KeyBytes(keys.kinds[column]), column++)
+        for (uint32_t i = 0; i < KeyBytes(keys.kinds[column]); i++)
+            if ((nulls >> column & 1) != 0 && value[i] != 0) return false;
+    return true;
+}
+
 // How the values of a row lie in its segment: columns of 8 and 4 bytes, then the null bits of all columns, then columns
 // of 2 bytes and of 1. In this order none needs padding before it. Within a width columns are in the index's order.
 struct KeyPlaces {
@@ -64,7 +77,7 @@ struct KeyPlaces {
     uint8_t packed_bytes = 0;             // PackedKeyBytes
     uint8_t before[kMaxKeyColumns] = {};  // bytes of a row's values in the columns that lie before this one
 };
-static_assert(kPackedNullsBytes + kMaxKeyColumns * 8 <= UINT8_MAX);
+static_assert(kMostPackedKeyBytes <= UINT8_MAX);
 constexpr KeyPlaces PlacesOf(const KeyColumns& keys) noexcept {
     KeyPlaces places;
     for (uint32_t bytes = 8; bytes > 0; bytes /= 2) {
@@ -98,12 +111,16 @@ static_assert(sizeof(KeySummary) == 16 && std::is_trivially_copyable_v<KeySummar
 
 // Behind a list's directory entry, in indexes with key columns: this, and a KeySummary for each column.
 struct KeySummaryHead {
-    uint32_t nulls;   // bit c: some row has a null in column c
+    uint32_t nulls;   // bit c: some row has a null in column c; and kNoRowSince
     uint32_t values;  // bit c: some row has a value in column c; without it the column's summary says nothing
 };
 static_assert(sizeof(KeySummaryHead) == 8);
-constexpr uint32_t KeySummaryBytes(const KeyColumns& keys) noexcept {
-    return keys.count == 0 ? 0 : static_cast<uint32_t>(sizeof(KeySummaryHead) + keys.count * sizeof(KeySummary));
+// Who adds a row to the list takes this away, and vacuum sets it before it reads the rows: if it is still there
+// afterwards, the summary of the rows read is that of the list.
+inline constexpr uint32_t kNoRowSince = 1u << kMaxKeyColumns;
+constexpr uint32_t KeySummaryBytes(uint32_t columns) noexcept {
+    return columns == 0 ? 0 : static_cast<uint32_t>(sizeof(KeySummaryHead) + columns * sizeof(KeySummary));
 }
+constexpr uint32_t KeySummaryBytes(const KeyColumns& keys) noexcept { return KeySummaryBytes(keys.count); }
 
 }  // namespace vectorq

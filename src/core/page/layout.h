@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/page/key_columns.h"
+
 namespace vectorq {
 
 inline constexpr uint32_t kPageHeaderBytes = 24;
@@ -25,7 +27,7 @@ enum class PageKind : uint16_t {
     kCentroids = 2,         // f32 (lists, dims)
     kCompactCentroids = 3,  // see compact_page.h
     kQuantizer = 4,         // sq8: Sq8Page; pq: codebook (quantize/pq.h)
-    kDirectory = 5,         // DirectoryEntry (lists), whole entries per page
+    kDirectory = 5,         // DirectoryEntry and summaries of key columns (lists), whole entries per page
     kPosting = 6,           // see posting_page.h
     kTransform = 7,         // TransformPage
     kReorder = 8,           // records of the rows' vectors, see reorder_page.h
@@ -68,7 +70,8 @@ enum class ListState : uint8_t {
     kUnused = 3,   // no such segments any more: the number may be given to another list
 };
 
-// v2. One per list, in the directory region; an entry never straddles pages.
+// v2. One per list, in the directory region; an entry never straddles pages. In an index with key columns a
+// KeySummaryHead and their summaries follow it.
 struct DirectoryEntry {
     uint32_t head;              // block of the first segment; kInvalidBlock: the list has none
     uint32_t hint;              // block of a segment of this list; inserts walk on from there
@@ -83,8 +86,14 @@ struct DirectoryEntry {
 static_assert(sizeof(DirectoryEntry) == 24);
 inline constexpr DirectoryEntry kNoEntry = {kInvalidBlock, kInvalidBlock, 0, 0, 0, 0, 0, 0, 0};
 
-constexpr uint32_t DirectoryEntriesPerPage(uint32_t page_bytes) noexcept {
-    return PayloadBytes(page_bytes) / static_cast<uint32_t>(sizeof(DirectoryEntry));
+// From one entry to the next.
+constexpr uint32_t DirectoryStride(uint32_t key_columns) noexcept {
+    return static_cast<uint32_t>(sizeof(DirectoryEntry)) + KeySummaryBytes(key_columns);
+}
+static_assert(DirectoryStride(kMaxKeyColumns) % 8 == 0 &&
+              DirectoryStride(kMaxKeyColumns) <= PayloadBytes(kLeastPageBytes));
+constexpr uint32_t DirectoryEntriesPerPage(uint32_t page_bytes, uint32_t key_columns) noexcept {
+    return PayloadBytes(page_bytes) / DirectoryStride(key_columns);
 }
 
 }  // namespace vectorq

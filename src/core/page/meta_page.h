@@ -12,7 +12,7 @@
 namespace vectorq {
 
 inline constexpr uint32_t kMetaMagic = 0x51544356;  // "VCTQ"
-inline constexpr uint32_t kFormatVersion = 8;
+inline constexpr uint32_t kFormatVersion = 9;
 
 struct Region {
     uint32_t start;   // first block; 0 when the region is absent
@@ -57,7 +57,7 @@ struct Upkeep {
 };
 static_assert(sizeof(Upkeep) == 48);
 
-// v8 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
+// v9 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
     uint32_t magic;
     uint32_t version;
@@ -80,7 +80,7 @@ struct MetaPage {
     uint8_t reorder;           // Reorder
     uint16_t opq_m;            // of an opq transform, else 0
     uint8_t replicas;          // Replicas
-    uint8_t reserved0;         // 0
+    uint8_t key_columns;       // how many, see key_columns.h
     float eta;                 // codes: weight of the error along a row (quantize/anisotropic.h); 0 = plain
     uint32_t extent_pages;     // geometry of the posting extents, checked at open
     uint32_t extent_capacity;  // rows in an extent
@@ -115,7 +115,7 @@ struct MetaPage {
     uint32_t replacing;  // 1: a vacuum is replacing lists, or broke off while it was
     uint32_t epoch;      // number of what was trained: centroids, codes and page geometry; from 1 on
     Upkeep upkeep;
-    uint32_t reserved2;  // 0
+    uint32_t key_kinds;  // crc of the KeyKind of each key column; 0 without any
     uint32_t crc;
 };
 inline uint64_t DirectoryPages(const MetaPage& meta) noexcept {
