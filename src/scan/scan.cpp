@@ -36,6 +36,13 @@ void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
         memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
     note_rows_taken(state);
     state->started = false;
+    state->bitmap = NULL;
+}
+
+void set_scan_bitmap(IndexScanDesc scan, const TidBlocks* rows, double share) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    state->bitmap = rows;
+    state->bitmap_share = share;
 }
 
 void vq_endscan(IndexScanDesc scan) {

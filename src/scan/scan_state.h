@@ -3,6 +3,7 @@
 #pragma once
 #include "lists/list_chooser.h"
 #include "scan/list_search.h"
+#include "scan/scan_filter.h"
 #include "scan/scan_plan.h"
 #include "core/search/scan_rounds.h"
 #include "pg/pg_headers.h"
@@ -38,6 +39,9 @@ struct ScanState {
     // — set by beginscan, then constant —
     MemoryContext context;
     bool prepared;  // search, chooser, reading and rounds are made: by the first call of all scans
+    // — set by set_scan_bitmap, and forgotten by rescan —
+    const TidBlocks* bitmap;  // the rows that may be returned; NULL: all
+    double bitmap_share;
     // — set when a scan starts, then constant —
     bool started;
     ScanPlan plan;
