@@ -1,5 +1,6 @@
 // Module magic and _PG_init, nothing else.
 #include "am/options.h"
+#include "am/plan_keys.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/running_query.h"
@@ -14,4 +15,5 @@ void _PG_init(void) {
     vectorq::register_fault_setting();
     vectorq::register_options_and_settings();
     vectorq::watch_running_queries();
+    vectorq::help_planner_with_keys();
 }

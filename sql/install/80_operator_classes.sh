@@ -51,3 +51,73 @@ support vectorq_sparsevec_support
 echo "COMMENT ON FUNCTION vectorq_sparsevec_support(internal) IS 'says that sparsevec has no index yet';"
 classes sparsevec l2 vectorq_sparsevec_support 'DEFAULT '
 for name in ip cosine l1; do classes sparsevec "$name" vectorq_sparsevec_support ''; done
+
+# Columns behind the vector's, all of every access method: type, support function, operators, name of the classes if it is
+# not the type's. Types of one family are compared with each other.
+keys='
+bool        bool   ordered -
+int2        int2   ordered integer
+int4        int4   ordered integer
+int8        int8   ordered integer
+oid         oid    ordered -
+anyenum     oid    ordered - enum
+float4      float4 ordered float
+float8      float8 ordered float
+date        int4   ordered datetime
+timestamp   int8   ordered datetime
+timestamptz int8   ordered datetime
+time        int8   ordered -
+text        hash   equal   -
+bpchar      hash   equal   -
+uuid        hash   equal   -
+numeric     hash   equal   -
+bytea       hash   equal   -
+inet        hash   equal   -
+anyarray    array  array   - array
+'
+# operators KIND LEFT RIGHT: with their strategies (src/am/keys.h)
+operators() {
+    case $1 in
+        ordered) set -- "$2" "$3" 1 '<' 2 '<=' 3 '=' 4 '>=' 5 '>' ;;
+        equal) set -- "$2" "$3" 3 '=' ;;
+        array) set -- "$2" "$3" 6 '&&' 7 '@>' ;;
+    esac
+    left=$1 right=$2
+    shift 2
+    while [ $# != 0 ]; do
+        printf '    OPERATOR %s %s (%s, %s)' "$1" "$2" "$left" "$right"
+        shift 2
+        [ $# = 0 ] || echo ,
+    done
+}
+# of_family NAME: the types of a family
+of_family() { echo "$keys" | awk -v family="$1" '$4 == family { print $1 }'; }
+# key_classes METHOD
+key_classes() {
+    for family in $(echo "$keys" | awk '$4 != "" && $4 != "-" { print $4 }' | uniq); do
+        echo "CREATE OPERATOR FAMILY ${family}_ops USING $1;"
+    done
+    echo "$keys" | while read -r type support kind family name; do
+        [ -n "$type" ] || continue
+        of=
+        [ "$family" = - ] || of=" FAMILY ${family}_ops"
+        echo "CREATE OPERATOR CLASS ${name:-$type}_ops DEFAULT FOR TYPE $type USING $1$of AS"
+        operators "$kind" "$type" "$type"
+        echo ",
+    FUNCTION 1 vectorq_${support}_key_support(internal);"
+        [ "$family" != - ] || continue
+        for other in $(of_family "$family"); do
+            [ "$other" != "$type" ] || continue
+            echo "ALTER OPERATOR FAMILY ${family}_ops USING $1 ADD"
+            operators "$kind" "$type" "$other"
+            echo ';'
+        done
+    done
+}
+echo '
+-- Operator classes of key columns. Support function 1 tells how values become numbers.'
+for name in $(echo "$keys" | awk '{ print $2 }' | sort -u); do support "vectorq_${name}_key_support"; done
+for method in ah ivf pq; do
+    echo
+    key_classes $method
+done

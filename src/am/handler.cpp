@@ -14,10 +14,10 @@ static IndexAmRoutine* make_routine(amoptions_function parse_options) {
     am->amcanorderbyop = true;
     am->amcanbackward = false;
     am->amcanunique = false;
-    am->amcanmulticol = false;
+    am->amcanmulticol = true;
     am->amoptionalkey = true;
-    am->amsearcharray = false;
-    am->amsearchnulls = false;
+    am->amsearcharray = true;
+    am->amsearchnulls = true;
     am->amstorage = false;
     am->amclusterable = false;
     am->ampredlocks = false;

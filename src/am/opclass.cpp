@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/simd/distance.h"
+#include "am/keys.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -12,11 +13,16 @@ const OpclassInfo* opclass_of_index(Relation index) {
     FmgrInfo* support = index_getprocinfo(index, 1, 1);
     const OpclassInfo* info =
         reinterpret_cast<const OpclassInfo*>(DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL))));
+    if (info != NULL && info->magic == kKeyClassMagic)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+                        errmsg("first column of index \"%s\" must be a vector column", RelationGetRelationName(index)),
+                        errhint("Put the vector column first, and the columns that queries filter by behind it.")));
     if (info == NULL || info->magic != kOpclassMagic)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
                  errmsg("operator class of index \"%s\" is not one of vectorq's", RelationGetRelationName(index)),
                  errhint("Use an operator class that CREATE EXTENSION vectorq made.")));
+    key_columns_of_index(index);  // the other columns may not be all right
     return info;
 }
 

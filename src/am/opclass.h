@@ -15,7 +15,8 @@ struct OpclassInfo {
 };
 inline constexpr uint32 kOpclassMagic = 0x56514F50;
 
-// The operator class of the index's only column. Errors out if its support function is not ours.
+// The operator class of the index's vector column, the first. Errors out if its support function is not ours, or if the
+// further columns are not ones that an index may have (am/keys.h).
 const OpclassInfo* opclass_of_index(Relation index);
 
 // Reads a vector of the index's column into f32 (dims long), as the lists keep it: normalised for

@@ -1,6 +1,9 @@
-// amvalidate: an operator class is right if it has one support function of ours, and operators that
-// order by distance on its own type.
+// amvalidate. An operator class is right if it has one support function, and that says
+// - of a vector column: one operator, which orders by distance on its own type;
+// - of a key column: search operators by strategies that its kind can answer, which compare its type.
 #include "am/am.h"
+#include "am/keys.h"
+#include "am/opclass.h"
 #include "pg/entry.h"
 
 extern "C" {
@@ -20,7 +23,7 @@ static bool complain(const char* opclass, const char* problem, Oid object) {
     return false;
 }
 
-static bool validate_operators(CatCList* operators, Oid type, const char* name) {
+static bool validate_distances(CatCList* operators, Oid type, const char* name) {
     bool valid = true;
     for (int i = 0; i < operators->n_members; i++) {
         const Form_pg_amop op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
@@ -30,18 +33,69 @@ static bool validate_operators(CatCList* operators, Oid type, const char* name) 
         if (!check_amop_signature(op->amopopr, FLOAT8OID, type, type))
             valid = complain(name, "has an operator with a wrong signature", op->amopopr);
     }
+    if (operators->n_members != 1) valid = complain(name, "needs exactly one operator", InvalidOid);
     return valid;
 }
 
-static bool validate_functions(CatCList* functions, const char* name) {
-    bool valid = functions->n_members == 1;
-    if (!valid) complain(name, "needs exactly one support function", InvalidOid);
+static bool kind_has_strategy(KeyKind kind, int strategy) {
+    if (kind == KeyKind::kSignature) return strategy == kKeyOverlaps || strategy == kKeyContains;
+    if (kind == KeyKind::kHash) return strategy == kKeyEqual;
+    return strategy >= kKeyLess && strategy <= kKeyGreater;
+}
+
+// The family may have operators of its other types, too.
+static bool validate_conditions(CatCList* operators, Oid type, KeyKind kind, const char* name) {
+    bool valid = true;
+    int of_type = 0;
+    for (int i = 0; i < operators->n_members; i++) {
+        const Form_pg_amop op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
+        if (op->amoplefttype != type) continue;
+        if (!kind_has_strategy(kind, op->amopstrategy))
+            valid = complain(name, "has an operator with an unknown strategy", op->amopopr);
+        if (op->amoppurpose != AMOP_SEARCH || OidIsValid(op->amopsortfamily))
+            valid = complain(name, "has an operator that is not for searching", op->amopopr);
+        if (!check_amop_signature(op->amopopr, BOOLOID, type, op->amoprighttype))
+            valid = complain(name, "has an operator with a wrong signature", op->amopopr);
+        of_type += op->amoprighttype == type;
+    }
+    if (of_type == 0) valid = complain(name, "needs an operator", InvalidOid);
+    return valid;
+}
+
+static bool function_is_right(const FormData_pg_amproc* proc) {
+    return proc->amprocnum == 1 && check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID);
+}
+
+// The one support function of the operator class; InvalidOid if it is wrong.
+static Oid support_function(CatCList* functions, Oid type, const char* name) {
+    Oid found = InvalidOid;
+    int of_type = 0;
     for (int i = 0; i < functions->n_members; i++) {
         const Form_pg_amproc proc = reinterpret_cast<Form_pg_amproc>(GETSTRUCT(&functions->members[i]->tuple));
-        if (proc->amprocnum != 1 || !check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
-            valid = complain(name, "has a wrong support function", InvalidOid);
+        if (proc->amproclefttype != type) continue;
+        of_type++;
+        if (function_is_right(proc)) found = proc->amproc;
+        else complain(name, "has a wrong support function", InvalidOid);
     }
-    return valid;
+    if (of_type == 1) return found;
+    complain(name, "needs exactly one support function", InvalidOid);
+    return InvalidOid;
+}
+
+// NULL: of a vector column.
+static const KeyClass* class_of_function(Oid function) {
+    const void* info = DatumGetPointer(OidFunctionCall1(function, PointerGetDatum(NULL)));
+    const KeyClass* key_class = static_cast<const KeyClass*>(info);
+    return key_class != NULL && key_class->magic == kKeyClassMagic ? key_class : NULL;
+}
+
+// sparsevec's function, which only raises an error, is of a vector, too.
+static bool is_vector_class(CatCList* operators) {
+    for (int i = 0; i < operators->n_members; i++) {
+        const Form_pg_amop op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
+        if (op->amoppurpose == AMOP_ORDER) return true;
+    }
+    return false;
 }
 
 bool vq_validate(Oid opclass_oid) {
@@ -51,9 +105,11 @@ bool vq_validate(Oid opclass_oid) {
     const char* name = NameStr(opclass->opcname);
     CatCList* operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(opclass->opcfamily));
     CatCList* functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(opclass->opcfamily));
-    bool valid = validate_operators(operators, opclass->opcintype, name);
-    valid = validate_functions(functions, name) && valid;
-    if (operators->n_members != 1) valid = complain(name, "needs exactly one operator", InvalidOid);
+    const Oid support = support_function(functions, opclass->opcintype, name);
+    const KeyClass* key_class = OidIsValid(support) && !is_vector_class(operators) ? class_of_function(support) : NULL;
+    bool valid = key_class != NULL ? validate_conditions(operators, opclass->opcintype, key_class->kind, name)
+                                   : validate_distances(operators, opclass->opcintype, name);
+    valid = valid && OidIsValid(support);
     ReleaseCatCacheList(functions);
     ReleaseCatCacheList(operators);
     ReleaseSysCache(tuple);

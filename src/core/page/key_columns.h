@@ -78,8 +78,7 @@ struct KeySummaryHead {
 };
 static_assert(sizeof(KeySummaryHead) == 8);
 constexpr uint32_t KeySummaryBytes(const KeyColumns& keys) noexcept {
-    return keys.count == 0 ? 0
-                           : static_cast<uint32_t>(sizeof(KeySummaryHead) + keys.count * sizeof(KeySummary));
+    return keys.count == 0 ? 0 : static_cast<uint32_t>(sizeof(KeySummaryHead) + keys.count * sizeof(KeySummary));
 }
 
 }  // namespace vectorq
