@@ -19,11 +19,11 @@ bool FillKeyTable(const int64_t* set, uint32_t set_size, uint8_t log2_places, in
     std::fill(places, places + (uint64_t{1} << log2_places), free_place);
     for (uint32_t k = 1; k < set_size; k++) {
         int64_t moving = set[k];
-        uint64_t to = KeyPlaces(moving, log2_places).first;
+        uint64_t to = SetPlaces(moving, log2_places).first;
         for (int moves = 0; moving != free_place; moves++) {
             if (moves == kMaxMoves) return false;
             std::swap(moving, places[to]);
-            const KeyPlaces of_moving(moving, log2_places);
+            const SetPlaces of_moving(moving, log2_places);
             to = to == of_moving.first ? of_moving.second : of_moving.first;
         }
     }

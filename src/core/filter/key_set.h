@@ -25,16 +25,16 @@ bool SetHas(const KeyCondition& condition, int64_t value) noexcept;
 uint32_t FirstNotLess(const int64_t* set, uint32_t set_size, int64_t value) noexcept;
 
 // The table's two places of a value.
-struct KeyPlaces {
+struct SetPlaces {
     uint64_t first, second;
-    KeyPlaces(int64_t value, uint8_t log2_places) noexcept {
+    SetPlaces(int64_t value, uint8_t log2_places) noexcept {
         const uint64_t hash = static_cast<uint64_t>(value) * 0x9E3779B97F4A7C15u;
         first = hash >> (64 - log2_places);
         second = ((hash ^ hash >> 32) * 0xD6E8FEB86659FD93u) >> (64 - log2_places);
     }
 };
 inline bool TableHas(const KeyTable& table, int64_t value) noexcept {
-    const KeyPlaces places(value, table.log2_places);
+    const SetPlaces places(value, table.log2_places);
     return (table.places[places.first] == value) | (table.places[places.second] == value) | (table.first == value);
 }
 
