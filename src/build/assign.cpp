@@ -121,8 +121,8 @@ static Size scratch_floats(const Build* b) {
 // Codes entries [begin, end), whose rows lie one after another at `rows`.
 static void encode_range(Build* b, const float* rows, Size begin, Size end, float* scratch) {
     BuildObjects* o = b->objects;
-    const RowSink sink = {payload_of(b, begin), b->payload_bytes, kEntryCodeAt, kEntryScalarAt,
-                          o->entry_fits.data() + begin};
+    const RowSink sink = {payload_of(b, begin), b->payload_bytes, EntryCodeAt(StagedShapeOf(b->geometry)),
+                          kEntryScalarAt, o->entry_fits.data() + begin};
     EncodeRows(b->codec, rows, end - begin, o->centroids.data(), o->entry_list.data() + begin, sink, scratch);
 }
 
@@ -150,7 +150,7 @@ static Datum entry_key(const Build* b, Size entry) {
 }
 
 static void sort_entry(Build* b, Size entry) {
-    SET_VARSIZE(payload_of(b, entry), EntryBytes(b->geometry.code_bytes));
+    SET_VARSIZE(payload_of(b, entry), EntryBytes(StagedShapeOf(b->geometry)));
     ExecClearTuple(b->slot);
     b->slot->tts_values[0] = entry_key(b, entry);
     b->slot->tts_values[1] = PointerGetDatum(payload_of(b, entry));
@@ -245,7 +245,7 @@ void begin_row_sort(Build* b, int columns, Size bytes) {
 }
 
 void begin_assign(Build* b) {
-    b->payload_bytes = EntryStride(b->geometry.code_bytes);
+    b->payload_bytes = EntryStride(StagedShapeOf(b->geometry));
     b->record_payload_bytes = KeepsRecords(b->reorder) ? MAXALIGN(VARHDRSZ + b->records.geometry.record_bytes) : 0;
     const Size further = b->entries_of_row > 1 ? b->entries_of_row : 0;
     // Twice the rows hold the entries of soar, and nearly always those of a closure.

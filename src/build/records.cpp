@@ -55,9 +55,9 @@ static ItemPointerData add_record(RecordBuilder* w, const bytea* record) {
 
 static void sort_posting(RecordBuilder* w, int64 key, const char* row, const ItemPointerData* record) {
     Build* b = w->build;
-    memcpy(w->row + kEntryHeadBytes, row, StagedBytes(b->geometry.code_bytes));
+    memcpy(w->row + kEntryHeadBytes, row, StagedBytes(StagedShapeOf(b->geometry)));
     SetStagedRecord(w->row + kEntryHeadBytes, to_tid(record));
-    SET_VARSIZE(w->row, EntryBytes(b->geometry.code_bytes));
+    SET_VARSIZE(w->row, EntryBytes(StagedShapeOf(b->geometry)));
     ExecClearTuple(b->slot);
     b->slot->tts_values[0] = Int64GetDatum(key);
     b->slot->tts_values[1] = PointerGetDatum(w->row);

@@ -370,8 +370,7 @@ VQ_FUNCTION(vectorq_check) {
     begin_rows(fcinfo);
     const LOCKMODE lock = RecoveryInProgress() ? AccessShareLock : ShareLock;
     OpenedIndex opened = open_index(PG_GETARG_OID(0), lock, false);
-    Checker c;
-    memset(&c, 0, sizeof(c));
+    Checker c{};
     c.result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     c.index = opened.index;
     c.blocks = RelationGetNumberOfBlocks(opened.index);

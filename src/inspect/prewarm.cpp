@@ -114,8 +114,7 @@ VQ_FUNCTION(vectorq_prewarm) {
     const int64 bytes = PG_GETARG_INT64(1);
     if (bytes < 0) ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bytes must not be negative")));
     OpenedIndex opened = open_index(PG_GETARG_OID(0), AccessShareLock, false);
-    Prewarm p;
-    memset(&p, 0, sizeof(p));
+    Prewarm p{};
     p.index = opened.index;
     read_meta(p.index, &p.meta);
     p.geometry = meta_geometry(&p.meta);

@@ -102,7 +102,8 @@ static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNum
         if (!IsRow(fields.tid)) continue;
         SetStagedFields(c->staged, fields);
         if (HasRecords(c->meta)) SetStagedRecord(c->staged, moved_record(&c->records, fields.record));
-        memcpy(c->staged + kStagedCodeAt, c->codes + static_cast<Size>(slot) * g->code_bytes, g->code_bytes);
+        memcpy(c->staged + StagedCodeAt(StagedShapeOf(*g)), c->codes + static_cast<Size>(slot) * g->code_bytes,
+               g->code_bytes);
         posting_builder_add(w, list, c->staged);
     }
 }
@@ -152,7 +153,7 @@ static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext co
     c->lists = read_list_table(c->index, &c->meta);
     c->page = static_cast<char*>(palloc(BLCKSZ));
     c->codes = static_cast<uint8*>(palloc(static_cast<Size>(c->geometry->capacity) * c->geometry->code_bytes));
-    c->staged = static_cast<char*>(palloc0(StagedBytes(c->geometry->code_bytes)));
+    c->staged = static_cast<char*>(palloc0(StagedBytes(StagedShapeOf(*c->geometry))));
     number_epoch(&c->meta, &c->next, c->geometry->pages);
     c->next.next_list = c->next.lists;
     c->next.records_start = HasRecords(c->meta) ? 1 : 0;

@@ -225,7 +225,8 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
     const IndexCache* cache = r->cache;
     const Codec* codec = codec_to_encode(r->index, r->cache);
     const uint32 dims = cache->meta.code_dims;
-    const Size stride = MAXALIGN(StagedBytes(cache->geometry.code_bytes));
+    const StagedShape shape = StagedShapeOf(cache->geometry);
+    const Size stride = MAXALIGN(StagedBytes(shape));
     char* staged = static_cast<char*>(palloc_extended(stride * kEncodeRows, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     float* rows = static_cast<float*>(palloc_extended(sizeof(float) * dims * kEncodeRows, MCXT_ALLOC_HUGE));
     uint32* lists = static_cast<uint32*>(palloc(sizeof(uint32) * kEncodeRows));
@@ -241,7 +242,7 @@ static void write_rows(Rebalance* r, PostingBuilder* w, const uint32* order) {
             SetStagedFields(staged + i * stride, r->fields[row]);
             lists[i] = o->target[row];
         }
-        const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, kStagedCodeAt, kStagedScalarAt, fits};
+        const RowSink sink = {reinterpret_cast<uint8*>(staged), stride, StagedCodeAt(shape), kStagedScalarAt, fits};
         EncodeRows(*codec, rows, count, o->centroids.data(), lists, sink, scratch);
         for (Size i = 0; i < count; i++) posting_builder_add(w, lists[i], staged + i * stride);
     }

@@ -259,8 +259,7 @@ static void update_lists(VacuumState* v) {
 static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                          IndexBulkDeleteCallback callback, void* callback_state, Garbage* garbage) {
     if (stats == NULL) stats = static_cast<IndexBulkDeleteResult*>(palloc0(sizeof(IndexBulkDeleteResult)));
-    VacuumState v;
-    memset(&v, 0, sizeof(v));
+    VacuumState v{};
     v.index = info->index;
     v.callback = callback;
     v.callback_state = callback_state;

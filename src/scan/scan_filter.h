@@ -13,9 +13,11 @@ struct RowFilter {
     const KeyCondition* conditions;  // (num_conditions)
     uint32 num_conditions;
     const TidBlocks* rows;  // NULL: all
+    // — by each segment —
+    bool asks_late;   // `rows` is asked about those only that are near enough
+    uint32 segments;  // so far
     // — counted, once for each time that a list is searched —
-    uint64 matches;  // entries that satisfy it
-    uint64 entries;  // that were asked, or belong to segments without a match
+    uint64 asked, matches;  // entries that were asked, and of these those that satisfy it
 };
 
 // Only these rows are returned from now on until the next rescan, in order of distance: to be called between rescan and

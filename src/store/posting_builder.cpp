@@ -30,7 +30,7 @@ static void flush_page(PostingBuilder* w) {
 // Puts a staged row into the next slot of a segment on the page at hand.
 static void put_row(PostingBuilder* w, const SegmentLayout& layout, char* segment, uint32 slot, const char* row) {
     const PostingGeometry* g = w->geometry;
-    const PostingEntry entry = StagedEntry(row);
+    const PostingEntry entry = StagedEntry(row, StagedShapeOf(*g));
     const PageRange pages = PagesOfCode(*g, layout, slot);
     for (uint32 part = std::max<uint32>(pages.first, 1); part <= pages.last; part++)
         PutCode(*g, layout, page_payload(w->images + part * BLCKSZ), part, slot, entry.code);
@@ -94,7 +94,7 @@ void posting_builder_begin(PostingBuilder* w, PageSink* sink, const PostingGeome
     w->numbers = numbers;
     w->block = w->following = InvalidBlockNumber;
     w->directory = directory;
-    w->row_bytes = RoundUp(StagedBytes(geometry->code_bytes), 8);
+    w->row_bytes = RoundUp(StagedBytes(StagedShapeOf(*geometry)), 8);
     w->staged =
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, w->row_bytes * (geometry->capacity + 1)));
     w->images = static_cast<char*>(palloc(geometry->pages * BLCKSZ));
@@ -108,7 +108,7 @@ void posting_builder_add(PostingBuilder* w, uint32 list, const char* row) {
         w->list = list;
         if (w->geometry->pages > 1) begin_page(w);  // its pages carry the list
     }
-    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, StagedBytes(w->geometry->code_bytes));
+    memcpy(w->staged + w->num_staged++ * w->row_bytes, row, StagedBytes(StagedShapeOf(*w->geometry)));
     if (w->num_staged > w->geometry->capacity) spill(w);
 }
 

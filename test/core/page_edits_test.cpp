@@ -24,10 +24,20 @@ std::string Name(const Case& c) {
     return "pages of " + std::to_string(c.page_bytes) + ", " + std::to_string(c.g.pages) + " a segment of " +
            std::to_string(c.g.capacity) + " codes of " + std::to_string(c.g.code_bytes) +
            (c.g.block_bytes > 0 ? " in blocks" : "") + (HasColumn(c.g.columns, kScalarColumn) ? ", scalars" : "") +
-           (HasColumn(c.g.columns, kRecordColumn) ? ", records" : "");
+           (HasColumn(c.g.columns, kRecordColumn) ? ", records" : "") +
+           (c.g.keys.count > 0 ? ", key columns: " + std::to_string(c.g.keys.count) : "");
 }
 
-// One page and several, codes row after row and in blocks, with and without scalars and records.
+// None; one of 4 bytes; of each kind one, in an order that is not that of their widths; the most there may be.
+std::vector<KeyColumns> KeySets() {
+    using enum KeyKind;
+    KeyColumns most{kMaxKeyColumns, {}};
+    std::fill(std::begin(most.kinds), std::end(most.kinds), kInt64);
+    return {KeyColumns{}, KeyColumns{1, {kInt32}}, KeyColumns{6, {kInt8, kInt64, kInt16, kHash, kSignature, kInt32}},
+            most};
+}
+
+// One page and several, codes row after row and in blocks, with and without scalars, records and key columns.
 std::vector<Case> Cases() {
     std::vector<Case> cases;
     const auto add = [&](uint32_t page_bytes, const PostingGeometry& g) {
@@ -36,15 +46,19 @@ std::vector<Case> Cases() {
     for (const uint32_t page_bytes : kBlockSizes)
         for (ColumnSet columns = 0; columns < 1u << kNumColumns; columns++) {
             for (const uint32_t code : {1u, 3u, 16u, 60u, 512u, 1536u, 3072u, 12000u, 64000u}) {
-                const PostingRow row = {code, 0, columns};
+                PostingRow row = {code, 0, columns};
                 add(page_bytes, ChooseGeometry(page_bytes, row));
                 add(page_bytes, ChooseGeometry(page_bytes, row, kMaxExtentPages, kWasteOfOneList));
                 add(page_bytes, GeometryOfPages(page_bytes, row, 2));
+                row.keys = KeySets()[1 + code % 3];
+                add(page_bytes, ChooseGeometry(page_bytes, row));
             }
             for (const uint32_t m : {1u, 7u, 16u, 96u, 257u, 768u, 8000u}) {
-                const PostingRow row = {(m + 1) / 2, static_cast<uint32_t>(Lut16BlockBytes(m)), columns};
+                PostingRow row = {(m + 1) / 2, static_cast<uint32_t>(Lut16BlockBytes(m)), columns};
                 add(page_bytes, ChooseGeometry(page_bytes, row));
                 add(page_bytes, GeometryOfPages(page_bytes, row, 3));
+                row.keys = KeySets()[1 + m % 3];
+                add(page_bytes, ChooseGeometry(page_bytes, row));
             }
         }
     return cases;
@@ -54,12 +68,27 @@ std::vector<Case> Cases() {
 struct Row {
     RowFields fields;
     Code code;
-    PostingEntry entry() const { return {fields, code.data()}; }
+    std::vector<char> keys;  // packed
+    PostingEntry entry() const { return {fields, code.data(), keys.data()}; }
 };
+
+// Any values, some of them null.
+std::vector<char> MakeKeys(const KeyColumns& columns, std::minstd_rand& random) {
+    std::vector<char> keys(PackedKeyBytes(columns));
+    if (keys.empty()) return keys;
+    const uint32_t nulls =
+        static_cast<uint32_t>(random()) & static_cast<uint32_t>(random()) & ((1u << columns.count) - 1);
+    std::memcpy(keys.data(), &nulls, sizeof(nulls));
+    size_t at = kPackedNullsBytes;
+    for (uint32_t column = 0; column < columns.count; column++)
+        for (uint32_t i = 0; i < KeyBytes(columns.kinds[column]); i++, at++)
+            keys[at] = (nulls >> column & 1) != 0 ? '\0' : static_cast<char>(random() >> 8);
+    return keys;
+}
 
 Row MakeRow(const PostingGeometry& g, uint32_t number) {
     std::minstd_rand random(number + 1);
-    Row row{RowFields{}, Code(g.code_bytes)};
+    Row row{RowFields{}, Code(g.code_bytes), MakeKeys(g.keys, random)};
     // Every byte of every column.
     for (const ColumnTraits& column : kColumns)
         for (uint32_t i = 0; i < column.bytes; i++)
@@ -185,6 +214,8 @@ struct Postings {
         ASSERT_EQ(header->capacity, s.capacity);
         ASSERT_EQ(header->count - header->dead, static_cast<int>(s.rows.size()));
         Code code(g.code_bytes);
+        std::vector<char> keys(g.key_places.packed_bytes);
+        ASSERT_TRUE(KeysAreClear(g, layout, segment(s), s.capacity, header->count));
         for (uint32_t slot = 0; slot < s.capacity; slot++) {
             const Tid tid = TidsOf(segment(s))[slot];
             ASSERT_EQ(IsRow(tid), s.rows.count(slot) == 1) << slot;
@@ -203,6 +234,8 @@ struct Postings {
                 ASSERT_EQ(field(fields), HasColumn(g.columns, column) ? field(row.fields) : std::string(bytes, 0))
                     << column;
             }
+            TakeKeys(g, layout, segment(s), s.capacity, slot, keys.data());
+            ASSERT_EQ(keys, row.keys) << slot;
             const PageRange range = PagesOfCode(g, layout, slot);
             for (uint32_t part = range.first; part <= range.last; part++)
                 TakeCode(g, layout, first(s, part), part, slot, code.data());
@@ -280,12 +313,14 @@ void EditAnyhow(Postings& p, uint32_t used, std::mt19937& random) {
     const std::unique_ptr<bool[]> dead(new bool[std::max(g.capacity, p.pages.bytes() / kTidBytes)]);
     const Row row = MakeRow(g, 7);
     Code code(g.code_bytes);
+    std::vector<char> keys(g.key_places.packed_bytes);
     for (uint32_t at = 0; at < SegmentsEnd(g, used); at = SegmentAfter(g, payload, at)) {
         char* segment = payload + at;
         if (SegmentProblem(g, payload, used, at) != nullptr) break;  // an extent of no list
         const SegmentLayout layout = LayoutOf(g, HeaderOf(segment)->capacity);
         for (uint32_t slot = 0; slot < HeaderOf(segment)->count; slot++) {
             TakeFields(g, layout, segment, slot);
+            TakeKeys(g, layout, segment, HeaderOf(segment)->capacity, slot, keys.data());
             TakeCode(g, layout, segment, 0, slot, code.data());
             dead[slot] = random() % 2 != 0;
         }
@@ -376,6 +411,76 @@ TEST(PageEdits, WrongHeadersAreNoticed) {
     EXPECT_STREQ(PostingPageProblem(g, payload, p.used, sound.list), "segment of a list that does not exist");
 }
 
+// ---- key columns
+
+TEST(SegmentKeys, EveryColumnHasItsOwnPlaceAlignedToItsWidth) {
+    for (const Case& c : Cases()) {
+        if (c.g.keys.count == 0) continue;
+        SCOPED_TRACE(Name(c));
+        for (const uint32_t capacity : {1u, 7u, 32u, 33u, c.g.capacity}) {
+            if (capacity > c.g.capacity || (c.g.block_bytes > 0 && capacity % kBlockRows != 0)) continue;
+            const SegmentLayout layout = LayoutOf(c.g, capacity);
+            std::map<uint32_t, uint32_t> runs;  // from its begin to its end
+            for (uint32_t column = 0; column < c.g.keys.count; column++) {
+                const uint32_t bytes = KeyBytes(c.g.keys.kinds[column]);
+                const uint32_t values = KeyValuesOffset(c.g, layout, capacity, column);
+                const uint32_t nulls = KeyNullsOffset(c.g, layout, capacity, column);
+                ASSERT_EQ(values % bytes, 0u);
+                ASSERT_EQ(nulls % 4, 0u);
+                ASSERT_TRUE(runs.emplace(values, values + bytes * capacity).second);
+                ASSERT_TRUE(runs.emplace(nulls, nulls + NullBitsBytes(capacity)).second);
+            }
+            uint32_t end = layout.keys_offset;
+            for (const auto& [begin, run_end] : runs) {
+                ASSERT_EQ(begin, end);
+                end = run_end;
+            }
+            ASSERT_LE(end, layout.codes_offset);
+            ASSERT_LE(layout.codes_offset, c.g.payload);
+            for (uint32_t column = 0; column < kNumColumns; column++)
+                if (HasColumn(c.g.columns, column)) {
+                    ASSERT_LE(layout.column_offset[column] + kColumns[column].bytes * capacity, layout.keys_offset);
+                }
+        }
+    }
+}
+
+// A segment of a common size grows by the values and a bit a row.
+TEST(SegmentKeys, AColumnOfFourBytesCostsLittleMore) {
+    const KeyColumns one{1, {KeyKind::kInt32}};
+    const auto grows = [&](const PostingRow& row, uint32_t capacity) {
+        PostingRow with = row;
+        with.keys = one;
+        const PostingGeometry g = ChooseGeometry(8192, with), plain = ChooseGeometry(8192, row);
+        EXPECT_EQ(g.pages, plain.pages);
+        return LayoutOf(g, capacity).bytes - LayoutOf(plain, capacity).bytes;
+    };
+    for (uint32_t capacity = 2 * kBlockRows; capacity <= 3 * kBlockRows; capacity += kBlockRows)
+        EXPECT_LE(grows({64, static_cast<uint32_t>(Lut16BlockBytes(128))}, capacity), 4.2 * capacity) << capacity;
+    // A block alone is rounded up to 8 bytes.
+    EXPECT_LE(grows({64, static_cast<uint32_t>(Lut16BlockBytes(128))}, kBlockRows), 4.25 * kBlockRows);
+    // Row after row: over segments of all sizes, of which a word of null bits is a part.
+    uint32_t rows = 0, bytes = 0;
+    for (uint32_t capacity = 1; capacity <= 56; capacity++) {
+        rows += capacity;
+        bytes += grows({128}, capacity);
+    }
+    EXPECT_LE(bytes, 4.25 * rows);
+}
+
+TEST(SegmentKeys, ColumnsThatFitNoPageHaveNoGeometry) {
+    PostingRow row = {64, static_cast<uint32_t>(Lut16BlockBytes(128))};
+    row.keys = KeySets().back();
+    EXPECT_EQ(ChooseGeometry(1024, row).capacity, 0u);
+    EXPECT_EQ(ChooseGeometry(8192, row).capacity, 0u);
+    row.keys.count = 29;
+    EXPECT_EQ(ChooseGeometry(8192, row).capacity, 32u);
+    // Row after row: some rows fit any page.
+    row = {512};
+    row.keys = KeySets().back();
+    EXPECT_GE(ChooseGeometry(1024, row).capacity, 1u);
+}
+
 // ---- pieces
 
 TEST(Pieces, EachByteIsInOnePiece) {
@@ -426,7 +531,9 @@ TEST(Pieces, EachByteOfEachItemIsMetOnce) {
 TEST(StagedRow, EntriesOfARowAreTakenApart) {
     for (const size_t code_bytes : {1u, 4u, 5u, 64u, 333u})
         for (const size_t count : {1u, 2u, 5u}) {
-            const size_t stride = EntryStride(code_bytes);
+            const StagedShape shape = {code_bytes, (code_bytes + count) % 3 * 7};
+            const std::vector<char> keys(shape.key_bytes, 'k');
+            const size_t stride = EntryStride(shape);
             ASSERT_EQ(stride % 8, 0u);
             std::vector<uint8_t> tuple(count * stride);
             for (size_t i = 0; i < count; i++) {
@@ -438,7 +545,8 @@ TEST(StagedRow, EntriesOfARowAreTakenApart) {
                 SetStagedRecord(RowOfEntry(entry), MakeTid(77, static_cast<uint32_t>(i)));
                 const float scalar = static_cast<float>(i) + 0.5f;
                 std::memcpy(entry + kEntryScalarAt, &scalar, sizeof(scalar));
-                std::memset(entry + kEntryCodeAt, static_cast<int>(i + 1), code_bytes);
+                SetStagedKeys(RowOfEntry(entry), shape, keys.data());
+                std::memset(entry + EntryCodeAt(shape), static_cast<int>(i + 1), code_bytes);
             }
             // Without the first head, at an odd place.
             std::vector<char> moved(1 + tuple.size() - kEntryHeadBytes);
@@ -446,13 +554,14 @@ TEST(StagedRow, EntriesOfARowAreTakenApart) {
             const StagedEntries entries(moved.data() + 1, moved.size() - 1, stride);
             ASSERT_EQ(entries.count(), count);
             for (size_t i = 0; i < count; i++) {
-                const PostingEntry staged = StagedEntry(entries.row(i));
+                const PostingEntry staged = StagedEntry(entries.row(i), shape);
                 const RowFields& row = staged.fields;
                 EXPECT_EQ(row.tid, MakeTid(0x00FF1234, static_cast<uint32_t>(i + 1)));
                 EXPECT_EQ(BlockOf(row.tid), 0x00FF1234u);
                 EXPECT_EQ(row.record, MakeTid(77, static_cast<uint32_t>(i)));
                 EXPECT_EQ(row.scalar, static_cast<float>(i) + 0.5f);
                 EXPECT_EQ(staged.code[code_bytes - 1], i + 1);
+                EXPECT_TRUE(std::equal(keys.begin(), keys.end(), staged.keys));
                 if (i > 0) {
                     EXPECT_EQ(entries.list(i), 0x01020304 * i);
                 }

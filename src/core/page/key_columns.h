@@ -9,7 +9,7 @@
 //   +----------------------+---------------------------------------------+
 //   bit c: column c is null
 //
-// In a segment each column has its values of all rows, and behind them a bit for each row: whether it is null.
+// In a segment (segment_keys.h) each column has its values of all rows, and a bit for each row: whether it is null.
 // In the directory each list has a summary of the values in it (KeySummary).
 #pragma once
 #include <cstdint>
@@ -55,6 +55,31 @@ constexpr uint32_t PackedKeyBytes(const KeyColumns& keys) noexcept {
     for (uint32_t column = 0; column < keys.count; column++) bytes += KeyBytes(keys.kinds[column]);
     return bytes;
 }
+// How the values of a row lie in its segment: columns of 8 and 4 bytes, then the null bits of all columns, then columns
+// of 2 bytes and of 1. In this order none needs padding before it. Within a width columns are in the index's order.
+struct KeyPlaces {
+    uint8_t row_bytes = 0;                // of a row's values
+    uint8_t before_nulls = 0;             // of these, in columns of 8 and 4 bytes
+    uint8_t align = 1;                    // of the widest column and of null bits
+    uint8_t packed_bytes = 0;             // PackedKeyBytes
+    uint8_t before[kMaxKeyColumns] = {};  // bytes of a row's values in the columns that lie before this one
+};
+static_assert(kPackedNullsBytes + kMaxKeyColumns * 8 <= UINT8_MAX);
+constexpr KeyPlaces PlacesOf(const KeyColumns& keys) noexcept {
+    KeyPlaces places;
+    for (uint32_t bytes = 8; bytes > 0; bytes /= 2) {
+        for (uint32_t column = 0; column < keys.count; column++) {
+            if (KeyBytes(keys.kinds[column]) != bytes) continue;
+            if (places.row_bytes == 0) places.align = static_cast<uint8_t>(bytes < 4 ? 4 : bytes);
+            places.before[column] = places.row_bytes;
+            places.row_bytes = static_cast<uint8_t>(places.row_bytes + bytes);
+        }
+        if (bytes == 4) places.before_nulls = places.row_bytes;
+    }
+    places.packed_bytes = static_cast<uint8_t>(PackedKeyBytes(keys));
+    return places;
+}
+
 // Bytes of a segment's bits that say which rows are null: whole words of 32 rows.
 constexpr uint32_t NullBitsBytes(uint32_t capacity) noexcept { return (capacity + 31) / 32 * 4; }
 

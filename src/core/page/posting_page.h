@@ -2,13 +2,13 @@
 // segments, and the directory knows the first.
 //
 //   segment, a byte stream                                        LayoutOf(geometry, capacity).bytes
-//   +---------------+------------+-----------------------------+-----------------------+
-//   | SegmentHeader | tids       | columns that the index has: | codes                 |
-//   | 16 bytes      | 6*capacity | records, scalars            | code_bytes * capacity |
-//   +---------------+------------+-----------------------------+-----------------------+
+//   +---------------+------------+-----------------------------+--------------+-----------------------+
+//   | SegmentHeader | tids       | columns that the index has: | key columns  | codes                 |
+//   | 16 bytes      | 6*capacity | records, scalars            | segment_keys | code_bytes * capacity |
+//   +---------------+------------+-----------------------------+--------------+-----------------------+
 //
-// row_fields.h has the table of columns. That of records leads to what reordering reads (reorder_page.h): block of the
-// extent, 4 bytes as in a tid, and slot, 2 bytes.
+// row_fields.h has the table of columns. key_columns.h says what key columns are. That of records leads to what
+// reordering reads (reorder_page.h): block of the extent, 4 bytes as in a tid, and slot, 2 bytes.
 //
 // Short codes (geometry.pages = 1): segments of several lists stand one after another in a page, up to
 // PageTail.used, so that lists of any length waste next to nothing; each is as large as it needs to be.
@@ -21,11 +21,13 @@
 // Invariant: a code is complete on its pages before its tid and the count say so on the first.
 // Invariant: tids beyond the count are 0, whatever was there before. So a damaged count is noticed: with too small a
 // one a row follows behind it (segment_problem), with too large a one rows of tid 0 are in use.
+// Invariant: beyond the count values of key columns and their null bits are 0.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "core/page/key_columns.h"
 #include "core/page/layout.h"
 #include "core/page/row_fields.h"
 #include "core/page/tid.h"
@@ -60,6 +62,8 @@ struct PostingGeometry {
     uint32_t code_bytes;
     uint32_t block_bytes;  // of 32 rows, when the codes lie in blocks (lut16_scan.h); else 0
     ColumnSet columns;
+    KeyColumns keys = {};
+    KeyPlaces key_places = {};  // PlacesOf(keys)
 };
 
 // Whether a slot's tid is 0: that of one which is not in use. The slot is below the capacity.
@@ -72,11 +76,17 @@ inline bool TidIsZero(const char* segment, uint32_t slot) noexcept {
 // Offsets from the start of a segment.
 struct SegmentLayout {
     uint32_t column_offset[kNumColumns];  // of those that the index has
+    uint32_t keys_offset;                 // of key columns, if there are any
     uint32_t codes_offset;
     uint32_t bytes;  // a multiple of 8
 };
 
 constexpr uint32_t RoundUp(uint32_t value, uint32_t to) noexcept { return (value + to - 1) / to * to; }
+
+// Bytes that key columns take of a segment.
+constexpr uint32_t KeyBytesOfRows(const PostingGeometry& g, uint32_t capacity) noexcept {
+    return g.key_places.row_bytes * capacity + g.keys.count * NullBitsBytes(capacity);
+}
 
 constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) noexcept {
     SegmentLayout layout{};
@@ -85,6 +95,10 @@ constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) no
         if (!HasColumn(g.columns, column)) continue;
         layout.column_offset[column] = at = RoundUp(at, kColumns[column].align);
         at += kColumns[column].bytes * capacity;
+    }
+    if (g.keys.count > 0) {
+        layout.keys_offset = at = RoundUp(at, g.key_places.align);
+        at += KeyBytesOfRows(g, capacity);
     }
     // Blocks that run over a page's end are cut between pairs of subspaces, 32 bytes.
     layout.codes_offset = RoundUp(at, g.block_bytes > 0 && g.pages > 1 ? 32 : 8);
@@ -97,7 +111,7 @@ constexpr SegmentLayout LayoutOf(const PostingGeometry& g, uint32_t capacity) no
 // rows.
 constexpr uint32_t BytesOfRows(const PostingGeometry& g, uint32_t rows) noexcept {
     const uint32_t codes = g.block_bytes > 0 ? rows / kBlockRows * g.block_bytes : rows * g.code_bytes;
-    return codes + rows * (kTidBytes + BytesOfColumns(g.columns));
+    return codes + rows * (kTidBytes + BytesOfColumns(g.columns) + g.key_places.row_bytes) + rows * g.keys.count / 8;
 }
 
 // The largest capacity of a segment in so many bytes; a multiple of 32 for blocks. 0: none.
@@ -114,6 +128,7 @@ struct PostingRow {
     uint32_t code_bytes;
     uint32_t block_bytes = 0;
     ColumnSet columns = 0;
+    KeyColumns keys = {};
 };
 
 // Segments of `pages` pages. Capacity 0: impossible.
@@ -121,7 +136,7 @@ constexpr PostingGeometry GeometryOfPages(uint32_t page_bytes, const PostingRow&
     // Blocks of several pages: each page ends between two pairs of subspaces.
     const uint32_t unit = pages > 1 && row.block_bytes > 0 ? 32 : 1;
     const uint32_t payload = PayloadBytes(page_bytes) / unit * unit;
-    PostingGeometry g{payload, pages, 0, row.code_bytes, row.block_bytes, row.columns};
+    PostingGeometry g{payload, pages, 0, row.code_bytes, row.block_bytes, row.columns, row.keys, PlacesOf(row.keys)};
     g.capacity = RowsThatFit(g, payload * pages);
     const uint32_t step = row.block_bytes > 0 ? kBlockRows : 1;
     while (g.capacity > 0 && LayoutOf(g, g.capacity).codes_offset > payload) g.capacity -= step;

@@ -86,6 +86,7 @@ void PutEntry(const PostingGeometry& g, const SegmentLayout& layout, char* segme
         std::memcpy(segment + layout.column_offset[column] + slot * traits.bytes,
                     reinterpret_cast<const char*>(&entry.fields) + traits.at, traits.bytes);
     });
+    PutKeys(g, layout, segment, header->capacity, slot, entry.keys);
     if (slot == header->count) header->count++;
     else header->dead--;
 }
@@ -109,6 +110,7 @@ static void MoveEntry(const PostingGeometry& g, const SegmentLayout& layout, cha
         char* fields = segment + layout.column_offset[column];
         std::memcpy(fields + to * traits.bytes, fields + from * traits.bytes, traits.bytes);
     });
+    CopyKeys(g, layout, segment, HeaderOf(segment)->capacity, from, to);
     char* codes = segment + layout.codes_offset;
     if (g.block_bytes > 0) MoveBlockCode(g, layout, segment, from, to);
     else std::memmove(codes + to * g.code_bytes, codes + from * g.code_bytes, g.code_bytes);
@@ -130,6 +132,7 @@ void DropEntries(const PostingGeometry& g, char* segment, const bool* dead) noex
         for (uint32_t slot = 0; slot < count; slot++) free += !IsRow(tids[slot]);
     }
     std::memset(static_cast<void*>(&tids[count]), 0, kTidBytes * (header->count - count));
+    ClearKeys(g, layout, segment, header->capacity, count, header->count);
     header->count = static_cast<uint16_t>(count);
     header->dead = static_cast<uint16_t>(free);
 }

@@ -10,6 +10,7 @@
 #include "core/page/pieces.h"
 #include "core/page/posting_codes.h"
 #include "core/page/posting_page.h"
+#include "core/page/segment_keys.h"
 #include "core/page/tid.h"
 
 namespace vectorq {
@@ -57,6 +58,7 @@ inline uint32_t BeginSegment(const PostingGeometry& g, char* payload, uint32_t o
 struct PostingEntry {
     RowFields fields;
     const uint8_t* code;
+    const char* keys = nullptr;  // packed (key_columns.h); nobody's without key columns
 };
 
 // The run of the stream that holds the code in `slot`: its own bytes, or its block's.
@@ -88,7 +90,7 @@ uint32_t FreeSlot(const char* segment) noexcept;
 // code is on the other pages already.
 void PutEntry(const PostingGeometry& g, const SegmentLayout& layout, char* segment, uint32_t slot,
               const PostingEntry& entry) noexcept;
-// All of it but the code. Fields whose columns the index has not are 0.
+// All of it but the code and key columns (TakeKeys). Fields whose columns the index has not are 0.
 RowFields TakeFields(const PostingGeometry& g, const SegmentLayout& layout, const char* segment,
                      uint32_t slot) noexcept;
 // Drops the entries in slots that `dead` (count) marks, all free ones among them. On one page the last entries move
