@@ -9,6 +9,7 @@
 #include "store/list_uses.h"
 #include "am/options.h"
 #include "maintain/rebalance_state.h"
+#include "maintain/step_log.h"
 #include "core/quantize/compact_centroids.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -440,7 +441,12 @@ static void rebalance_in_context(Relation index, Relation heap, const MetaPage* 
     load_all_centroids(r);
     choose_victims(r);
     choose_pieces(r);
-    if (r->num_batches > 0 && grow_directory(r, r->meta.next_list + most_new_lists(r))) replace_victims(r);
+    if (r->num_batches == 0 || !grow_directory(r, r->meta.next_list + most_new_lists(r))) return;
+    const StepLog step =
+        begin_step(index, heap, psprintf("%u of %u lists will be replaced", r->num_victims, r->meta.live_lists));
+    replace_victims(r);
+    end_step(&step, psprintf("%u of %u lists were replaced by %zu", r->num_victims, r->meta.live_lists,
+                             r->objects->numbers.size()));
 }
 
 void rebalance(Relation index, Relation heap) {
