@@ -170,6 +170,16 @@ UPDATE tens SET v = (SELECT v FROM c WHERE id = 7) WHERE id % 3 = 0;
 REINDEX INDEX c_x;
 SELECT reached('<->', :'queries'::vector[], 10);
 DROP TABLE tens;
+-- rows in turn of 100 places: no place is left out of the queries
+SELECT setseed(0.7);
+CREATE TABLE places AS SELECT i AS id, (SELECT array_agg(4 * random()) FROM generate_series(1, 24) d WHERE i = i)::vector(24) AS v FROM generate_series(1, 100) i;
+CREATE FUNCTION near(place int) RETURNS vector LANGUAGE sql VOLATILE AS
+    'SELECT v + (SELECT array_agg((random() - 0.5) * (1 + place % 5)) FROM generate_series(1, 24) d)::vector FROM places WHERE id = place';
+CREATE TABLE turn AS SELECT i AS id, near(i % 100 + 1)::vector(24) AS v FROM generate_series(1, 4000) i;
+CREATE INDEX c_x ON turn USING ivf (v);
+SELECT reached('<->', (SELECT array_agg(near(i)) FROM generate_series(1, 100) i));
+DROP TABLE places, turn;
+DROP FUNCTION near;
 -- an unlogged index and an empty one
 CREATE UNLOGGED TABLE u (v vector(24));
 CREATE INDEX u_v ON u USING ah (v);

@@ -9,7 +9,8 @@ COMMENT ON ACCESS METHOD ivf IS 'vectorq: inverted lists of vectors, for ORDER B
 
 CREATE FUNCTION vectorq_index_info(index regclass,
     OUT access_method text, OUT distance text, OUT code text, OUT dims integer, OUT rows bigint, OUT lists integer,
-    OUT size text, OUT trained boolean, OUT calibrated_with text, OUT calibrated_rows bigint)
+    OUT size text, OUT trained boolean, OUT calibrated_with text, OUT calibrated_rows bigint,
+    OUT state text)
     AS 'MODULE_PATHNAME', 'vectorq_index_info' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;
 
 COMMENT ON FUNCTION vectorq_index_info(regclass) IS 'a vectorq index in one line; vectorq_index_details has the rest';

@@ -222,8 +222,11 @@ double rows_for_directions(const Build* b);
 void begin_directions(Build* b);
 void add_directions_row(Build* b, const float* vector);
 void end_directions(Build* b);
+// One of `count` strata of consecutive rows, and a row of it that the seed chooses. Not always the first: a small table
+// is sampled whole and in its order, which may have a period.
+Size row_of_stratum(const Build* b, Size rows, Size count, Size stratum);
 // Of a transformed sample `count` rows are kept as they were, evenly of all: the slot of the i-th.
-inline Size slot_as_it_is(const Build* b, Size count, Size i) { return i * b->sample_rows / count; }
+inline Size slot_as_it_is(const Build* b, Size count, Size i) { return row_of_stratum(b, b->sample_rows, count, i); }
 // Queries that memory and a sample of so many rows allow; 0 if these are too few.
 Size queries_to_hold_out(const Build* b, double sample);
 void build_hold_out(Build* b);       // takes the queries that will calibrate the index out of the sample

@@ -103,13 +103,16 @@ struct QueryRow {
 };
 }  // namespace
 
-// Every n-th row of the sample, which is in random order or, of a small table, all of it.
+// A row of each part of the sample.
 static std::vector<QueryRow> spread_rows(const Build* b, Size wanted) {
     const BuildObjects* o = b->objects;
     const Size rows = o->sample.rows(), kept = o->query_rows.rows();
     std::vector<QueryRow> spread;
     if (!sample_is_transformed(b)) {
-        for (Size q = 0; q < wanted; q++) spread.push_back({q * rows / wanted, o->sample.row(q * rows / wanted)});
+        for (Size q = 0; q < wanted; q++) {
+            const Size row = row_of_stratum(b, rows, wanted, q);
+            spread.push_back({row, o->sample.row(row)});
+        }
         return spread;
     }
     Size there = 0;

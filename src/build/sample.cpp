@@ -9,6 +9,10 @@
 #include "pg/entry.h"
 #include "pg/fault.h"
 
+extern "C" {
+#include "common/hashfn.h"
+}
+
 namespace vectorq {
 
 // Points a list for k-means, and the bounds of the sample when the user leaves it to us. Product codes of residuals
@@ -97,9 +101,18 @@ static void transform_pending(Build* b) {
     b->pending_rows = 0;
 }
 
+Size row_of_stratum(const Build* b, Size rows, Size count, Size stratum) {
+    const Size begin = stratum * rows / count, end = (stratum + 1) * rows / count;
+    const uint64 random =
+        hash_bytes_uint32_extended(static_cast<uint32>(stratum), static_cast<uint64>(b->options.seed));
+    return begin + random % (end - begin);
+}
+
 static void keep_as_it_is(const Build* b, Matrix* rows, Size slot, const float* vector) {
-    const Size count = rows->rows(), i = (slot * count + b->sample_rows - 1) / b->sample_rows;
-    if (i < count && slot_as_it_is(b, count, i) == slot) memcpy(rows->row(i), vector, sizeof(float) * b->dims);
+    const Size count = rows->rows();
+    if (count == 0) return;
+    const Size i = ((slot + 1) * count - 1) / b->sample_rows;  // the stratum that the slot is of
+    if (slot_as_it_is(b, count, i) == slot) memcpy(rows->row(i), vector, sizeof(float) * b->dims);
 }
 
 static void add_row(Build* b, uint64 tid, const float* vector) {

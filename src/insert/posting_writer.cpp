@@ -227,7 +227,8 @@ static Appended put_in_slot(const Target* t, uint32 list, SegmentRef at, Buffer 
 }
 
 // Puts the row into the first free slot from *hint on, which becomes the segment where the next insert should look
-// first. A list closes from its head to its end, so whoever comes later finds a closed segment.
+// first. A list closes from its head to its end, full segments but the last left out, so whoever comes later finds a
+// closed segment.
 static Appended append_row(const Target* t, uint32 list, SegmentRef* hint, uint32 list_rows, const PostingEntry* row) {
     uint64 steps = 0;
     for (SegmentRef at = *hint;;) {

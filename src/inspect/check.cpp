@@ -6,8 +6,10 @@
 // looked at again.
 #include <algorithm>
 
+#include "am/options.h"
 #include "store/calibration_store.h"
 #include "maintain/list_table.h"
+#include "maintain/state.h"
 #include "inspect/check_records.h"
 #include "inspect/open.h"
 #include "core/filter/list_summary.h"
@@ -35,6 +37,7 @@ struct Checker {
     BlockNumber heap_block;
     BufferAccessStrategy strategy;
     RecordCheck records;  // if HasRecords(meta)
+    uint64 rows;
 };
 }  // namespace
 
@@ -284,7 +287,10 @@ static void check_duplicates(Checker* c) {
     while (next_sorted_datum(c->tids, &value, &isnull)) {
         const int64 entry = DatumGetInt64(value), row = entry_row(entry);
         entries = last >= 0 && row == entry_row(last) ? entries + 1 : 1;
-        if (entries == 1) check_heap_row(c, row);
+        if (entries == 1) {
+            check_heap_row(c, row);
+            c->rows++;
+        }
         if (entries == EntriesOfRow(c->meta) + 1 || (entries > 1 && EntriesOfRow(c->meta) > 1 && entry == last))
             found(c, 0, psprintf("row (%u,%u) is in the index too often", row_block(row), row_offset(row)));
         last = entry;
@@ -329,6 +335,16 @@ static void check_free(Checker* c) {
         }
         block = next;
     }
+}
+
+// A sound index may wait for a vacuum all the same.
+static void tell_state(const Checker* c) {
+    const double rows = static_cast<double>(c->rows);
+    if (!state_is_noteworthy(&c->meta, rows)) return;
+    ereport(NOTICE, (errmsg("index \"%s\" is %s", RelationGetRelationName(c->index),
+                            index_state(c->index, c->heap, &c->meta, rows)),
+                     keeps_in_shape(c->index) ? errhint("vectorq_renew does it now.")
+                                              : errhint("Set maintain = on, or call vectorq_renew.")));
 }
 
 static const char* read_raw_meta(Checker* c) {
@@ -383,6 +399,7 @@ static void check_index(Checker* c) {
     check_pages(c);
     if (HasRecords(c->meta)) record_check_end(&c->records);
     check_duplicates(c);
+    tell_state(c);
 }
 
 }  // namespace vectorq

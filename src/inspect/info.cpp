@@ -10,6 +10,7 @@
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
 #include "maintain/list_table.h"
+#include "maintain/state.h"
 #include "scan/scan_state.h"
 #include "core/search/row_counter.h"
 #include "inspect/open.h"
@@ -175,13 +176,7 @@ static const char* calibrated_with_text(const Report* r) {
 }
 
 static const char* state_text(const Report* r) {
-    const Upkeep& upkeep = r->meta.upkeep;
-    const char* trained = r->meta.flags & kMetaTrained ? "trained" : "untrained, exact";
-    if (upkeep.renewing != 0) return psprintf("%s; a vacuum is renewing it, or has broken off", trained);
-    if (upkeep.garbage != 0) return psprintf("%s; a vacuum will give back pages of before", trained);
-    if (r->meta.flags & kMetaTrained) return trained;
-    if (!keeps_in_shape(r->opened.index)) return psprintf("%s; maintain is off", trained);
-    return psprintf("%s; the first vacuum that finds %.0f rows trains it", trained, kMinTrainingRows);
+    return index_state(r->opened.index, r->opened.heap, &r->meta, r->rows);
 }
 
 static const char* renewed_at_text(const Report* r) {
@@ -191,16 +186,7 @@ static const char* renewed_at_text(const Report* r) {
 static const char* renewed_because_text(const Report* r) {
     const Upkeep& upkeep = r->meta.upkeep;
     if (upkeep.renewals == 0) return NULL;
-    switch (static_cast<RenewReason>(upkeep.reason)) {
-        case RenewReason::kUntrained: return psprintf("%.0f rows had come to an untrained index", upkeep.measured);
-        case RenewReason::kGrown:
-        case RenewReason::kShrunk:
-            if (upkeep.measured == 0) return "few rows were left";
-            return psprintf("its rows called for %.2f times the lists", upkeep.measured);
-        case RenewReason::kDrifted:
-            return psprintf("a query took %.2f times what it took when it was trained", upkeep.measured);
-        default: return "vectorq_renew was called";
-    }
+    return renewal_reason(static_cast<RenewReason>(upkeep.reason), upkeep.measured);
 }
 
 namespace {

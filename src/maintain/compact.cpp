@@ -7,6 +7,7 @@
 #include "maintain/compact_records.h"
 #include "maintain/list_table.h"
 #include "maintain/next_epoch.h"
+#include "maintain/step_log.h"
 #include "pg/fault.h"
 #include "pg/interrupts.h"
 #include "store/calibration_store.h"
@@ -171,12 +172,16 @@ static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext co
     switch_epochs(c->index, &c->next);
 }
 
-void compact_index(Relation index, Garbage* garbage) {
+void compact_index(Relation index, Relation heap, Garbage* garbage) {
+    const BlockNumber blocks = garbage->blocks;
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq compaction", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Compaction* c = static_cast<Compaction*>(palloc0(sizeof(Compaction)));
     c->index = index;
+    const StepLog step = begin_step(index, heap, "its pages will be copied close together");
     compact_in_context(c, garbage, context);
+    end_step(&step,
+             psprintf("its pages were copied close together: it needs %u of %u", c->meta.upkeep.needed_blocks, blocks));
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
 }

@@ -80,6 +80,13 @@ void set_list_state(Relation index, const MetaPage* meta, AllLists* table, uint3
 
 // Sets or clears the mark of each segment of a chain, from its head to its end: a segment that an insert adds meanwhile
 // comes behind one that is not marked yet.
+// Nothing is ever put there: it has no free slot, and others follow. Such segments are left as they are, as a mark on a
+// page may cost a full page of WAL.
+static bool closes_by_itself(Page page, SegmentRef at) {
+    const SegmentHeader* header = segment_header(page, at.offset);
+    return has_segment(next_segment(header)) && FreeSlot(segment_at(page, at.offset)) == header->capacity;
+}
+
 static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool sealed) {
     const PostingGeometry g = meta_geometry(index, meta);
     DirectoryEntry entry;
@@ -91,7 +98,7 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
         Buffer buffer = read_segment(index, &g, at, list, BUFFER_LOCK_EXCLUSIVE);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const SegmentRef next = next_segment(header);
-        if (segment_is_sealed(header) != sealed) {
+        if (segment_is_sealed(header) != sealed && !(sealed && closes_by_itself(BufferGetPage(buffer), at))) {
             PageChange change = begin_change(index, "seal");
             segment_header(change_page(&change, buffer), at.offset)->next_offset ^= kSegmentSealed;
             finish_change(&change);

@@ -9,6 +9,7 @@
 #include "store/list_uses.h"
 #include "am/options.h"
 #include "maintain/rebalance_state.h"
+#include "maintain/step_log.h"
 #include "core/quantize/compact_centroids.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -163,20 +164,22 @@ static uint64 most_new_lists(const Rebalance* r) {
     return lists;
 }
 
-// As many lists for the rows of each batch as the whole has on average, unless these are too many in all.
+// As many lists for the rows of each batch as a build would make of them, unless these are too many in all. So an index
+// with fewer lists than a build would make gets more, and one with more gets fewer.
 static void choose_pieces(Rebalance* r) {
     const uint32 least = EntriesVary(r->meta) ? 1 : EntriesOfRow(r->meta);
     const auto choose = [&](double rows_a_list) {
         for (uint32 i = 0; i < r->num_batches; i++)
             r->batches[i].pieces = std::max(least, static_cast<uint32>(std::lround(r->batches[i].rows / rows_a_list)));
     };
-    choose(r->mean);
     const double rows = std::max(kFewRows, static_cast<double>(r->meta.rows));
     const double built = r->meta.wanted_lists > 0 ? r->meta.wanted_lists
                                                   : lists_for(am_of_index(r->index), r->cache->codec.metric, rows);
+    const double rows_a_list = r->mean * r->meta.live_lists / built;
+    choose(rows_a_list);
     const double most = kMostLists * built - (r->meta.live_lists - r->num_victims);
     const double made = static_cast<double>(most_new_lists(r)), wanted = std::max<double>(most, r->num_batches);
-    if (made > wanted) choose(r->mean * made / wanted);
+    if (made > wanted) choose(rows_a_list * made / wanted);
 }
 
 // ---- room on disk
@@ -454,7 +457,12 @@ static void rebalance_in_context(Relation index, Relation heap, const MetaPage* 
     load_all_centroids(r);
     choose_victims(r);
     choose_pieces(r);
-    if (r->num_batches > 0 && grow_directory(r, r->meta.next_list + most_new_lists(r))) replace_victims(r);
+    if (r->num_batches == 0 || !grow_directory(r, r->meta.next_list + most_new_lists(r))) return;
+    const StepLog step =
+        begin_step(index, heap, psprintf("%u of %u lists will be replaced", r->num_victims, r->meta.live_lists));
+    replace_victims(r);
+    end_step(&step, psprintf("%u of %u lists were replaced by %zu", r->num_victims, r->meta.live_lists,
+                             r->objects->numbers.size()));
 }
 
 void rebalance(Relation index, Relation heap) {

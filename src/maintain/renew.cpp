@@ -10,6 +10,8 @@
 #include "maintain/entry_pass.h"
 #include "maintain/epochs.h"
 #include "maintain/next_epoch.h"
+#include "maintain/state.h"
+#include "maintain/step_log.h"
 #include "maintain/table_rows.h"
 #include "measure/measure_recall.h"
 #include "pg/entry.h"
@@ -24,7 +26,6 @@ extern "C" {
 #include "access/transam.h"
 #include "common/hashfn.h"
 #include "catalog/pg_operator.h"
-#include "portability/instr_time.h"
 #include "utils/timestamp.h"
 }
 
@@ -246,16 +247,13 @@ static bool lists_keep_rows(const MetaPage* meta) {
     return TraitsOf(static_cast<CodeKind>(meta->code)).exact && meta->transform == 0 && EntriesOfRow(*meta) == 1;
 }
 
-static void note_renewal(Renewal* r, RenewalWish wish, const instr_time* start) {
-    instr_time end;
-    INSTR_TIME_SET_CURRENT(end);
-    INSTR_TIME_SUBTRACT(end, *start);
+static void note_renewal(Renewal* r, RenewalWish wish, const StepLog* step) {
     Upkeep* upkeep = &r->next.upkeep;
     upkeep->renewals++;
     upkeep->reason = static_cast<uint8>(wish.reason);
     upkeep->measured = wish.measured;
     upkeep->renewed_at = GetCurrentTimestamp();
-    upkeep->renew_millis = static_cast<uint32>(INSTR_TIME_GET_MILLISEC(end));
+    upkeep->renew_millis = static_cast<uint32>(step_millis(step));
 }
 
 // What the user's queries took is known of the old lists only, and the queries were not kept.
@@ -266,9 +264,20 @@ static void warn_of_calibration(const Renewal* r) {
                       errhint("Call vectorq_calibrate again.")));
 }
 
+static StepLog begin_renewal(const Renewal* r, RenewalWish wish) {
+    return begin_step(r->index, r->heap,
+                      psprintf("renewal begins, since %s", renewal_reason(wish.reason, wish.measured)));
+}
+
+static void end_renewal(const Renewal* r, RenewalWish wish, const StepLog* step, bool done) {
+    if (!done) return end_step(step, "renewal ends without a change: its rows are too few, or too much alike");
+    end_step(step, psprintf("renewed, since %s: " UINT64_FORMAT " rows, %u lists instead of %u, trained on %u rows",
+                            renewal_reason(wish.reason, wish.measured), r->next.rows, r->next.live_lists,
+                            r->meta.live_lists, r->next.training_rows));
+}
+
 static bool renew_in_context(Renewal* r, RenewalWish wish) {
-    instr_time start;
-    INSTR_TIME_SET_CURRENT(start);
+    const StepLog step = begin_renewal(r, wish);
     const int threads = IsAutoVacuumWorkerProcess() ? 1 : maintenance_threads();
     r->cache = index_cache_pin(r->index, r->context);
     r->meta = r->cache->meta;
@@ -285,7 +294,7 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
         copy_rows(r);
         write_lists(r);
         calibrate_next(r);
-        note_renewal(r, wish, &start);
+        note_renewal(r, wish, &step);
         r->next.rows = static_cast<uint64>(r->build->indexed_rows);
         r->next.entries_per_row = describe_build(r->build).entries_per_row;
         r->next.upkeep.called_lists =
@@ -295,6 +304,7 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
     }
     if (r->table != NULL) close_table_rows(r->table);
     end_build(r->build);
+    end_renewal(r, wish, &step, done);
     return done;
 }
 

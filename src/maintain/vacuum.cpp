@@ -353,7 +353,7 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
         const bool copy = copies < 2 && cut && worth_compacting(info->index, &meta, &garbage, is_busy(stats));
-        if (copy) compact_index(info->index, &garbage);
+        if (copy) compact_index(info->index, heap, &garbage);
         else give_back_garbage(info->index, &meta, &garbage, cut);
         pfree(garbage.bits);
         if (copy) continue;

@@ -8,6 +8,12 @@
 
 namespace vectorq {
 
+// Of a page that holds nothing: no byte behind its first ones is logged. Whoever fills it begins it anew (init_page).
+static void leave_hole(Page page, Size used) {
+    reinterpret_cast<PageHeader>(page)->pd_lower =
+        static_cast<LocationIndex>(page_payload(page) - static_cast<char*>(page) + used);
+}
+
 // Mostly no page is free, and a share lock is enough to see that: inserts then hold up nobody who reads the meta page,
 // nor one another. What it says may be over at once.
 static bool has_free_page(Relation index, const PostingGeometry* g) {
@@ -52,6 +58,7 @@ Buffer take_free_page(Relation index, const PostingGeometry* g, uint32 epoch) {
     init_page(page, PageKind::kPosting, 0, 0, epoch);
     // Full, of a segment of no list: nobody else puts a segment there before it is filled.
     page_tail(page)->used = BeginSegment(*g, page_payload(page), 0, kNoList, g->capacity);
+    leave_hole(page, sizeof(SegmentHeader));
     finish_change(&change);
     return buffer;
 }
@@ -61,8 +68,9 @@ void put_free_page(Relation index, Buffer buffer) {
     Buffer meta_buffer = read_page(index, 0, PageKind::kMeta, 0, 0, BUFFER_LOCK_EXCLUSIVE);
     PageChange change = begin_change(index, "unused");
     MetaPage* meta = meta_on(change_page(&change, meta_buffer));
-    init_page(change_page(&change, buffer, kWholePage | kKeepPageLocked), PageKind::kFree, meta->free_head, 0,
-              meta->epoch);
+    Page page = change_page(&change, buffer, kWholePage | kKeepPageLocked);
+    init_page(page, PageKind::kFree, meta->free_head, 0, meta->epoch);
+    leave_hole(page, 0);
     meta->free_head = BufferGetBlockNumber(buffer);
     set_meta_crc(meta);
     finish_change(&change);

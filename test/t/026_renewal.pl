@@ -68,6 +68,13 @@ sql("INSERT INTO t_$_ SELECT i, v FROM base WHERE i <= 200") for @kinds;
 sql("VACUUM t_$_") for @kinds;
 is(join(' ', grep { sql("SELECT trained FROM vectorq_index_info('i_$_')") eq 't' } @kinds), '', 'few rows train nothing');
 sql("INSERT INTO t_$_ SELECT i, v FROM base WHERE i BETWEEN 201 AND 4000") for @kinds;
+my (undef, undef, $waits) = $node->psql('postgres', "SET client_min_messages = notice; SELECT * FROM vectorq_check('i_ah')");
+like($waits, qr/NOTICE: +index "i_ah" is untrained, exact; the next vacuum trains it/, 'the check says that the next vacuum will train it');
+like(detail('i_ah', 'state'), qr/; the next vacuum trains it$/, 'as does its state');
+my (undef, undef, $log) = $node->psql('postgres', 'SET client_min_messages = debug1; VACUUM t_ah');
+like($log, qr/"i_ah": renewal begins, since \d+ rows had come.*"i_ah": renewed, since \d+ rows had come[^\n]*, \d+ lists instead of 1, trained on \d+ rows\n[^\n]*It took \d+ ms and \d+ bytes of WAL/s, 'a renewal says why it is done, and what it took');
+(undef, undef, $waits) = $node->psql('postgres', "SET client_min_messages = notice; SELECT * FROM vectorq_check('i_ah')");
+is($waits, '', 'and the check has nothing to say any more');
 for my $name (@kinds)
 {
     sql("VACUUM t_$name");

@@ -14,8 +14,8 @@ my $seed = $ENV{VQ_SEED} || time;
 srand($seed);
 note("VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('load', install_path => $ENV{VQ_FAULT_INSTALL});
-$node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 50\nclient_min_messages = warning\n");
+$node->init(allows_streaming => 1);
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nmax_connections = 50\nmax_prepared_transactions = 2\nclient_min_messages = warning\n");
 $node->start;
 sub sql { $node->safe_psql('postgres', $_[0]) }
 # t sways between a few hundred rows and thousands, so that each vacuum finds it grown or shrunk. Some codes are the rows, others come
@@ -238,6 +238,35 @@ for my $case (
     h_is_well(1005, $when);
     h_is_renewed(1005, $when);
     $_->{end}->() for $vacuum, $writer;
+}
+
+# 5. A base backup while a vacuum stands in the middle of a renewal, and a prepared transaction has rows in both epochs, for
+# which the check would wait.
+for my $where ('renew.copy', 'renew.attach', 'renew.switched')
+{
+    my $when = fresh() . ": backup at $where";
+    my $vacuum = stand('VACUUM h;', $where, 1, $vacuum_lock);
+    sql('INSERT INTO h (v) SELECT v FROM pool WHERE i BETWEEN 4001 AND 4002');
+    sql("BEGIN; $three PREPARE TRANSACTION 'three'");
+    $node->backup($where);
+    release($vacuum_lock);
+    $vacuum->{ask}->('SELECT 1;');
+    $vacuum->{end}->();
+    my $source = $node;
+    my $copy = PostgreSQL::Test::Cluster->new("copy_$where", install_path => $ENV{VQ_FAULT_INSTALL});
+    $copy->init_from_backup($source, $where);
+    $copy->start;
+    for my $server ($copy, $source)
+    {
+        $node = $server;
+        my $of = "$when, " . ($server == $copy ? 'the copy' : 'the server');
+        h_has(1002, $of);
+        is(sql("$settings SET enable_indexscan = off; SELECT count(*) FROM h"), '1002', "$of: as many as the table");
+        sql("COMMIT PREPARED 'three'");
+        h_is_well(1005, "$of, committed");
+        h_is_renewed(1005, $of);
+    }
+    $copy->stop;
 }
 $keeper->{end}->();
 $node->stop;
