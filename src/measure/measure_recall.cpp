@@ -50,7 +50,8 @@ struct Measurement {
     const NeighbourFinder* finder;
     RankTable* ranks;
     double code_bytes_left;
-    uint64_t* wanted;  // (kSampledNeighbours): rows of the present query
+    uint64_t* wanted;   // (kSampledNeighbours): rows of the present query
+    float* wanted_far;  // their distances
     uint64 wanted_rows,
         found_rows;  // over the queries so far, of those that were followed through fewer lists than all
 };
@@ -70,9 +71,10 @@ static bool trace_query(Measurement* m, size_t q, uint32 limit) {
     size_t wanted = 0, found = 0;
     while (wanted < kSampledNeighbours && SampledNeighbour(wanted) < rows.size()) {
         m->wanted[wanted] = rows[SampledNeighbour(wanted)];
+        m->wanted_far[wanted] = m->finder->distances(q)[SampledNeighbour(wanted)];
         wanted++;
     }
-    core_call([&] { m->ranks->Begin(m->wanted, wanted, m->finder->own(q)); });
+    core_call([&] { m->ranks->Begin(m->wanted, wanted, m->finder->own(q), m->wanted_far); });
     for (uint32 i = 0; i < limit && found < wanted; i++) {
         search->list_begin = i;
         search->list_end = i + 1;
@@ -153,6 +155,7 @@ bool measure_recall(Relation index, const NeighbourFinder* finder, double code_b
     m.chooser.metric = m.search.codec.metric;
     m.search.index_blocks = RelationGetNumberOfBlocks(index);
     m.wanted = static_cast<uint64_t*>(palloc(sizeof(uint64_t) * kSampledNeighbours));
+    m.wanted_far = static_cast<float*>(palloc(sizeof(float) * kSampledNeighbours));
     const uint32 lists = cache->meta.live_lists;
     VQ_FAULT("calibrate.trace");
     uint32 limit = std::min(lists, std::max(kLeastListLimit, lists / kListsPerLimit));

@@ -1,7 +1,8 @@
 """Bit strings: `ivf` with bit_hamming_ops against pgvector's `hnsw` on the same bits. Writes build/bench/bits.{md,json}.
 
-The bits are signs of random projections (Charikar 2002): 1,024 for each row of a set, seeded. A query's recall is
-counted by distance, since ties are common: a row that is as near as the tenth counts."""
+The bits are signs of random projections (Charikar 2002): 1,024 for each row of a set, seeded. Those of `gene` are the
+signs of its vectors, which have 1,024 dimensions (binary_quantize). A query's recall is counted by distance, since ties
+are common: a row that is as near as the tenth counts."""
 import argparse
 import os
 import time
@@ -10,23 +11,34 @@ import numpy as np
 
 import common
 
-SETS = {"gloss": ("gloss-minilm-105000", False), "sift": ("sift-photo-1000000", True)}
+# Name -> files of rows and queries, and what the bits are the signs of.
+SETS = {"gloss": ("gloss-minilm-105000.base", "gloss-minilm-105000.query", "projections"),
+        "sift": ("sift-photo-1000000.base", "sift-photo-1000000.query", "projections less the mean"),
+        "gene": ("gene-250000.base", "gene-250000.query", "values"),
+        "gene-control": ("gene-250000.base", "gene-250000.control", "values")}
 K = 10
 
 
-def pack_signs(rows, middle, projection):
-    parts = [np.packbits((part - middle) @ projection > 0, axis=1) for part in np.array_split(rows, 16)]
-    return np.concatenate(parts)
+def pack_signs(rows, project):
+    return np.concatenate([np.packbits(project(part) > 0, axis=1) for part in np.array_split(rows, 16)])
+
+
+def projection_of(base, bits, kind):
+    """What the signs are taken of."""
+    if kind == "values":
+        return lambda rows: rows[:, :bits]
+    random = np.random.default_rng(1).standard_normal((base.shape[1], bits)).astype(np.float32)
+    middle = base.mean(axis=0) if kind == "projections less the mean" else np.float32(0)
+    return lambda rows: (rows - middle) @ random
 
 
 def make_bits(name, rows, bits):
     """Files of packed bits, and the distance of each query's tenth nearest row."""
-    stem, shifted = SETS[name]
-    base = np.load(os.path.join(common.DATA, f"{stem}.base.npy"), mmap_mode="r")[:rows].astype(np.float32)
-    queries = np.load(os.path.join(common.DATA, f"{stem}.query.npy"))[:1000].astype(np.float32)
-    projection = np.random.default_rng(1).standard_normal((base.shape[1], bits)).astype(np.float32)
-    middle = base.mean(axis=0) if shifted else np.float32(0)
-    packed = [pack_signs(part, middle, projection) for part in (base, queries)]
+    *stems, kind = SETS[name]
+    base, queries = (np.load(os.path.join(common.DATA, f"{stem}.npy"), mmap_mode="r")[:count].astype(np.float32)
+                     for stem, count in zip(stems, (rows, 1000)))
+    project = projection_of(base, bits, kind)
+    packed = [pack_signs(part, project) for part in (base, queries)]
     files = [os.path.join(common.BUILD, "bench", f"bits-{name}-{what}.npy") for what in ("base", "query")]
     for file, part in zip(files, packed):
         np.save(file, part)

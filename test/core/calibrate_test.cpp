@@ -93,7 +93,10 @@ TEST(NeighbourFinder, BitStringsTieAsInLists) {
                     want.emplace_back(MetricDistance(metric, finder.query(q), base.row(i), kDims), 1000 + i);
                 std::sort(want.begin(), want.end());
                 ASSERT_EQ(finder.rows(q).size(), kNearest);
-                for (size_t j = 0; j < kNearest; j++) ASSERT_EQ(finder.rows(q)[j], want[j].second) << q << " " << j;
+                for (size_t j = 0; j < kNearest; j++) {
+                    ASSERT_EQ(finder.rows(q)[j], want[j].second) << q << " " << j;
+                    ASSERT_EQ(finder.distances(q)[j], want[j].first) << q << " " << j;
+                }
             }
         }
     }
@@ -234,6 +237,25 @@ TEST(RankTable, AQueryWhoseNeighboursAreNowhereHasNoRanks) {
     ranks.End();
     ASSERT_EQ(ranks.queries(), 1u);
     for (size_t j = 0; j < 3; j++) EXPECT_EQ(ranks.Rank(0, j, ranks.grid_points() - 1), RankTable::kNotFound);
+}
+
+// Rows 2 and 3 are as near as each other, and row 3 is met first.
+TEST(RankTable, NeighboursThatTieStandForEachOther) {
+    const std::vector<uint64_t> rows = {1, 2, 3};
+    const std::vector<float> distances = {1, 5, 5};
+    const Candidate first[] = {{1, 0, uint64_t(1) << 16}, {5, 0, uint64_t(3) << 16}};
+    const Candidate second = {5, 0, uint64_t(2) << 16};
+    for (const bool told : {false, true}) {
+        RankTable ranks(1, 3, 2);
+        ranks.Begin(rows.data(), 3, 9, told ? distances.data() : nullptr);
+        ranks.AddList(first, 2, 2);
+        ranks.AddList(&second, 1, 1);
+        ranks.End();
+        EXPECT_EQ(ranks.Rank(0, 0, 0), 0);
+        EXPECT_EQ(ranks.Rank(0, 1, 0), told ? 1 : RankTable::kNotFound);
+        EXPECT_EQ(ranks.Rank(0, 2, 0), told ? RankTable::kNotFound : 1);
+        EXPECT_EQ(ranks.Rank(0, 2, 1), 1);
+    }
 }
 
 // Neighbour j lies in a list and at a rank that grow with j and chance. The first 50 queries have a thousand.

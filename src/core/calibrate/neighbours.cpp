@@ -141,6 +141,7 @@ void NeighbourFinder::Add(const float* rows, const uint64_t* tids, size_t count,
 
 void NeighbourFinder::Finish() {
     found_.resize(queries_.rows());
+    distances_.resize(queries_.rows());
     for (size_t q = 0; q < queries_.rows(); q++) {
         TopK& best = workers_[0].best[q];
         size_t count;
@@ -150,7 +151,10 @@ void NeighbourFinder::Finish() {
             for (size_t i = 0; i < count; i++) best.Push(other[i].distance, other[i].tid);
         }
         const Candidate* nearest = best.Finish(&count, &overflowed);
-        for (size_t i = 0; i < count; i++) found_[q].push_back(RowOf(nearest[i]));
+        for (size_t i = 0; i < count; i++) {
+            found_[q].push_back(RowOf(nearest[i]));
+            distances_[q].push_back(nearest[i].distance);
+        }
     }
     workers_.clear();
 }

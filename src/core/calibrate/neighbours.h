@@ -36,6 +36,8 @@ public:
     uint64_t own(size_t q) const noexcept { return own_[q]; }
     // After Finish: the rows (RowOf) of the neighbours, the nearest first.
     const std::vector<uint64_t>& rows(size_t q) const noexcept { return found_[q]; }
+    // How near they are; of L2 less what is the same for all rows.
+    const std::vector<float>& distances(size_t q) const noexcept { return distances_[q]; }
 
     // Bytes that it takes.
     static size_t Bytes(size_t queries, size_t dims, size_t k, size_t deep, size_t deep_k, int threads) noexcept;
@@ -61,6 +63,7 @@ private:
     std::vector<ListTable> tables_;  // (queries)
     std::vector<Worker> workers_;
     std::vector<std::vector<uint64_t>> found_;
+    std::vector<std::vector<float>> distances_;
 };
 
 }  // namespace vectorq

@@ -22,7 +22,7 @@ RankTable::RankTable(size_t queries, size_t k, uint32_t lists) : most_queries_(q
     ranks_.assign(queries * k * grid_.size(), kNotFound);
 }
 
-void RankTable::Begin(const uint64_t* neighbours, size_t count, uint64_t own) {
+void RankTable::Begin(const uint64_t* neighbours, size_t count, uint64_t own, const float* distances) {
     open_ = true;
     own_ = own;
     count = std::min(count, k_);
@@ -34,6 +34,12 @@ void RankTable::Begin(const uint64_t* neighbours, size_t count, uint64_t own) {
     for (const uint32_t i : number_) {
         wanted_.push_back(neighbours[i]);
         filter_[FilterBit(neighbours[i]) / 64] |= uint64_t(1) << FilterBit(neighbours[i]) % 64;
+    }
+    ties_.clear();
+    for (size_t begin = 0, i = 1; distances != nullptr && i <= count; i++) {
+        if (i < count && distances[i] == distances[begin]) continue;
+        if (i - begin > 1) ties_.emplace_back(uint32_t(begin), uint32_t(i));
+        begin = i;
     }
     distances_.clear();
     list_end_.clear();
@@ -86,6 +92,11 @@ void RankTable::WriteRanks(size_t g, const std::vector<uint32_t>& nearer) {
     }
 }
 
+void RankTable::OrderTies(size_t g) {
+    uint16_t* ranks = ranks_.data() + (g * most_queries_ + done_) * k_;
+    for (const auto& [begin, end] : ties_) std::sort(ranks + begin, ranks + end);
+}
+
 void RankTable::End(const EffortFeatures& features) {
     if (!open_ || done_ >= most_queries_) return;
     std::sort(sightings_.begin(), sightings_.end(),
@@ -103,6 +114,7 @@ void RankTable::End(const EffortFeatures& features) {
                 nearer[size_t(first - sightings_.begin())]++;
             }
         WriteRanks(g, nearer);
+        OrderTies(g);
     }
     counts_.push_back(uint32_t(wanted_.size()));
     features_.push_back(features);

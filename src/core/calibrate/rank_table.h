@@ -3,10 +3,13 @@
 //
 // rank(q, j, g): how many entries of the first Grid(g) lists come before the nearest entry of query q's j-th neighbour
 // there: nearer by their codes, or as near in the same list with a smaller tid. The neighbour is found with P lists and
-// R entries reordered if the rank at P is below R.
+// R entries reordered if the rank at P is below R. Neighbours that are as near as each other stand for each other: of
+// these, the one that is met first counts as the first. So recall counts any row that is as near as the k-th, and which
+// of them an exact scan names does not matter. Bit strings tie often.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "core/calibrate/effort.h"
@@ -25,7 +28,8 @@ public:
 
     // The next query: its neighbours' rows (RowOf), the nearest first, at most k; `own` is the query's own row, which
     // does not count, and neither do entries as near as its own in a list: their rows have the query's vector.
-    void Begin(const uint64_t* neighbours, size_t count, uint64_t own);
+    // distances: the neighbours'; null if none is as near as another.
+    void Begin(const uint64_t* neighbours, size_t count, uint64_t own, const float* distances = nullptr);
     // The entries of its next list, in no order, of `scanned`: the others are farther than kMostRank of these. Returns
     // how many neighbours have been found.
     size_t AddList(const Candidate* entries, size_t count, size_t scanned);
@@ -63,6 +67,7 @@ private:
     };
     uint32_t FindNeighbour(uint64_t row) const noexcept;
     void WriteRanks(size_t g, const std::vector<uint32_t>& nearer);
+    void OrderTies(size_t g);
 
     size_t most_queries_, k_;
     std::vector<uint32_t> grid_, counts_;
@@ -77,6 +82,8 @@ private:
     uint64_t own_ = 0;
     std::vector<uint64_t> wanted_;  // rows, in order of number
     std::vector<uint32_t> number_;  // of each
+    // Neighbours [begin, end) that are as near as each other.
+    std::vector<std::pair<uint32_t, uint32_t>> ties_;
     std::vector<uint64_t> filter_;  // a bit for each hash of a wanted row
     std::vector<float> distances_;  // of all entries
     std::vector<size_t> list_end_;  // in distances_
