@@ -15,7 +15,7 @@ namespace vectorq {
 // Parts of the memory: copies of lists, vectors of rows; the sort of the queries; the rest is the queries' of a round.
 static constexpr Size kPageShare = 8, kRowShare = 8, kSortShare = 4;
 static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
-static constexpr Size kMostRoundQueries = 65536, kMostBlockRows = 1024;
+static constexpr Size kMostRoundQueries = 8192, kMostBlockRows = 1024;
 // As core/search/scan_rounds.cpp has them: entries collected for a target, as a multiple of what the calibration's
 // queries needed.
 static constexpr Size kSpare = 4, kMostSpare = 16384, kMostCapacity = 4 * 1024 * 1024;

@@ -147,7 +147,7 @@ void score_round(Batch* b) {
     ListSearch* search = &b->state->search;
     Copies copies = {b, 0};
     core_call([&] {
-        const std::vector<uint32>& lists = o->scorer->ListsToRead(o->position.data());
+        const std::vector<uint32>& lists = o->scorer->ListsToRead(o->position.data(), o->stop);
         o->lists_to_read.clear();
         for (const uint32 list : lists) o->lists_to_read.push_back({0, list});
     });

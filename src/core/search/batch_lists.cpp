@@ -45,7 +45,7 @@ void ListPicker::Prepare(const Centroids& centroids) {
     scratch_.Resize(2 * front.dims);
     flat_.Resize(front.entries);
     flat_list_.Resize(front.entries);
-    selecting_.Resize(front.entries);
+    ties_.Resize(front.entries);
     known_.Resize(front.entries);
     groups_.Resize(front.groups);
     group_scores_.Resize(front.groups);
@@ -95,13 +95,21 @@ void ListPicker::Select(uint32_t want) noexcept {
     want = std::min(want, scored_);
     known_count_ = 0;
     if (want == 0) return;
-    const float inf = std::numeric_limits<float>::infinity();
-    for (uint32_t i = 0; i < scored_; i++) selecting_[i] = flat_[i] == flat_[i] ? flat_[i] : inf;
-    const float threshold = want < scored_ ? KthSmallest(selecting_.data(), scored_, want) : inf;
-    for (uint32_t i = 0; i < scored_ && known_count_ < want; i++)
-        if (selecting_[i] < threshold) known_[known_count_++] = {selecting_[i], flat_list_[i]};
-    for (uint32_t i = 0; i < scored_ && known_count_ < want; i++)
-        if (selecting_[i] == threshold) known_[known_count_++] = {selecting_[i], flat_list_[i]};
+    const float threshold =
+        want < scored_ ? KthSmallest(flat_.data(), scored_, want) : std::numeric_limits<float>::infinity();
+    // Those that are nearer first: of those that tie with the farthest there may be too many.
+    uint32_t tied = 0;
+    for (uint32_t begin = 0; begin < scored_; begin += kSelectBlock) {
+        const size_t found =
+            CompressBelow(flat_.data() + begin, std::min(kSelectBlock, scored_ - begin), threshold, below_);
+        for (size_t i = 0; i < found; i++) {
+            const uint32_t at = begin + below_[i];
+            if (flat_[at] < threshold) known_[known_count_++] = {flat_[at], flat_list_[at]};
+            else ties_[tied++] = at;
+        }
+    }
+    for (uint32_t i = 0; i < tied && known_count_ < want; i++)
+        known_[known_count_++] = {flat_[ties_[i]], flat_list_[ties_[i]]};
 }
 
 // Of a list's distance, what MetricLength needs beside it.

@@ -44,8 +44,10 @@ private:
     void Order(const Centroids& centroids, const float* query, uint32_t count, uint32_t known) noexcept;
 
     CompactQuery compact_{};
-    AlignedArray<float> scratch_, flat_, selecting_, group_scores_;
-    AlignedArray<uint32_t> flat_list_;
+    static constexpr uint32_t kSelectBlock = 256;
+    uint16_t below_[kSelectBlock + 64];
+    AlignedArray<float> scratch_, flat_, group_scores_;
+    AlignedArray<uint32_t> flat_list_, ties_;
     AlignedArray<ListScore> groups_, known_;
     uint32_t scored_ = 0, groups_taken_ = 0, known_count_ = 0;
 };

@@ -17,8 +17,9 @@ namespace {
 constexpr size_t kLutsAtATime = 8, kQueriesAtATime = 32;
 // Bytes of rows that stay in the first cache while all these queries pass.
 constexpr size_t kTileBytes = 16 * 1024;
-// Queries that a thread takes at a time, at least; and parts for each thread, so that none waits long for another.
-constexpr size_t kLeastQueries = 16, kPartsOfThread = 4;
+// Queries that a thread takes at a time, at least; parts for each thread, so that none waits long for another; bytes of
+// collectors that one part has.
+constexpr size_t kLeastQueries = 16, kPartsOfThread = 4, kPartBytes = 1024 * 1024;
 
 bool TablesAreOfQuery(const Codec& codec) noexcept {
     return codec.kind == CodeKind::kPq4 && !TableDependsOnList(codec);
@@ -79,28 +80,48 @@ void BatchScorer::Begin() noexcept {
     queries_ = next_list_ = 0;
     luts_ready_ = false;
     probes_.clear();
+    first_probe_.clear();
     for (Worker& worker : workers_) worker.entries_scored = 0;
 }
 
 size_t BatchScorer::AddQuery(const ListScore* lists, uint32_t count) {
     collectors_[queries_].Reset(shape_.capacity);
+    first_probe_.push_back(probes_.size());
     for (uint32_t i = 0; i < count; i++) probes_.push_back({lists[i].list, uint32_t(queries_)});
     return queries_++;
 }
 
-const std::vector<uint32_t>& BatchScorer::ListsToRead(const uint32_t* position) {
-    std::sort(probes_.begin(), probes_.end(), [position](const Probe& a, const Probe& b) {
-        if (a.list == b.list) return a.query < b.query;
-        return position[a.list] != position[b.list] ? position[a.list] < position[b.list] : a.list < b.list;
-    });
+const std::vector<uint32_t>& BatchScorer::ListsToRead(const uint32_t* position, StopToken& stop) {
+    uint32_t most = 0;
+    for (const Probe& probe : probes_) most = std::max(most, probe.rank);
+    rank_.assign(size_t(most) + 1, 0);
+    for (const Probe& probe : probes_) rank_[probe.rank] = 1;
     lists_.clear();
-    first_probe_.clear();
-    for (size_t i = 0; i < probes_.size(); i++) {
-        if (i > 0 && probes_[i].list == probes_[i - 1].list) continue;
-        lists_.push_back(probes_[i].list);
-        first_probe_.push_back(i);
-    }
+    for (uint32_t list = 0; list <= most && !probes_.empty(); list++)
+        if (rank_[list] != 0) lists_.push_back(list);
+    std::sort(lists_.begin(), lists_.end(), [position](uint32_t a, uint32_t b) {
+        return position[a] != position[b] ? position[a] < position[b] : a < b;
+    });
+    for (size_t i = 0; i < lists_.size(); i++) rank_[lists_[i]] = uint32_t(i);
     first_probe_.push_back(probes_.size());
+    const size_t for_threads = (queries_ + kPartsOfThread * workers_.size() - 1) / (kPartsOfThread * workers_.size());
+    const size_t for_cache = kPartBytes / (2 * shape_.capacity * sizeof(Candidate));
+    const size_t grain = std::max(kLeastQueries, std::min(for_threads, for_cache));
+    parts_.clear();
+    for (size_t from = 0; from < queries_; from += grain) {
+        const size_t begin = first_probe_[from];
+        parts_.push_back({begin, first_probe_[std::min(queries_, from + grain)], begin});
+    }
+    ParallelFor(parts_.size(), 1, shape_.threads, stop, [&](size_t begin, size_t end, int) {
+        for (size_t i = begin; i < end; i++) {
+            Probe* first = probes_.data() + parts_[i].begin;
+            Probe* last = probes_.data() + parts_[i].end;
+            for (Probe* probe = first; probe < last; probe++) probe->rank = rank_[probe->rank];
+            std::sort(first, last, [](const Probe& a, const Probe& b) {
+                return a.rank != b.rank ? a.rank < b.rank : a.query < b.query;
+            });
+        }
+    });
     return lists_;
 }
 
@@ -263,21 +284,21 @@ void BatchScorer::ScoreList(const ListCopy& list, const Probe* begin, const Prob
 
 void BatchScorer::Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop) {
     PrepareQueryTables(stop);
-    const size_t parts = std::max<size_t>(1, kPartsOfThread * size_t(shape_.threads));
-    const size_t grain = std::max(kLeastQueries, (queries_ + parts - 1) / parts);
-    ParallelTasks((queries_ + grain - 1) / grain, shape_.threads, stop, [&](size_t part, int thread) {
-        const size_t from = part * grain, to = std::min(queries_, from + grain);
-        for (size_t i = 0; i < count; i++) {
+    const size_t end_list = next_list_ + count;
+    ParallelTasks(parts_.size(), shape_.threads, stop, [&](size_t number, int thread) {
+        Part& part = parts_[number];
+        for (size_t at = part.next; at < part.end && probes_[at].rank < end_list;) {
             if (!KeepGoing(stop, thread)) return;
-            const Probe* begin = probes_.data() + first_probe_[next_list_ + i];
-            const Probe* end = probes_.data() + first_probe_[next_list_ + i + 1];
-            const auto before = [](const Probe& probe, size_t query) { return probe.query < query; };
-            begin = std::lower_bound(begin, end, from, before);
-            end = std::lower_bound(begin, end, to, before);
-            if (begin < end) ScoreList(lists[i], begin, end, workers_[size_t(thread)]);
+            const size_t rank = probes_[at].rank;
+            size_t end = at;
+            while (end < part.end && probes_[end].rank == rank) end++;
+            ScoreList(lists[rank - next_list_], probes_.data() + at, probes_.data() + end, workers_[size_t(thread)]);
+            // The rest of a list comes with the next call.
+            if (!partial || rank + 1 < end_list) part.next = end;
+            at = end;
         }
     });
-    next_list_ += count - (partial ? 1 : 0);
+    next_list_ = end_list - (partial ? 1 : 0);
 }
 
 void BatchScorer::EndScoring(StopToken& stop) {

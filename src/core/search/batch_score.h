@@ -61,10 +61,10 @@ public:
     float* code_query(size_t q) noexcept { return code_queries_.row(q); }
     size_t queries() const noexcept { return queries_; }
 
-    // Numbers of lists, each once, in the order of `position`. After the last query.
-    const std::vector<uint32_t>& ListsToRead(const uint32_t* position);
+    // Numbers of lists, each once, in the order of position[list]. After the last query.
+    const std::vector<uint32_t>& ListsToRead(const uint32_t* position, StopToken& stop);
 
-    // partial: the last of them goes on with further segments. Throws Error(kCancelled).
+    // The next ones of those to read. partial: the last of them goes on with further segments. Throws Error(kCancelled).
     void Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop);
     // Entries that were scored so far.
     uint64_t entries_scored() const noexcept;
@@ -78,8 +78,14 @@ public:
     const Candidate& Take(size_t q, size_t i) noexcept { return collectors_[q].Take(i); }
 
 private:
+    // Of a query, by where its list stands among those to read.
     struct Probe {
-        uint32_t list, query;
+        uint32_t rank, query;
+    };
+    // Queries that one thread takes at a time: their collectors lie in its second cache meanwhile.
+    struct Part {
+        size_t begin, end;  // of probes_, in the order of ranks
+        size_t next;        // of these
     };
     struct Worker {
         AlignedArray<float> tables;    // (kTablesAtATime, TableScratchFloats)
@@ -123,10 +129,11 @@ private:
     std::vector<TopK> collectors_;
     std::vector<size_t> kept_, entries_;
     std::vector<uint8_t> overflowed_;
-    std::vector<Probe> probes_;  // once sorted, by the list's position, then by query
-    std::vector<uint32_t> lists_;
-    std::vector<size_t> first_probe_;  // of each of lists_, and the end
-    size_t next_list_ = 0;             // of lists_, that is scored next
+    std::vector<Probe> probes_;        // in the order of queries; rank is the list's number at first
+    std::vector<size_t> first_probe_;  // of each query, and the end
+    std::vector<Part> parts_;
+    std::vector<uint32_t> lists_, rank_;  // rank_[list]
+    size_t next_list_ = 0;                // of lists_, that is scored next
     AlignedArray<uint8_t> query_luts_;
     std::vector<Lut16Query> query_scales_;
     bool luts_ready_ = false;
