@@ -16,9 +16,9 @@ namespace vectorq {
 static constexpr Size kPageShare = 8, kRowShare = 8, kSortShare = 4;
 static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
 static constexpr Size kMostRoundQueries = 8192, kMostBlockRows = 1024;
-// As core/search/scan_rounds.cpp has them: entries collected for a target, as a multiple of what the calibration's
-// queries needed.
-static constexpr Size kSpare = 4, kMostSpare = 16384, kMostCapacity = 4 * 1024 * 1024;
+// Entries collected for a target, as a multiple of what the calibration's queries needed: here and in a single scan
+// (core/search/scan_rounds.cpp). A query that needs more is asked again by one.
+static constexpr Size kSpare = 2, kSpareOfSingle = 4, kMostSpare = 16384, kMostCapacity = 4 * 1024 * 1024;
 
 BatchObjects::BatchObjects() : stop(&interrupt_is_pending) {}
 BatchObjects::~BatchObjects() {
@@ -45,12 +45,12 @@ static void choose_for_batch(Batch* b) {
 }
 
 // Entries that a query collects (core/search/scan_rounds.cpp, EntriesToCollect).
-static Size entries_to_collect(const Batch* b) {
+static Size entries_to_collect(const Batch* b, Size spared) {
     const Size k = static_cast<Size>(b->form.k), rows = b->choice.reorder_rows;
     if (!b->rules.reorders) return b->rules.keep * (EntriesOfRow(b->cache->meta) > 1 ? 2 : 1);
     if (rows == 0) return 16 + k * rows_per_answer(b->cache);
     const bool spare = b->choice.target > 0 && b->rules.by_need;
-    return spare ? std::max(rows, std::min(kSpare * rows, kMostSpare)) : rows;
+    return spare ? std::max(rows, std::min(spared * rows, kMostSpare)) : rows;
 }
 
 static void set_rules(Batch* b) {
@@ -73,7 +73,8 @@ static void set_shape(Batch* b) {
     shape->codec = b->cache->codec;
     shape->codec.symmetric = b->session.distance == static_cast<int>(Distance::kSdc);
     shape->geometry = b->cache->geometry;
-    shape->capacity = std::min(std::max<Size>(entries_to_collect(b), b->rules.keep), kMostCapacity);
+    shape->capacity = std::min(std::max<Size>(entries_to_collect(b, kSpare), b->rules.keep), kMostCapacity);
+    b->rules.single = entries_to_collect(b, kSpareOfSingle);
     shape->replicas = EntriesOfRow(b->cache->meta) > 1;
     shape->threads = b->form.threads;
 }
@@ -177,8 +178,8 @@ void finish_batch(Batch* b) {
         answer_round(b);
         b->done += b->round_fill;
         last_scan_stats.rounds++;
-        ereport(DEBUG1, (errmsg_internal("vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done", b->done,
-                                         b->added)));
+        elog(DEBUG1, "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
+             b->done, b->added, b->alone);
         MemoryContextReset(b->round_context);
     }
     note_batch_stats(b);

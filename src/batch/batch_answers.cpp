@@ -1,5 +1,6 @@
-// The rows of a round: those that the snapshot sees. A query that has fewer than k of them, though there may be more, is
-// asked again by a scan of its own, and so is one that has no distance to anything (a zero vector under cosine).
+// The rows of a round: those that the snapshot sees. Some queries are asked again by a scan of their own: those that have
+// fewer than k rows, though there may be more; those that would have put more entries in order than they collected; and
+// those that have no distance to anything (a zero vector under cosine).
 #include <algorithm>
 #include <cmath>
 
@@ -162,8 +163,9 @@ void answer_round(Batch* b) {
         const Candidate* rows = order->rows(q, &count);
         Size visible = 0;
         for (size_t i = 0; i < count; i++) visible += versions == NULL || versions[q * keep + i] != 0;
-        if (b->round[q].lists == 0 || (visible < k && may_have_more(b, q))) {
+        if (b->round[q].lists == 0 || order->starved(q) || (visible < k && may_have_more(b, q))) {
             answer_alone(b, q);
+            b->alone++;
             continue;
         }
         for (size_t i = 0, emitted = 0; i < count && emitted < k; i++) {

@@ -78,6 +78,7 @@ struct Batch {
     IndexScanDesc single;  // NULL until used
     // — counted —
     uint64 lists_read, entries_scored, done;
+    uint64 alone;  // queries that were asked again by a scan of their own
     BatchObjects* objects;
 };
 

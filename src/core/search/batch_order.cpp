@@ -104,7 +104,9 @@ bool BatchOrder::MayStop(size_t q) noexcept {
         rules_.usual == 0 || rules_.usual >= entries ? end : std::min(end, end * rules_.usual / entries);
     const float next_code = scorer_->Take(q, next_[q]).distance;
     if (next_[q] < usual) return stops_[q].Enough(next_code, usual - next_[q], kMissedShare * rules_.may_miss);
-    return stops_[q].Enough(next_code, end - next_[q], kMissedShareBeyond * rules_.may_miss);
+    // As a single scan reckons, which has collected more.
+    const size_t all = scorer_->overflowed(q) ? std::max(end, end * rules_.single / entries) : end;
+    return stops_[q].Enough(next_code, all - next_[q], kMissedShareBeyond * rules_.may_miss);
 }
 
 void BatchOrder::EndPass(StopToken& stop) {

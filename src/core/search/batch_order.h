@@ -25,6 +25,7 @@ struct OrderRules {
     bool reorders;        // else the codes' distances stand
     bool by_need;         // further candidates may be left when they are unlikely to matter
     bool by_record;       // read in the order of records, else of the table
+    size_t single;        // entries that a single scan collects, where it collects more
     size_t usual;         // entries that the calibration's queries needed; 0: all
     double may_miss;      // share of the rows that the target lets a query miss
     size_t pass_entries;  // requests of a pass, at most; each query may have kOrderStep more
@@ -54,6 +55,10 @@ public:
     const Candidate* rows(size_t q, size_t* count) noexcept;
     // Whether these may be all that there are of the lists it probed.
     bool exhausted(size_t q) const noexcept { return next_[q] >= scorer_->candidates(q) && !scorer_->overflowed(q); }
+    // Whether it would have gone on, had it collected more.
+    bool starved(size_t q) const noexcept {
+        return rules_.by_need && next_[q] >= scorer_->candidates(q) && scorer_->overflowed(q);
+    }
     uint64_t reordered() const noexcept { return reordered_; }
 
 private:

@@ -251,7 +251,7 @@ void BatchScorer::ScoreSegment(const SegmentCopy& segment, const Prepared* prepa
     const SegmentLayout layout = LayoutOf(g, segment.capacity);
     worker.entries_scored += count * segment.count;
     if (shape_.codec.kind != CodeKind::kPq4) return ScoreRows(segment, layout, prepared, count, worker);
-    const uint8_t* luts[kLutsAtATime];
+    const uint8_t* luts[kLutsAtATime] = {};
     for (size_t t = 0; t < count; t++) luts[t] = prepared[t].lut;
     const uint8_t* codes = reinterpret_cast<const uint8_t*>(segment.bytes) + layout.codes_offset;
     const size_t blocks = CodeBlocks(segment.count), m = shape_.codec.pq.m, stride = blocks * kBlockRows;

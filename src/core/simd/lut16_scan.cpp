@@ -53,19 +53,28 @@ void ScanWideImpl(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, 
     }
 }
 
+template <size_t kTables>
+void SumsOfTables(const uint8_t* const* luts, const uint8_t* blocks, size_t num_blocks, size_t block_bytes, size_t from,
+                  size_t bytes, uint16_t* sums, size_t stride) {
+    for (size_t b = 0; b < num_blocks; b++)
+        Lut16Kernel::Tables<kTables>(luts, from, blocks + b * block_bytes + from, bytes, sums + b * 32, stride);
+}
+
 // The sums of all blocks over bytes [from, from + bytes) of each.
 void TablesImpl(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t block_bytes,
                 size_t from, size_t bytes, uint16_t* sums, size_t stride) {
     constexpr size_t kTables = Lut16Kernel::kTables;
     size_t t = 0;
     for (; t + kTables <= tables; t += kTables)
-        for (size_t b = 0; b < num_blocks; b++)
-            Lut16Kernel::Tables<kTables>(luts + t, from, blocks + b * block_bytes + from, bytes,
-                                         sums + t * stride + b * 32, stride);
-    for (; t < tables; t++)
-        for (size_t b = 0; b < num_blocks; b++)
-            Lut16Kernel::Tables<1>(luts + t, from, blocks + b * block_bytes + from, bytes, sums + t * stride + b * 32,
-                                   stride);
+        SumsOfTables<kTables>(luts + t, blocks, num_blocks, block_bytes, from, bytes, sums + t * stride, stride);
+    if (kTables > 3 && tables - t == 3)
+        SumsOfTables<std::min<size_t>(kTables, 3)>(luts + t, blocks, num_blocks, block_bytes, from, bytes,
+                                                   sums + t * stride, stride);
+    else if (kTables > 2 && tables - t == 2)
+        SumsOfTables<std::min<size_t>(kTables, 2)>(luts + t, blocks, num_blocks, block_bytes, from, bytes,
+                                                   sums + t * stride, stride);
+    else if (t < tables)
+        SumsOfTables<1>(luts + t, blocks, num_blocks, block_bytes, from, bytes, sums + t * stride, stride);
 }
 
 using DF = hn::CappedTag<float, 16>;
