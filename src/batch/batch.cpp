@@ -178,7 +178,8 @@ void finish_batch(Batch* b) {
         answer_round(b);
         b->done += b->round_fill;
         last_scan_stats.rounds++;
-        elog(DEBUG1, "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
+        elog(DEBUG1,
+             "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
              b->done, b->added, b->alone);
         MemoryContextReset(b->round_context);
     }

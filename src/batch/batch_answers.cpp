@@ -1,6 +1,6 @@
-// The rows of a round: those that the snapshot sees. Some queries are asked again by a scan of their own: those that have
-// fewer than k rows, though there may be more; those that would have put more entries in order than they collected; and
-// those that have no distance to anything (a zero vector under cosine).
+// The rows of a round: those that the snapshot sees. Some queries are asked again by a scan of their own: those that
+// have fewer than k rows, though there may be more; those that would have put more entries in order than they
+// collected; and those that have no distance to anything (a zero vector under cosine).
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +17,7 @@ namespace vectorq {
 namespace {
 // A row whose visibility is looked up, in the order of the table.
 struct Sighting {
-    uint64 tid;      // of the index's entry; that of the visible version afterwards
+    uint64 tid;        // of the index's entry; that of the visible version afterwards
     uint32 query, at;  // at: which of the query's rows
     bool seen;
 };
@@ -111,8 +111,7 @@ static void look_at_rows(Batch* b, Sighting* rows, Size n) {
         ItemPointerData pointer;
         check_heap_block(b->reader, b->state, rows[i].tid);
         unpack_tid(rows[i].tid, &pointer);
-        rows[i].seen =
-            table_index_fetch_tuple(fetch, &pointer, b->form.snapshot, slot, &call_again, &all_dead);
+        rows[i].seen = table_index_fetch_tuple(fetch, &pointer, b->form.snapshot, slot, &call_again, &all_dead);
         // Those of the same row, which follow, are compared with the entry's tid: the version is set at the end.
         const uint64 entry = rows[i].tid >> 16;
         for (Size j = i + 1; j < n && rows[j].tid >> 16 == entry; j++) rows[j].seen = rows[i].seen;

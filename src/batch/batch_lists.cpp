@@ -106,9 +106,9 @@ static SegmentRef copy_several(Copies* c, uint32 list, SegmentRef at) {
     uint32 count = 0;
     Size used = 0;
     for (uint32 part = 0; part < g->pages; part++) {
-        Buffer buffer = part == 0 ? read_list_segment(b->form.index, &b->state->search, list, at)
-                                  : read_posting(b->form.index, b->cache, at.block + part, list,
-                                                 static_cast<uint16>(part));
+        Buffer buffer = part == 0
+                            ? read_list_segment(b->form.index, &b->state->search, list, at)
+                            : read_posting(b->form.index, b->cache, at.block + part, list, static_cast<uint16>(part));
         const char* payload = page_payload(BufferGetPage(buffer));
         if (part == 0) {
             const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
@@ -135,7 +135,8 @@ static void copy_list(Copies* c, uint32 list) {
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); steps++) {
         if (unlikely((steps & 63) == 63)) {
             CHECK_FOR_INTERRUPTS();
-            if (steps > most_segments(b->form.index)) report_corruption(b->form.index, at.block, "list runs in a circle");
+            if (steps > most_segments(b->form.index))
+                report_corruption(b->form.index, at.block, "list runs in a circle");
         }
         at = b->cache->geometry.pages == 1 ? copy_single(c, list, at) : copy_several(c, list, at);
     }

@@ -1,5 +1,5 @@
-// Queries come in in any order and go out in that of their nearest lists, so that those of a round share lists and rows.
-// A block of them chooses its lists on threads; then each goes into a sort, with its lists.
+// Queries come in in any order and go out in that of their nearest lists, so that those of a round share lists and
+// rows. A block of them chooses its lists on threads; then each goes into a sort, with its lists.
 //
 // A sorted tuple is (key bigint = position of the nearest list << 32 | sequence, query bytea): StagedQuery, its lists,
 // the value as it was given.
@@ -74,8 +74,8 @@ static void choose_on_threads(Batch* b) {
                 if (!b->block_usable[i]) continue;
                 float* code = o->block_codes.data() + i * code_dims;
                 to_codes(b, o->block.data() + i * dims, code);
-                o->chosen_count[i] = o->pickers[static_cast<Size>(thread)].Pick(
-                    b->centroids, wish, code, o->chosen.data() + i * b->most_lists);
+                o->chosen_count[i] = o->pickers[static_cast<Size>(thread)].Pick(b->centroids, wish, code,
+                                                                                o->chosen.data() + i * b->most_lists);
             }
         });
     });
@@ -90,9 +90,8 @@ static void choose_alone(Batch* b) {
         to_codes(b, o->block.data() + i * b->cache->meta.dims, b->code_row);
         uint32 count = b->choice.nprobe;
         if (b->choice.by_effort)
-            count = std::min(b->most_lists,
-                             choose_lists_with_effort(b->form.index, b->cache, &b->chooser, b->code_row, count,
-                                                      &b->cache->calibration.effort));
+            count = std::min(b->most_lists, choose_lists_with_effort(b->form.index, b->cache, &b->chooser, b->code_row,
+                                                                     count, &b->cache->calibration.effort));
         else choose_lists(b->form.index, b->cache, &b->chooser, b->code_row, count);
         memcpy(o->chosen.data() + i * b->most_lists, b->chooser.scores, sizeof(ListScore) * count);
         o->chosen_count[i] = count;

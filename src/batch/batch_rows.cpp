@@ -53,8 +53,7 @@ static void copy_row(void* arg, size_t i, const VectorView* view) {
     BatchObjects* o = b->objects;
     const uint32 dims = b->cache->meta.dims;
     if (view->dims != static_cast<int>(dims)) return;
-    vector_view_to_f32(*view, b->state->search.opclass->element,
-                       reinterpret_cast<float*>(o->rows.data()) + i * dims);
+    vector_view_to_f32(*view, b->state->search.opclass->element, reinterpret_cast<float*>(o->rows.data()) + i * dims);
     o->row_at[i] = static_cast<int32>(i);
     o->row_version[i] = pack_tid(&b->state->reading.version);
 }

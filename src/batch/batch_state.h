@@ -2,9 +2,9 @@
 #pragma once
 #include "batch/batch.h"
 #include "core/base/stop_token.h"
-#include "core/search/batch_lists.h"
-#include "core/search/batch_order.h"
-#include "core/search/batch_score.h"
+#include "core/batch/batch_lists.h"
+#include "core/batch/batch_order.h"
+#include "core/batch/batch_score.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {

@@ -99,9 +99,8 @@ static void check_columns(const Knn* knn, TupleDesc desc) {
                         errhint("It should return a number and a vector, or a vector.")));
     const Oid given = SPI_gettypeid(desc, desc->natts);
     if (getBaseType(given) != getBaseType(type))
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("queries are of type %s, the index is on %s", format_type_be(given),
-                               format_type_be(type))));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("queries are of type %s, the index is on %s",
+                                                                   format_type_be(given), format_type_be(type))));
     if (desc->natts == 1) return;
     const Oid number = SPI_gettypeid(desc, 1);
     if (number != INT2OID && number != INT4OID && number != INT8OID)
@@ -125,8 +124,7 @@ static void add_fetched(Knn* knn, int64 first) {
         bool null_number = false, null_query;
         int64 number = first + static_cast<int64>(i);
         const HeapTuple tuple = SPI_tuptable->vals[i];
-        if (desc->natts == 2)
-            number = number_of(SPI_getbinval(tuple, desc, 1, &null_number), SPI_gettypeid(desc, 1));
+        if (desc->natts == 2) number = number_of(SPI_getbinval(tuple, desc, 1, &null_number), SPI_gettypeid(desc, 1));
         const Datum query = SPI_getbinval(tuple, desc, desc->natts, &null_query);
         if (!null_number && !null_query) add_query(knn, number, query);
     }

@@ -17,7 +17,8 @@ static bool may_read_columns(Relation index, Oid heap_oid) {
     const Form_pg_index form = index->rd_index;
     for (int i = 0; i < form->indnatts; i++) {
         const AttrNumber column = form->indkey.values[i];
-        if (column == 0 || pg_attribute_aclcheck(heap_oid, column, GetUserId(), ACL_SELECT) != ACLCHECK_OK) return false;
+        if (column == 0 || pg_attribute_aclcheck(heap_oid, column, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+            return false;
     }
     return true;
 }

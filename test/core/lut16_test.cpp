@@ -70,8 +70,7 @@ TEST(Lut16, SeveralTablesEqualOneAfterAnother) {
                 std::vector<uint16_t> sums(tables * stride, 77);
                 ScanLut16TablesWide(at.data(), tables, codes.data(), blocks, m,
                                     reinterpret_cast<uint32_t*>(wide.data()), stride);
-                if (m <= kLut16MaxM)
-                    ScanLut16Tables(at.data(), tables, codes.data(), blocks, m, sums.data(), stride);
+                if (m <= kLut16MaxM) ScanLut16Tables(at.data(), tables, codes.data(), blocks, m, sums.data(), stride);
                 for (size_t t = 0; t < tables; t++) {
                     std::vector<uint32_t> want(blocks * 32);
                     reference::ScanLut16Wide(at[t], codes.data(), blocks, m, want.data());

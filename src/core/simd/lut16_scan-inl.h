@@ -235,7 +235,8 @@ struct Lut16Kernel {
             const V8 low = LowNibbles(codes), high = HighNibbles(codes);
             Add(low, high, whole ? hn::LoadU(d8, first + i) : LoadFirst(d8, first + i, bytes - i), a0, a1, a2, a3);
             if constexpr (kCount == 2)
-                Add(low, high, whole ? hn::LoadU(d8, second + i) : LoadFirst(d8, second + i, bytes - i), b0, b1, b2, b3);
+                Add(low, high, whole ? hn::LoadU(d8, second + i) : LoadFirst(d8, second + i, bytes - i), b0, b1, b2,
+                    b3);
         }
         Store(a0, a1, sums);
         Store(a2, a3, sums + 16);

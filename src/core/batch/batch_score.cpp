@@ -1,5 +1,5 @@
 // See batch_score.h.
-#include "core/search/batch_score.h"
+#include "core/batch/batch_score.h"
 
 #include <algorithm>
 #include <cstring>
@@ -56,8 +56,7 @@ BatchScorer::BatchScorer(const BatchShape& shape)
     for (Worker& worker : workers_) {
         worker.tables.Resize(tables_at_a_time_ * TableScratchFloats(codec));
         worker.luts.Resize(tables_at_a_time_ * LutBytes(codec));
-        if (codec.kind == CodeKind::kPq4 && codec.pq.m <= kLut16MaxM)
-            worker.sums.Resize(tables_at_a_time_ * capacity);
+        if (codec.kind == CodeKind::kPq4 && codec.pq.m <= kLut16MaxM) worker.sums.Resize(tables_at_a_time_ * capacity);
         else if (codec.kind == CodeKind::kPq4) worker.wide_sums.Resize(tables_at_a_time_ * capacity);
         worker.distances.Resize(capacity);
         worker.survivors.Resize(capacity + 64);
@@ -184,8 +183,7 @@ void BatchScorer::Push(const SegmentCopy& segment, const SegmentLayout& layout, 
 void BatchScorer::CollectDistances(const SegmentCopy& segment, const SegmentLayout& layout, size_t query,
                                    uint32_t first, uint32_t count, Worker& worker) noexcept {
     const float* distances = worker.distances.data();
-    const size_t survivors =
-        CompressBelow(distances, count, collectors_[query].threshold(), worker.survivors.data());
+    const size_t survivors = CompressBelow(distances, count, collectors_[query].threshold(), worker.survivors.data());
     for (size_t i = 0; i < survivors; i++) {
         const uint32_t slot = worker.survivors[i];
         Push(segment, layout, query, first + slot, distances[slot]);
@@ -237,8 +235,7 @@ void BatchScorer::ScoreRows(const SegmentCopy& segment, const SegmentLayout& lay
             std::memset(distances, 0, sizeof(float) * rows);
             if (shape_.codec.kind == CodeKind::kPq)
                 ScanPqRows(prepared[t].table.table, at, g.code_bytes, rows, shape_.codec.pq, distances);
-            else
-                kernel_(prepared[t].table.table, at, g.code_bytes, rows, CodeElements(shape_.codec), distances);
+            else kernel_(prepared[t].table.table, at, g.code_bytes, rows, CodeElements(shape_.codec), distances);
             FinishSums(prepared[t].table, distances, scalars == nullptr ? nullptr : scalars + first, rows);
             CollectDistances(segment, layout, prepared[t].query, first, rows, worker);
         }

@@ -1,5 +1,5 @@
 // See batch_lists.h.
-#include "core/search/batch_lists.h"
+#include "core/batch/batch_lists.h"
 
 #include <algorithm>
 #include <cmath>
@@ -206,9 +206,9 @@ void SpatialOrder(const Centroids& centroids, uint32_t lists, uint32_t* position
         const CompactGroup group = MembersOf(centroids, g);
         for (uint32_t i = 0; i < RangeOfGroup(front, g).count; i++, at++)
             for (size_t d = 0; d < front.dims; d++)
-                points.row(at)[d] =
-                    centroids.exact != nullptr ? centroids.exact[group.list[i] * front.dims + d]
-                                               : front.middle[d] + front.scale[d] * group.code[i * front.dims + d];
+                points.row(at)[d] = centroids.exact != nullptr
+                                        ? centroids.exact[group.list[i] * front.dims + d]
+                                        : front.middle[d] + front.scale[d] * group.code[i * front.dims + d];
     }
     std::vector<uint32_t> order(members.size());
     std::iota(order.begin(), order.end(), 0u);

@@ -1,5 +1,5 @@
-// Which lists each of many queries probes, on threads: what lists/list_chooser.h does for one query, over centroids that
-// are all in memory. Takes the same groups and gives the same lists, but for coarse codes, which it does not use.
+// Which lists each of many queries probes, on threads: what lists/list_chooser.h does for one query, over centroids
+// that are all in memory. Takes the same groups and gives the same lists, but for coarse codes, which it does not use.
 #pragma once
 #include <cstdint>
 

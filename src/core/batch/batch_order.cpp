@@ -1,5 +1,5 @@
 // See batch_order.h.
-#include "core/search/batch_order.h"
+#include "core/batch/batch_order.h"
 
 #include <algorithm>
 #include <limits>

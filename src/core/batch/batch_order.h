@@ -14,7 +14,7 @@
 
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
-#include "core/search/batch_score.h"
+#include "core/batch/batch_score.h"
 #include "core/search/reorder_stop.h"
 
 namespace vectorq {

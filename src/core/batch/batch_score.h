@@ -64,7 +64,8 @@ public:
     // Numbers of lists, each once, in the order of position[list]. After the last query.
     const std::vector<uint32_t>& ListsToRead(const uint32_t* position, StopToken& stop);
 
-    // The next ones of those to read. partial: the last of them goes on with further segments. Throws Error(kCancelled).
+    // The next ones of those to read. partial: the last of them goes on with further segments. Throws
+    // Error(kCancelled).
     void Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop);
     // Entries that were scored so far.
     uint64_t entries_scored() const noexcept;
@@ -88,9 +89,9 @@ private:
         size_t next;        // of these
     };
     struct Worker {
-        AlignedArray<float> tables;    // (kTablesAtATime, TableScratchFloats)
-        AlignedArray<uint8_t> luts;    // (kTablesAtATime, Lut16TableBytes) of tables that depend on the list
-        AlignedArray<uint16_t> sums;   // (kTablesAtATime, capacity)
+        AlignedArray<float> tables;   // (kTablesAtATime, TableScratchFloats)
+        AlignedArray<uint8_t> luts;   // (kTablesAtATime, Lut16TableBytes) of tables that depend on the list
+        AlignedArray<uint16_t> sums;  // (kTablesAtATime, capacity)
         AlignedArray<uint32_t> wide_sums;
         AlignedArray<float> distances;  // (capacity)
         AlignedArray<uint16_t> survivors;
