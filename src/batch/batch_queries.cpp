@@ -11,7 +11,6 @@
 #include "core/page/params_page.h"
 #include "store/list_uses.h"
 #include "pg/entry.h"
-#include "pg/fault.h"
 
 extern "C" {
 #include "catalog/pg_operator.h"
@@ -51,7 +50,6 @@ void begin_queries(Batch* b) {
     AttrNumber attribute = 1;
     Oid less = Int8LessOperator, collation = InvalidOid;
     bool nulls_first = false;
-    VQ_FAULT("batch.sort");
     b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
                                    static_cast<int>(std::max<Size>(b->memory / kSortMemoryShare / 1024, 64)), NULL,
                                    kSortOnce);
@@ -116,7 +114,6 @@ static void sort_query(Batch* b, Size i) {
     bool nulls[2] = {false, false};
     MinimalTuple tuple = heap_form_minimal_tuple(b->slot->tts_tupleDescriptor, values, nulls);
     ExecStoreMinimalTuple(tuple, b->slot, false);
-    VQ_FAULT("batch.put");
     tuplesort_puttupleslot(b->sort, b->slot);
     ExecClearTuple(b->slot);
     note_list_uses(b->form.index, &b->cache->meta, lists, count);
@@ -157,7 +154,6 @@ void end_queries(Batch* b) {
         o->block_codes.Resize(0);
         o->chosen.Resize(0);
     });
-    VQ_FAULT("batch.perform");
     tuplesort_performsort(b->sort);
 }
 
