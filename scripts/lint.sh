@@ -30,8 +30,8 @@ breach "src/core must not include PostgreSQL" < <(
     search '^ *# *include *["<](postgres\.h|access/|utils/|catalog/|fmgr\.h|miscadmin\.h)' "${core[@]}")
 breach "an include names the path from src" < <(search '^ *# *include *["<]\.' "${sources[@]}")
 # A folder includes itself and those before it, nothing else. src/README.md describes them in this order.
-core_order='base simd page filter linear cluster transform quantize search calibrate factory'
-glue_order='core pg types am store lists insert scan measure build maintain inspect'
+core_order='base simd page filter linear cluster transform quantize search calibrate batch factory'
+glue_order='core pg types am store lists insert scan batch measure build maintain inspect'
 # out_of_order PREFIX ORDER FILE...: includes of a later folder, or of one that is not in the order.
 out_of_order() {
     local prefix=$1 order=$2

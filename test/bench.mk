@@ -33,6 +33,12 @@ bench-faiss: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_faiss.py $(BENCH_ARGS)
 .PHONY: bench-faiss
 
+# Many queries at once. make bench-batch BENCH_ARGS='--rows 200000 --no-join'
+bench-batch: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_batch.py $(BENCH_ARGS)
+.PHONY: bench-batch
+
 # Does vectorq.target_recall keep its word? make bench-recall BENCH_ARGS='--sets sift-photo:100000'
 bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
 	scripts/bootstrap.sh bench

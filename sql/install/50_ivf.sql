@@ -34,6 +34,20 @@ CREATE FUNCTION vectorq_check(index regclass, OUT block bigint, OUT problem text
 
 COMMENT ON FUNCTION vectorq_check(regclass) IS 'problems in the structure of a vectorq index; no rows for a sound one';
 
+CREATE FUNCTION vectorq_knn(index regclass, queries anyarray, k integer DEFAULT 10,
+    OUT query integer, OUT "row" tid, OUT distance double precision) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_knn' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 10000 ROWS 10000;
+
+COMMENT ON FUNCTION vectorq_knn(regclass, anyarray, integer) IS
+    'the k nearest rows of each query: its place in the array, the row''s ctid, the distance';
+
+CREATE FUNCTION vectorq_knn(index regclass, queries text, k integer DEFAULT 10,
+    OUT query bigint, OUT "row" tid, OUT distance double precision) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_knn_text' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 10000 ROWS 100000;
+
+COMMENT ON FUNCTION vectorq_knn(regclass, text, integer) IS
+    'the k nearest rows of each vector that a SELECT returns, with the number in its first column (or the row''s)';
+
 CREATE FUNCTION vectorq_recall(index regclass, queries anyarray, k integer DEFAULT 10,
     OUT recall double precision, OUT low double precision, OUT high double precision, OUT queries_measured integer)
     AS 'MODULE_PATHNAME', 'vectorq_recall' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;

@@ -180,6 +180,8 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, OptionType::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
      "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
      "nearest; 0 = none"},
+    {Scope::kSession, 0, OptionType::kInteger, "batch_threads", 0, 0, 1024, NULL, VQ_SESSION(batch_threads),
+     "Threads of vectorq_knn; 0 takes as many as CREATE INDEX does"},
     {Scope::kSession, 0, OptionType::kKilobytes, "cache_size", 256 * 1024, 64, MAX_KILOBYTES, NULL,
      VQ_SESSION(cache_size),
      "Memory in which a session keeps what it has read of indexes (centroids, codebooks), beside that of indexes in "

@@ -47,6 +47,7 @@ struct Settings {
     double prune_epsilon;  // 0 = off
     int cache_size;        // kilobytes
     int warn_short_scans;  // 0 or 1
+    int batch_threads;     // 0 = as builds
 };
 extern Settings settings;
 

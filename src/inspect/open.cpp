@@ -12,8 +12,20 @@ extern "C" {
 
 namespace vectorq {
 
-static void check_rights(Oid heap_oid, bool reveals_rows) {
-    const AclResult acl = pg_class_aclcheck(heap_oid, GetUserId(), ACL_SELECT);
+// Whether the caller may read what the index has: plain columns, each of which a right to it suffices for.
+static bool may_read_columns(Relation index, Oid heap_oid) {
+    const Form_pg_index form = index->rd_index;
+    for (int i = 0; i < form->indnatts; i++) {
+        const AttrNumber column = form->indkey.values[i];
+        if (column == 0 || pg_attribute_aclcheck(heap_oid, column, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+            return false;
+    }
+    return true;
+}
+
+static void check_rights(Relation index, Oid heap_oid, bool reveals_rows) {
+    AclResult acl = pg_class_aclcheck(heap_oid, GetUserId(), ACL_SELECT);
+    if (acl != ACLCHECK_OK && may_read_columns(index, heap_oid)) acl = ACLCHECK_OK;
     if (acl != ACLCHECK_OK) aclcheck_error(acl, get_relkind_objtype(get_rel_relkind(heap_oid)), get_rel_name(heap_oid));
     if (reveals_rows && check_enable_rls(heap_oid, InvalidOid, false) == RLS_ENABLED)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
@@ -118,7 +130,7 @@ OpenedIndex open_index(Oid index_oid, LOCKMODE lock, bool reveals_rows) {
     opened.heap = table_open(heap_oid, lock);
     opened.index = index_open(index_oid, lock);
     if (!is_ours(opened.index)) report_not_ours(opened.index, heap_oid);
-    check_rights(heap_oid, reveals_rows);
+    check_rights(opened.index, heap_oid, reveals_rows);
     if (RELATION_IS_OTHER_TEMP(opened.index))
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot access temporary indexes of other sessions")));

@@ -96,6 +96,7 @@ static void read_by_table_am(IndexScanDesc scan, ScanState* state, HeapReader* r
         unpack_tid(reader->tids[i], &pointer);
         if (!table_index_fetch_tuple(fetch, &pointer, scan->xs_snapshot, reader->slot, &call_again, &all_dead))
             continue;
+        state->reading.version = reader->slot->tts_tid;
         ExprContext* econtext = GetPerTupleExprContext(reader->estate);
         ResetExprContext(econtext);
         econtext->ecxt_scantuple = reader->slot;
@@ -164,6 +165,7 @@ static void read_by_buffers(IndexScanDesc scan, ScanState* state, HeapReader* re
         if (seen) {
             // The pin alone keeps the row where it is.
             bool isnull;
+            state->reading.version = pointer;
             const Datum value = heap_getattr(&tuple, attribute, RelationGetDescr(heap), &isnull);
             if (!isnull) {
                 const VectorView view = vector_view_from_datum(value, state->search.opclass->element);

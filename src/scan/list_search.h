@@ -52,6 +52,9 @@ void prepare_search(Relation index, IndexCache* cache, ListSearch* search, Memor
 // Makes search->code_query of search->query: choosing lists comes next.
 void begin_query(ListSearch* search);
 
+// The first page of a segment of a list, locked in share mode, and checked.
+Buffer read_list_segment(Relation index, ListSearch* search, uint32 list, SegmentRef at);
+
 // Collects the best entries of the lists to search.
 void scan_lists(Relation index, ListSearch* search);
 

@@ -2,11 +2,9 @@
 #include "scan/reorder.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "scan/heap_reader.h"
 #include "scan/reorder_records.h"
-#include "core/simd/distance.h"
 #include "core/simd/metric_distance.h"
 #include "core/transform/transform_spec.h"
 #include "pg/entry.h"
@@ -29,15 +27,11 @@ bool reorders_by_need(const Settings* session, const IndexCache* cache) {
 static float exact_distance(const ListSearch* search, const VectorView* view, float* row) {
     const size_t dims = search->cache->meta.dims;
     const float* x = static_cast<const float*>(view->data);
-    const MetricTraits& metric = TraitsOf(search->opclass->metric);
     if (TraitsOf(search->opclass->element).code != CodeKind::kF32) {
         vector_view_to_f32(*view, search->opclass->element, row);
         x = row;
     }
-    if (!metric.normalised) return MetricDistance(metric.number, search->query, x, dims);
-    float dot, query_norm, sq_norm;
-    CosinePartsF32(search->query, x, dims, &dot, &query_norm, &sq_norm);
-    return -dot / std::sqrt(sq_norm);
+    return ExactDistance(search->opclass->metric, search->query, x, dims);
 }
 
 namespace {

@@ -55,8 +55,7 @@ static void check_block(Relation index, ListSearch* state, BlockNumber block) {
     if (block >= state->index_blocks) report_corruption(index, block, "a list goes on outside the index");
 }
 
-// The first page of a segment, locked in share mode, and checked.
-static Buffer read_list_segment(Relation index, ListSearch* state, uint32 list, SegmentRef at) {
+Buffer read_list_segment(Relation index, ListSearch* state, uint32 list, SegmentRef at) {
     check_block(index, state, at.block);
     check_block(index, state, at.block + state->cache->geometry.pages - 1);
     Buffer buffer = read_posting(index, state->cache, at.block, list, 0);

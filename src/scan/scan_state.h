@@ -35,6 +35,7 @@ struct RowReading {
     float* row;           // (dims): buffer
     uint64* tids;         // (tids_size) of the rows at hand
     Size tids_size;
+    ItemPointerData version;  // of the row at hand, the one that the snapshot sees
     BlockNumber heap_blocks;  // of the table, as far as rows of this scan lie in it
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 
 #include "core/quantize/pq.h"
 #include "core/simd/pq_scan.h"
@@ -44,6 +45,42 @@ TEST(Lut16, ScanEqualsReferenceAndStaysInside) {
                 ScanLut16Wide(lut.data(), codes.data(), blocks, m, wide.data());
                 for (size_t i = 0; i < want.size(); i++) ASSERT_EQ(got[i], want[i]) << "m " << m << " row " << i;
                 ASSERT_EQ(wide, want) << "m " << m;
+            }
+        }
+    });
+}
+
+TEST(Lut16, SeveralTablesEqualOneAfterAnother) {
+    ForEachTarget([&] {
+        std::mt19937 random(5);
+        std::vector<size_t> ms = Ms();
+        ms.insert(ms.end(), {258, 513});
+        for (const size_t m : ms) {
+            for (const size_t tables : {1, 2, 3, 4, 5, 9}) {
+                const size_t blocks = 1 + random() % 3, stride = blocks * 32 + random() % 2 * 5;
+                std::deque<Guarded> luts;
+                std::vector<const uint8_t*> at;
+                for (size_t t = 0; t < tables; t++) {
+                    luts.emplace_back(Lut16TableBytes(m));
+                    RandomLut(luts[t].data(), m, random);
+                    at.push_back(luts[t].data());
+                }
+                Guarded codes(blocks * Lut16BlockBytes(m)), wide(4 * ((tables - 1) * stride + blocks * 32));
+                RandomBytes(codes.data(), blocks * Lut16BlockBytes(m), random);
+                std::vector<uint16_t> sums(tables * stride, 77);
+                ScanLut16TablesWide(at.data(), tables, codes.data(), blocks, m,
+                                    reinterpret_cast<uint32_t*>(wide.data()), stride);
+                if (m <= kLut16MaxM) ScanLut16Tables(at.data(), tables, codes.data(), blocks, m, sums.data(), stride);
+                for (size_t t = 0; t < tables; t++) {
+                    std::vector<uint32_t> want(blocks * 32);
+                    reference::ScanLut16Wide(at[t], codes.data(), blocks, m, want.data());
+                    for (size_t i = 0; i < want.size(); i++) {
+                        ASSERT_EQ(reinterpret_cast<uint32_t*>(wide.data())[t * stride + i], want[i]) << m;
+                        if (m <= kLut16MaxM) {
+                            ASSERT_EQ(sums[t * stride + i], want[i]) << "m " << m << " table " << t << " row " << i;
+                        }
+                    }
+                }
             }
         }
     });

@@ -31,6 +31,8 @@ namespace HWY_NAMESPACE {
 
 // A type with: static void Blocks(lut, blocks, block_bytes, bytes, sums), the sums of kBlocks blocks
 // `block_bytes` apart over their first `bytes` bytes (a multiple of 32) into sums[kBlocks * 32].
+// And: static void Tables(luts, lut_from, block, bytes, sums, stride), the sums of one block with kTables tables, each
+// from its byte lut_from on, into sums[t * stride ..].
 
 #if VECTORQ_LUT16_VBMI
 
@@ -48,13 +50,15 @@ struct Lut16Kernel {
     static HWY_INLINE void AddFours(__m512i& sum, __m512i bytes, __m512i ones) {
         asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(bytes), "v"(ones));
     }
+    // Byte 4 * r + g of the permuted codes is byte 16 * g + r: of row r (and r + 16), subspace g.
+    static HWY_INLINE __m512i Transpose() {
+        return _mm512_set_epi32(0x3F2F1F0F, 0x3E2E1E0E, 0x3D2D1D0D, 0x3C2C1C0C, 0x3B2B1B0B, 0x3A2A1A0A, 0x39291909,
+                                0x38281808, 0x37271707, 0x36261606, 0x35251505, 0x34241404, 0x33231303, 0x32221202,
+                                0x31211101, 0x30201000);
+    }
     static HWY_INLINE void Step(__m512i codes, __m512i table, __m512i& sum_low, __m512i& sum_high) {
-        // Byte 4 * r + g of the result is byte 16 * g + r: of row r (and r + 16), subspace g.
-        const __m512i transpose = _mm512_set_epi32(
-            0x3F2F1F0F, 0x3E2E1E0E, 0x3D2D1D0D, 0x3C2C1C0C, 0x3B2B1B0B, 0x3A2A1A0A, 0x39291909, 0x38281808, 0x37271707,
-            0x36261606, 0x35251505, 0x34241404, 0x33231303, 0x32221202, 0x31211101, 0x30201000);
         const __m512i ones = _mm512_set1_epi8(1);
-        const __m512i by_row = _mm512_permutexvar_epi8(transpose, codes);
+        const __m512i by_row = _mm512_permutexvar_epi8(Transpose(), codes);
         const __m512i low = _mm512_permutexvar_epi8(Index(by_row), table);
         const __m512i high = _mm512_permutexvar_epi8(Index(_mm512_srli_epi16(by_row, 4)), table);
         AddFours(sum_low, low, ones);
@@ -83,6 +87,35 @@ struct Lut16Kernel {
         Store(low0, high0, sums);
         if constexpr (kCount == 2) Store(low1, high1, sums + 32);
     }
+
+    static constexpr size_t kTables = 4;  // eight chains of dot products; what a code's nibbles cost is shared
+
+    template <size_t kCount>
+    static HWY_INLINE void TablesStep(__m512i codes, const __m512i* tables, __m512i* low_sums, __m512i* high_sums) {
+        const __m512i ones = _mm512_set1_epi8(1);
+        const __m512i by_row = _mm512_permutexvar_epi8(Transpose(), codes);
+        const __m512i low = Index(by_row), high = Index(_mm512_srli_epi16(by_row, 4));
+        for (size_t t = 0; t < kCount; t++) {
+            AddFours(low_sums[t], _mm512_permutexvar_epi8(low, tables[t]), ones);
+            AddFours(high_sums[t], _mm512_permutexvar_epi8(high, tables[t]), ones);
+        }
+    }
+    template <size_t kCount>
+    static HWY_INLINE void Tables(const uint8_t* const* luts, size_t lut_from, const uint8_t* HWY_RESTRICT block,
+                                  size_t bytes, uint16_t* HWY_RESTRICT sums, size_t stride) {
+        __m512i low[kCount], high[kCount], tables[kCount];
+        for (size_t t = 0; t < kCount; t++) low[t] = high[t] = _mm512_setzero_si512();
+        size_t i = 0;
+        for (; i + 64 <= bytes; i += 64) {
+            for (size_t t = 0; t < kCount; t++) tables[t] = _mm512_loadu_si512(luts[t] + lut_from + i);
+            TablesStep<kCount>(_mm512_loadu_si512(block + i), tables, low, high);
+        }
+        if (i < bytes) {
+            for (size_t t = 0; t < kCount; t++) tables[t] = _mm512_maskz_loadu_epi64(0x0F, luts[t] + lut_from + i);
+            TablesStep<kCount>(_mm512_maskz_loadu_epi64(0x0F, block + i), tables, low, high);
+        }
+        for (size_t t = 0; t < kCount; t++) Store(low[t], high[t], sums + t * stride);
+    }
 };
 
 #elif HWY_TARGET == HWY_SCALAR
@@ -98,6 +131,13 @@ struct Lut16Kernel {
             sums[i % 16 + 16] = uint16_t(sums[i % 16 + 16] + table[blocks[i] >> 4]);
         }
     }
+
+    static constexpr size_t kTables = 1;
+    template <size_t kCount>
+    static void Tables(const uint8_t* const* luts, size_t lut_from, const uint8_t* block, size_t bytes, uint16_t* sums,
+                       size_t) {
+        Blocks<1>(luts[0] + lut_from, block, bytes, bytes, sums);
+    }
 };
 
 #else
@@ -110,13 +150,19 @@ struct Lut16Kernel {
     using V8 = hn::Vec<D8>;
     using V16 = hn::Vec<D16>;
 
+    static HWY_INLINE V8 LowNibbles(V8 codes) { return hn::And(codes, hn::Set(D8(), uint8_t(0x0F))); }
+    static HWY_INLINE V8 HighNibbles(V8 codes) {
+        const V8 shifted = hn::BitCast(D8(), hn::ShiftRight<4>(hn::BitCast(D16(), codes)));
+        return hn::And(shifted, hn::Set(D8(), uint8_t(0x0F)));
+    }
     static HWY_INLINE void Step(V8 codes, V8 table, V16& low_all, V16& low_odd, V16& high_all, V16& high_odd) {
-        const D8 d8;
+        Add(LowNibbles(codes), HighNibbles(codes), table, low_all, low_odd, high_all, high_odd);
+    }
+    static HWY_INLINE void Add(V8 low_nibbles, V8 high_nibbles, V8 table, V16& low_all, V16& low_odd, V16& high_all,
+                               V16& high_odd) {
         const D16 d16;
-        const V8 mask = hn::Set(d8, uint8_t(0x0F));
-        const V8 shifted = hn::BitCast(d8, hn::ShiftRight<4>(hn::BitCast(d16, codes)));
-        const V16 low = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(codes, mask)));
-        const V16 high = hn::BitCast(d16, hn::TableLookupBytes(table, hn::And(shifted, mask)));
+        const V16 low = hn::BitCast(d16, hn::TableLookupBytes(table, low_nibbles));
+        const V16 high = hn::BitCast(d16, hn::TableLookupBytes(table, high_nibbles));
         low_all = hn::Add(low_all, low);
         low_odd = hn::Add(low_odd, hn::ShiftRight<8>(low));
         high_all = hn::Add(high_all, high);
@@ -171,6 +217,33 @@ struct Lut16Kernel {
         }
         Store(low_all, low_odd, sums);
         Store(high_all, high_odd, sums + 16);
+    }
+
+    static constexpr size_t kTables = 2;  // eight sums, two vectors of nibbles and a table: AVX2 has 16 registers
+    template <size_t kCount>
+    static HWY_INLINE void Tables(const uint8_t* const* luts, size_t lut_from, const uint8_t* HWY_RESTRICT block,
+                                  size_t bytes, uint16_t* HWY_RESTRICT sums, size_t stride) {
+        const D8 d8;
+        const D16 d16;
+        const size_t N = hn::Lanes(d8);
+        const uint8_t* HWY_RESTRICT first = luts[0] + lut_from;
+        const uint8_t* HWY_RESTRICT second = luts[kCount - 1] + lut_from;
+        V16 a0 = hn::Zero(d16), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+        for (size_t i = 0; i < bytes; i += N) {
+            const bool whole = i + N <= bytes;
+            const V8 codes = whole ? hn::LoadU(d8, block + i) : LoadFirst(d8, block + i, bytes - i);
+            const V8 low = LowNibbles(codes), high = HighNibbles(codes);
+            Add(low, high, whole ? hn::LoadU(d8, first + i) : LoadFirst(d8, first + i, bytes - i), a0, a1, a2, a3);
+            if constexpr (kCount == 2)
+                Add(low, high, whole ? hn::LoadU(d8, second + i) : LoadFirst(d8, second + i, bytes - i), b0, b1, b2,
+                    b3);
+        }
+        Store(a0, a1, sums);
+        Store(a2, a3, sums + 16);
+        if constexpr (kCount == 2) {
+            Store(b0, b1, sums + stride);
+            Store(b2, b3, sums + stride + 16);
+        }
     }
 };
 

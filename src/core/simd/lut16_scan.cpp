@@ -53,6 +53,30 @@ void ScanWideImpl(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, 
     }
 }
 
+template <size_t kTables>
+void SumsOfTables(const uint8_t* const* luts, const uint8_t* blocks, size_t num_blocks, size_t block_bytes, size_t from,
+                  size_t bytes, uint16_t* sums, size_t stride) {
+    for (size_t b = 0; b < num_blocks; b++)
+        Lut16Kernel::Tables<kTables>(luts, from, blocks + b * block_bytes + from, bytes, sums + b * 32, stride);
+}
+
+// The sums of all blocks over bytes [from, from + bytes) of each.
+void TablesImpl(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t block_bytes,
+                size_t from, size_t bytes, uint16_t* sums, size_t stride) {
+    constexpr size_t kTables = Lut16Kernel::kTables;
+    size_t t = 0;
+    for (; t + kTables <= tables; t += kTables)
+        SumsOfTables<kTables>(luts + t, blocks, num_blocks, block_bytes, from, bytes, sums + t * stride, stride);
+    if (kTables > 3 && tables - t == 3)
+        SumsOfTables<std::min<size_t>(kTables, 3)>(luts + t, blocks, num_blocks, block_bytes, from, bytes,
+                                                   sums + t * stride, stride);
+    else if (kTables > 2 && tables - t == 2)
+        SumsOfTables<std::min<size_t>(kTables, 2)>(luts + t, blocks, num_blocks, block_bytes, from, bytes,
+                                                   sums + t * stride, stride);
+    else if (t < tables)
+        SumsOfTables<1>(luts + t, blocks, num_blocks, block_bytes, from, bytes, sums + t * stride, stride);
+}
+
 using DF = hn::CappedTag<float, 16>;
 
 // Least entry and range of one subspace's 16. Four vectors of four lanes leave two steps across lanes, not four.
@@ -125,6 +149,7 @@ HWY_AFTER_NAMESPACE();
 namespace vectorq {
 HWY_EXPORT(ScanImpl);
 HWY_EXPORT(ScanWideImpl);
+HWY_EXPORT(TablesImpl);
 HWY_EXPORT(QuantizeImpl);
 HWY_EXPORT(FilterImpl);
 
@@ -140,6 +165,32 @@ void ScanLut16(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, siz
 
 void ScanLut16Wide(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, size_t m, uint32_t* sums) noexcept {
     HWY_DYNAMIC_DISPATCH(ScanWideImpl)(lut, blocks, num_blocks, Lut16BlockBytes(m), sums);
+}
+
+void ScanLut16Tables(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t m,
+                     uint16_t* sums, size_t stride) noexcept {
+    HWY_DYNAMIC_DISPATCH(TablesImpl)
+    (luts, tables, blocks, num_blocks, Lut16BlockBytes(m), 0, Lut16BlockBytes(m), sums, stride);
+}
+
+void ScanLut16TablesWide(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t m,
+                         uint32_t* sums, size_t stride) noexcept {
+    constexpr size_t kPart = 16 * kLut16WideM, kAtATime = 8;
+    uint16_t part[kAtATime * 32];
+    const size_t block_bytes = Lut16BlockBytes(m);
+    for (size_t first = 0; first < tables; first += kAtATime) {
+        const size_t count = std::min(kAtATime, tables - first);
+        for (size_t b = 0; b < num_blocks; b++)
+            for (size_t from = 0; from < block_bytes; from += kPart) {
+                HWY_DYNAMIC_DISPATCH(TablesImpl)
+                (luts + first, count, blocks + b * block_bytes, 1, block_bytes, from,
+                 std::min(kPart, block_bytes - from), part, 32);
+                for (size_t t = 0; t < count; t++) {
+                    uint32_t* to = sums + (first + t) * stride + b * 32;
+                    for (size_t i = 0; i < 32; i++) to[i] = (from > 0 ? to[i] : 0) + part[t * 32 + i];
+                }
+            }
+    }
 }
 
 size_t FilterBelowU16(const uint16_t* sums, size_t n, uint16_t threshold, uint16_t* indices) noexcept {

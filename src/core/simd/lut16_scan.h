@@ -44,6 +44,14 @@ void ScanLut16(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, siz
 // The same for any m.
 void ScanLut16Wide(const uint8_t* lut, const uint8_t* blocks, size_t num_blocks, size_t m, uint32_t* sums) noexcept;
 
+// The same for several queries at once, whose codes are then taken apart once for some tables: the sums of table
+// luts[t] come to sums + t * stride. Any number of tables; stride >= num_blocks * 32. The reference is ScanLut16Wide of
+// each.
+void ScanLut16Tables(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t m,
+                     uint16_t* sums, size_t stride) noexcept;
+void ScanLut16TablesWide(const uint8_t* const* luts, size_t tables, const uint8_t* blocks, size_t num_blocks, size_t m,
+                         uint32_t* sums, size_t stride) noexcept;
+
 // Writes the i < n (n <= 65536) with sums[i] <= threshold, ascending, and returns how many.
 // `indices` needs room for as many as there are, no more.
 size_t FilterBelowU16(const uint16_t* sums, size_t n, uint16_t threshold, uint16_t* indices) noexcept;

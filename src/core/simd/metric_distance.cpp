@@ -25,6 +25,13 @@ float MetricDistance(Metric metric, const float* query, const float* row, size_t
     return -DotF32(query, row, dims);
 }
 
+float ExactDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept {
+    if (!TraitsOf(metric).normalised) return MetricDistance(metric, query, row, dims);
+    float dot, query_norm, sq_norm;
+    CosinePartsF32(query, row, dims, &dot, &query_norm, &sq_norm);
+    return -dot / std::sqrt(sq_norm);
+}
+
 float MetricLength(Metric metric, float score, float norm) noexcept {
     switch (TraitsOf(metric).sum) {
         case Sum::kSquares: return std::sqrt(std::max(score, 0.0f));

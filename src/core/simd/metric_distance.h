@@ -9,6 +9,9 @@ namespace vectorq {
 // Squared L2, negative product (of rows of length 1 for cosine), L1; of vectors of 0 and 1 the distances of their bits.
 float MetricDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept;
 
+// Of a row as the table has it, which is not of length 1 for cosine. query: of length 1 then.
+float ExactDistance(Metric metric, const float* query, const float* row, size_t dims) noexcept;
+
 // The same as a length, from a score like MetricDistance's and norm = |query| |row|: L2 and L1 as they are, otherwise
 // how far apart the two would be at length 1.
 float MetricLength(Metric metric, float score, float norm) noexcept;

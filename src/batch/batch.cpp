@@ -1,0 +1,194 @@
+// A batch: what a single scan would choose, how much memory there is, and the rounds.
+#include <algorithm>
+#include <cmath>
+
+#include "batch/batch_state.h"
+#include "scan/reorder.h"
+#include "core/base/parallel.h"
+#include "core/simd/distance.h"
+#include "pg/entry.h"
+#include "pg/interrupts.h"
+#include "pg/memory.h"
+
+namespace vectorq {
+
+// Parts of the memory: copies of lists, vectors of rows; the sort of the queries; the rest is the queries' of a round.
+static constexpr Size kPageShare = 8, kRowShare = 8, kSortShare = 4;
+static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
+static constexpr Size kMostRoundQueries = 8192, kMostBlockRows = 1024;
+// Entries collected for a target, as a multiple of what the calibration's queries needed: here and in a single scan
+// (core/search/scan_rounds.cpp). A query that needs more is asked again by one.
+static constexpr Size kSpare = 2, kSpareOfSingle = 4, kMostSpare = 16384, kMostCapacity = 4 * 1024 * 1024;
+
+BatchObjects::BatchObjects() : stop(&interrupt_is_pending) {}
+BatchObjects::~BatchObjects() {
+    delete scorer;
+    delete order;
+}
+
+// The lists of the mean query, as a single scan begins with (scan.cpp, first_settings).
+static void choose_for_batch(Batch* b) {
+    const IndexCache* cache = b->cache;
+    const double k = b->form.k;
+    b->choice = choose_settings(&b->session, &cache->meta, &cache->calibration, k);
+    RoundRules rules;
+    rules.lists = cache->compact.entries;
+    rules.max_rows = static_cast<uint64>(b->session.max_scan_rows);
+    rules.rows_a_list = cache->calibration.entries_a_list;
+    if (k > kUsualRows) {
+        const uint32 usual = choose_settings(&b->session, &cache->meta, &cache->calibration, kUsualRows).nprobe;
+        b->choice.nprobe = rules.AllowedLists(0, std::min(usual, b->choice.nprobe), b->choice.nprobe);
+    }
+    const uint32 mean = b->choice.nprobe;
+    const uint32 most = b->choice.by_effort ? static_cast<uint32>(kMostEffort * mean) + 1 : mean;
+    b->most_lists = std::clamp<uint32>(rules.AllowedLists(0, mean, most), 1, rules.lists);
+}
+
+// Entries that a query collects (core/search/scan_rounds.cpp, EntriesToCollect).
+static Size entries_to_collect(const Batch* b, Size spared) {
+    const Size k = static_cast<Size>(b->form.k), rows = b->choice.reorder_rows;
+    if (!b->rules.reorders) return b->rules.keep * (EntriesOfRow(b->cache->meta) > 1 ? 2 : 1);
+    if (rows == 0) return 16 + k * rows_per_answer(b->cache);
+    const bool spare = b->choice.target > 0 && b->rules.by_need;
+    return spare ? std::max(rows, std::min(spared * rows, kMostSpare)) : rows;
+}
+
+static void set_rules(Batch* b) {
+    const Reorder from = b->state->reading.from;
+    const Size k = static_cast<Size>(b->form.k);
+    OrderRules* rules = &b->rules;
+    rules->k = k;
+    // Rows of the table are known to be visible once they are read; of others some may not be.
+    rules->keep = from == Reorder::kHeap ? k : k + std::max<Size>(8, k / 4);
+    rules->reorders = from != Reorder::kOff;
+    rules->by_need = rules->reorders && reorders_by_need(&b->session, b->cache);
+    rules->by_record = KeepsRecords(from);
+    rules->usual = b->choice.reorder_rows;
+    rules->may_miss = 1 - b->session.target_recall;
+    rules->threads = b->form.threads;
+}
+
+static void set_shape(Batch* b) {
+    BatchShape* shape = &b->shape;
+    shape->codec = b->cache->codec;
+    shape->codec.symmetric = b->session.distance == static_cast<int>(Distance::kSdc);
+    shape->geometry = b->cache->geometry;
+    shape->capacity = std::min(std::max<Size>(entries_to_collect(b, kSpare), b->rules.keep), kMostCapacity);
+    b->rules.single = entries_to_collect(b, kSpareOfSingle);
+    shape->replicas = EntriesOfRow(b->cache->meta) > 1;
+    shape->threads = b->form.threads;
+}
+
+// How many queries a round has: what they take, with the threads' work space, is within the memory.
+static void divide_memory(Batch* b) {
+    const MetaPage* meta = &b->cache->meta;
+    b->memory = std::max(static_cast<Size>(1024.0 * work_mem * hash_mem_multiplier), kLeastBatchBytes);
+    b->page_bytes = std::clamp<Size>(b->memory / kPageShare, 64 * BLCKSZ, kMostPageBytesCopied);
+    b->row_bytes = std::clamp<Size>(b->memory / kRowShare, 64 * sizeof(float) * meta->dims, kMostRowBytes);
+    const Size fixed = b->page_bytes + b->row_bytes + b->memory / kSortShare +
+                       static_cast<Size>(b->form.threads) * BatchScorer::BytesOfThread(b->shape);
+    const Size left = std::max(b->memory - std::min(b->memory, fixed), b->memory / 4);
+    const Size given = sizeof(float) * meta->dims + 64;
+    b->query_bytes = BatchScorer::BytesOfQuery(b->shape) + BatchOrder::BytesOfQuery(b->rules) + 2 * given +
+                     24 * b->choice.nprobe +
+                     (b->rules.by_record ? sizeof(float) * TableScratchFloats(b->cache->records.codec) : 0);
+    b->round_queries = std::clamp<Size>(left / b->query_bytes, 1, kMostRoundQueries);
+    b->rules.pass_entries = std::max<Size>(b->round_queries * 16, 4096);
+    const Size block_query = sizeof(float) * (meta->dims + meta->code_dims) + sizeof(ListScore) * b->most_lists + 32;
+    b->block_rows = std::clamp<Size>(b->memory / kSortShare / 2 / block_query, 1, kMostBlockRows);
+}
+
+static void set_centroids(Batch* b) {
+    IndexCache* cache = b->cache;
+    b->may_thread = cache->keeps_groups;
+    b->chooser.context = b->context;
+    b->chooser.metric = b->state->search.codec.metric;
+    b->centroids = {cache->compact, cache->compact_bytes, cache->centroids, b->chooser.metric, 0};
+    const uint32 dims = cache->meta.code_dims;
+    float* buffer = static_cast<float*>(palloc(sizeof(float) * dims));
+    const float* centroid = cached_centroid(b->form.index, cache, 0, buffer);
+    b->centroids.length = std::sqrt(DotF32(centroid, centroid, dims));
+    pfree(buffer);
+}
+
+Batch* begin_batch(const BatchOrderForm* form) {
+    Batch* b = static_cast<Batch*>(palloc0(sizeof(Batch)));
+    b->form = *form;
+    b->session = settings;
+    b->context = CurrentMemoryContext;
+    b->round_context = AllocSetContextCreate(b->context, "vectorq batch round", ALLOCSET_DEFAULT_SIZES);
+    b->row_context = AllocSetContextCreate(b->context, "vectorq batch row", ALLOCSET_DEFAULT_SIZES);
+    destroy_with_context(b->row_context, b, [](void*) { ReleaseThreads(); });
+    b->objects = make_owned<BatchObjects>(b->context);
+    b->reader = begin_index_scan(form->heap, form->index, form->snapshot, 0, 1);
+    b->state = static_cast<ScanState*>(b->reader->opaque);
+    b->cache = index_cache_pin(form->index, b->state->context);
+    prepare_search(form->index, b->cache, &b->state->search, b->state->context, NULL);
+    b->state->search.index_blocks = RelationGetNumberOfBlocks(form->index);
+    b->state->reading.from = static_cast<Reorder>(b->cache->meta.reorder);
+    choose_for_batch(b);
+    set_rules(b);
+    set_shape(b);
+    divide_memory(b);
+    set_centroids(b);
+    b->code_row = static_cast<float*>(palloc(sizeof(float) * b->cache->meta.code_dims));
+    begin_queries(b);
+    return b;
+}
+
+static void begin_rounds(Batch* b) {
+    const uint32 dims = b->cache->meta.dims;
+    core_call([&] {
+        BatchObjects* o = b->objects;
+        const Size queries = std::min<Size>(b->round_queries, std::max<uint64>(b->added, 1));
+        b->round_queries = b->shape.queries = queries;
+        o->scorer = new BatchScorer(b->shape);
+        o->order = new BatchOrder(b->rules, queries);
+        o->queries.Resize(queries * dims);
+        o->pages.Resize(b->page_bytes);
+        o->rows.Resize(b->row_bytes);
+        o->centroids.Resize(b->page_bytes / BLCKSZ * b->cache->meta.code_dims);
+    });
+    b->round = static_cast<RoundQuery*>(MemoryContextAllocHuge(b->context, sizeof(RoundQuery) * b->round_queries));
+}
+
+static void note_batch_stats(const Batch* b) {
+    ScanStats stats = {};
+    stats.index = RelationGetRelid(b->form.index);
+    stats.lists_probed = b->lists_read;
+    stats.entries_scored = b->entries_scored;
+    stats.rows_reordered = b->objects->order->reordered();
+    stats.pages_read = b->state->search.pages_read;
+    stats.rounds = last_scan_stats.rounds;
+    stats.target = b->choice.target;
+    last_scan_stats = stats;
+}
+
+void finish_batch(Batch* b) {
+    end_queries(b);
+    begin_rounds(b);
+    pgstat_count_index_scan(b->form.index);
+    last_scan_stats.rounds = 0;
+    while (next_round(b)) {
+        CHECK_FOR_INTERRUPTS();
+        score_round(b);
+        check_recovery_conflict(b->form.index, b->cache);
+        order_round(b);
+        check_recovery_conflict(b->form.index, b->cache);
+        answer_round(b);
+        b->done += b->round_fill;
+        last_scan_stats.rounds++;
+        elog(DEBUG1,
+             "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
+             b->done, b->added, b->alone);
+        MemoryContextReset(b->round_context);
+    }
+    note_batch_stats(b);
+    tuplesort_end(b->sort);
+    ExecDropSingleTupleTableSlot(b->slot);
+    if (b->single != NULL) index_endscan(b->single);
+    index_endscan(b->reader);
+    core_call([&] { ReleaseThreads(); });
+}
+
+}  // namespace vectorq

@@ -1,0 +1,180 @@
+// The rows of a round: those that the snapshot sees. Some queries are asked again by a scan of their own: those that
+// have fewer than k rows, though there may be more; those that would have put more entries in order than they
+// collected; and those that have no distance to anything (a zero vector under cosine).
+#include <algorithm>
+#include <cmath>
+
+#include "batch/batch_state.h"
+#include "core/simd/metric_distance.h"
+#include "pg/entry.h"
+
+extern "C" {
+#include "executor/executor.h"
+}
+
+namespace vectorq {
+
+namespace {
+// A row whose visibility is looked up, in the order of the table.
+struct Sighting {
+    uint64 tid;        // of the index's entry; that of the visible version afterwards
+    uint32 query, at;  // at: which of the query's rows
+    bool seen;
+};
+}  // namespace
+
+// What the operator of SQL returns, from the metric's order.
+static double sql_distance(Metric metric, float distance) {
+    const double d = distance;
+    if (metric == Metric::kL2) return std::sqrt(std::max(d, 0.0));
+    if (metric == Metric::kCosine) return 1 + std::clamp(d, -1.0, 1.0);
+    return d;
+}
+
+static void emit_row(Batch* b, Size q, uint64 tid, double distance) {
+    ItemPointerData row;
+    unpack_tid(tid, &row);
+    b->form.emit(b->form.arg, b->round[q].number, &row, distance);
+}
+
+// ---- a scan of its own
+
+static void begin_single(Batch* b) {
+    if (b->single != NULL) return;
+    MemoryContext before = MemoryContextSwitchTo(b->context);
+    b->single = begin_index_scan(b->form.heap, b->form.index, b->form.snapshot, 0, 1);
+    MemoryContextSwitchTo(before);
+}
+
+namespace {
+// What the indexed value of a row is made with.
+struct RowValue {
+    TupleTableSlot* slot;
+    IndexInfo* info;
+    EState* estate;
+    float* row;
+};
+}  // namespace
+
+// The distance of the row in the slot; NaN if the index does not keep such a row, or the query has none to anything.
+static double distance_of_slot(Batch* b, Size q, RowValue* value) {
+    const OpclassInfo* opclass = b->state->search.opclass;
+    const uint32 dims = b->cache->meta.dims;
+    Datum values[INDEX_MAX_KEYS];
+    bool isnull[INDEX_MAX_KEYS];
+    ExprContext* econtext = GetPerTupleExprContext(value->estate);
+    ResetExprContext(econtext);
+    econtext->ecxt_scantuple = value->slot;
+    FormIndexDatum(value->info, value->slot, value->estate, values, isnull);
+    if (isnull[0] || b->round[q].lists == 0) return get_float8_nan();
+    MemoryContext before = MemoryContextSwitchTo(econtext->ecxt_per_tuple_memory);
+    const bool kept = load_vector(opclass, values[0], static_cast<int>(dims), value->row);
+    MemoryContextSwitchTo(before);
+    if (!kept) return get_float8_nan();
+    const float* query = b->objects->queries.data() + q * dims;
+    return sql_distance(opclass->metric, MetricDistance(opclass->metric, query, value->row, dims));
+}
+
+static void answer_alone(Batch* b, Size q) {
+    begin_single(b);
+    RowValue value;
+    value.slot = table_slot_create(b->form.heap, NULL);
+    value.info = BuildIndexInfo(b->form.index);
+    value.estate = CreateExecutorState();
+    value.row = static_cast<float*>(palloc(sizeof(float) * b->cache->meta.dims));
+    ScanKeyData order = {};
+    order.sk_flags = SK_ORDER_BY;
+    order.sk_attno = 1;
+    order.sk_strategy = 1;
+    order.sk_argument = b->round[q].value;
+    index_rescan(b->single, NULL, 0, &order, 1);
+    for (int i = 0; i < b->form.k && index_getnext_slot(b->single, ForwardScanDirection, value.slot); i++) {
+        CHECK_FOR_INTERRUPTS();
+        const double distance = distance_of_slot(b, q, &value);
+        b->form.emit(b->form.arg, b->round[q].number, &value.slot->tts_tid, distance);
+    }
+    ExecDropSingleTupleTableSlot(value.slot);
+    FreeExecutorState(value.estate);
+    pfree(value.row);
+}
+
+// ---- what is visible
+
+// Of sightings in the order of their tids.
+static void look_at_rows(Batch* b, Sighting* rows, Size n) {
+    TupleTableSlot* slot = table_slot_create(b->form.heap, NULL);
+    IndexFetchTableData* fetch = table_index_fetch_begin(b->form.heap);
+    for (Size i = 0; i < n; i++) {
+        if ((i & 255) == 255) CHECK_FOR_INTERRUPTS();
+        if (i > 0 && rows[i].tid >> 16 == rows[i - 1].tid >> 16) continue;
+        bool call_again = false, all_dead = false;
+        ItemPointerData pointer;
+        check_heap_block(b->reader, b->state, rows[i].tid);
+        unpack_tid(rows[i].tid, &pointer);
+        rows[i].seen = table_index_fetch_tuple(fetch, &pointer, b->form.snapshot, slot, &call_again, &all_dead);
+        // Those of the same row, which follow, are compared with the entry's tid: the version is set at the end.
+        const uint64 entry = rows[i].tid >> 16;
+        for (Size j = i + 1; j < n && rows[j].tid >> 16 == entry; j++) rows[j].seen = rows[i].seen;
+        const uint64 version = rows[i].seen ? pack_tid(&slot->tts_tid) : 0;
+        Size end = i;
+        while (end < n && rows[end].tid >> 16 == entry) end++;
+        for (Size j = i; j < end; j++) rows[j].tid = version;
+        i = end - 1;
+        ExecClearTuple(slot);
+    }
+    table_index_fetch_end(fetch);
+    ExecDropSingleTupleTableSlot(slot);
+}
+
+// Sets the tids of rows that were not read from the table to those of visible versions, 0 where there is none.
+static uint64* visible_versions(Batch* b) {
+    BatchOrder* order = b->objects->order;
+    const Size keep = b->rules.keep;
+    uint64* versions = static_cast<uint64*>(
+        MemoryContextAllocExtended(b->round_context, sizeof(uint64) * keep * b->round_fill, MCXT_ALLOC_HUGE));
+    Sighting* rows = static_cast<Sighting*>(
+        MemoryContextAllocExtended(b->round_context, sizeof(Sighting) * keep * b->round_fill, MCXT_ALLOC_HUGE));
+    Size n = 0;
+    for (Size q = 0; q < b->round_fill; q++) {
+        size_t count;
+        const Candidate* kept = order->rows(q, &count);
+        for (size_t i = 0; i < count; i++)
+            rows[n++] = {kept[i].tid, static_cast<uint32>(q), static_cast<uint32>(i), false};
+    }
+    std::sort(rows, rows + n, [](const Sighting& a, const Sighting& c) { return a.tid < c.tid; });
+    look_at_rows(b, rows, n);
+    for (Size i = 0; i < n; i++) versions[rows[i].query * keep + rows[i].at] = rows[i].seen ? rows[i].tid : 0;
+    return versions;
+}
+
+// Whether there may be further rows than those that were found.
+static bool may_have_more(const Batch* b, Size q) {
+    return b->round[q].lists < b->cache->compact.entries || !b->objects->order->exhausted(q);
+}
+
+void answer_round(Batch* b) {
+    BatchOrder* order = b->objects->order;
+    const Metric metric = b->state->search.opclass->metric;
+    const Size k = static_cast<Size>(b->form.k), keep = b->rules.keep;
+    const uint64* versions = b->state->reading.from == Reorder::kHeap ? NULL : visible_versions(b);
+    for (Size q = 0; q < b->round_fill; q++) {
+        size_t count;
+        const Candidate* rows = order->rows(q, &count);
+        Size visible = 0;
+        for (size_t i = 0; i < count; i++) visible += versions == NULL || versions[q * keep + i] != 0;
+        if (b->round[q].lists == 0 || order->starved(q) || (visible < k && may_have_more(b, q))) {
+            answer_alone(b, q);
+            b->alone++;
+            continue;
+        }
+        for (size_t i = 0, emitted = 0; i < count && emitted < k; i++) {
+            const uint64 tid = versions == NULL ? rows[i].tid : versions[q * keep + i];
+            if (tid == 0) continue;
+            emit_row(b, q, tid, sql_distance(metric, rows[i].distance));
+            emitted++;
+        }
+        if ((q & 63) == 63) CHECK_FOR_INTERRUPTS();
+    }
+}
+
+}  // namespace vectorq

@@ -1,0 +1,206 @@
+// Candidates in order by their vectors: the leader reads each row of a pass once, from the table or from records, a
+// block of rows at a time; then all threads compare it with the queries that want it. Holds one share lock at a time.
+#include <algorithm>
+
+#include "batch/batch_state.h"
+#include "core/base/parallel.h"
+#include "core/simd/finish_distances.h"
+#include "core/simd/metric_distance.h"
+#include "core/simd/row_distance.h"
+#include "scan/heap_reader.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+static constexpr size_t kCompareGrain = 128;
+
+// Of requests from `from` on, those of the next rows that there is room for; returns their end. Equal places are one
+// row, whose number in the block is objects->tids' last then.
+static Size take_rows(BatchObjects* o, const std::vector<RowRequest>& requests, Size from, Size room) {
+    Size end = from;
+    o->tids.clear();
+    for (; end < requests.size(); end++) {
+        if (end > from && requests[end].place == requests[end - 1].place) continue;
+        if (o->tids.size() == room) break;
+        o->tids.push_back(requests[end].tid);
+    }
+    o->row_at.assign(o->tids.size(), -1);
+    o->row_version.assign(o->tids.size(), 0);
+    return end;
+}
+
+// compare(request, row of the block) for requests [from, end) whose row is there.
+template <class Compare>
+static void compare_rows(Batch* b, const std::vector<RowRequest>& requests, Size from, Size end,
+                         const Compare& compare) {
+    BatchObjects* o = b->objects;
+    // Where each request's row is: the ranges of threads begin anywhere.
+    std::vector<uint32> number(end - from);
+    for (Size i = from, row = 0; i < end; i++) {
+        row += i > from && requests[i].place != requests[i - 1].place;
+        number[i - from] = static_cast<uint32>(row);
+    }
+    ParallelFor(end - from, kCompareGrain, b->form.threads, o->stop, [&](size_t begin, size_t to, int) {
+        for (size_t i = begin; i < to; i++)
+            if (o->row_at[number[i]] >= 0) compare(requests[from + i], number[i]);
+    });
+}
+
+// ---- from the table
+
+static void copy_row(void* arg, size_t i, const VectorView* view) {
+    Batch* b = static_cast<Batch*>(arg);
+    BatchObjects* o = b->objects;
+    const uint32 dims = b->cache->meta.dims;
+    if (view->dims != static_cast<int>(dims)) return;
+    vector_view_to_f32(*view, b->state->search.opclass->element, reinterpret_cast<float*>(o->rows.data()) + i * dims);
+    o->row_at[i] = static_cast<int32>(i);
+    o->row_version[i] = pack_tid(&b->state->reading.version);
+}
+
+static void order_from_heap(Batch* b, const std::vector<RowRequest>& requests) {
+    BatchObjects* o = b->objects;
+    const Size dims = b->cache->meta.dims, room = std::max<Size>(1, o->rows.size() / (sizeof(float) * dims));
+    const Metric metric = b->state->search.opclass->metric;
+    for (Size from = 0, end = 0; from < requests.size(); from = end) {
+        core_call([&] { end = take_rows(o, requests, from, room); });
+        read_heap_vectors(b->reader, b->state, o->tids.data(), o->tids.size(), copy_row, b);
+        core_call([&] {
+            compare_rows(b, requests, from, end, [&](const RowRequest& request, uint32 row) {
+                const float* x = reinterpret_cast<const float*>(o->rows.data()) + row * dims;
+                const float distance = ExactDistance(metric, o->queries.data() + request.query * dims, x, dims);
+                o->order->SetDistance(request.slot, distance, o->row_version[row]);
+            });
+        });
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+// ---- from records
+
+namespace {
+// The page at hand, under a share lock; buffer invalid: none.
+struct RecordPages {
+    Batch* batch;
+    const ReorderGeometry* geometry;
+    Buffer buffer;
+    BlockNumber block;
+};
+}  // namespace
+
+static void close_page(RecordPages* p) {
+    if (BufferIsValid(p->buffer)) UnlockReleaseBuffer(p->buffer);
+    p->buffer = InvalidBuffer;
+}
+
+static const char* open_page(RecordPages* p, BlockNumber extent, uint32 part) {
+    Batch* b = p->batch;
+    if (!BufferIsValid(p->buffer) || p->block != extent + part) {
+        close_page(p);
+        p->buffer = read_record_page(b->form.index, b->cache, extent + part, static_cast<uint16>(part));
+        p->block = extent + part;
+        b->state->search.pages_read++;
+    }
+    return page_payload(BufferGetPage(p->buffer));
+}
+
+// A record that inserts wrote after the batch began lies beyond what the index had then.
+static void check_place(RecordPages* p, const RowRequest* request) {
+    const uint64 end = static_cast<uint64>(request->source) + p->geometry->pages;
+    const bool sound = record_slot(request->tid) < p->geometry->capacity && request->source > 0;
+    if (likely(sound && end <= p->batch->state->search.index_blocks)) return;
+    close_page(p);
+    if (sound && end <= RelationGetNumberOfBlocks(p->batch->form.index)) return;
+    report_corruption(p->batch->form.index, 0, "a row's record lies outside the index");
+}
+
+// The scalar, 8 bytes, and then the vector as the record has it. False if the record is another row's by now, which was
+// dead to every snapshot.
+static bool copy_record(RecordPages* p, const RowRequest* request, char* to) {
+    const ReorderGeometry* g = p->geometry;
+    const uint32 slot = record_slot(request->tid), at = RecordOffsetInPart(*g, slot);
+    const char* payload = open_page(p, request->source, RecordPart(*g, slot));
+    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != request->tid >> 16)
+        return false;
+    if (p->batch->objects->record_tables[request->query].has_scalar)
+        memcpy(to, payload + at + kRecordScalarAt, sizeof(float));
+    ForEachPiece(g->payload, RecordOffset(*g, slot) + g->vector_at, g->vector_bytes, [&](const Piece& piece) {
+        payload = open_page(p, request->source, piece.page);
+        memcpy(to + sizeof(uint64) + piece.within, payload + piece.at, piece.length);
+    });
+    return true;
+}
+
+static void prepare_record_tables(Batch* b) {
+    const RecordCodec* records = &b->cache->records;
+    const Size dims = b->cache->meta.dims, floats = TableScratchFloats(records->codec);
+    core_call([&] {
+        BatchObjects* o = b->objects;
+        if (o->record_scratch.size() == 0) o->record_scratch.Resize(b->round_queries * floats);
+        o->record_tables.resize(b->round_queries);
+        ParallelFor(b->round_fill, kCompareGrain, b->form.threads, o->stop, [&](size_t begin, size_t end, int) {
+            for (size_t q = begin; q < end; q++)
+                o->record_tables[q] = PrepareListTable(records->codec, o->queries.data() + q * dims, records->centroid,
+                                                       o->record_scratch.data() + q * floats, true);
+        });
+    });
+}
+
+// Record vectors of the requests' rows into objects->rows, `stride` bytes each.
+static void copy_records(Batch* b, const std::vector<RowRequest>& requests, Size from, Size end, Size stride) {
+    BatchObjects* o = b->objects;
+    RecordPages pages = {b, &b->cache->records.geometry, InvalidBuffer, InvalidBlockNumber};
+    for (Size i = from, row = 0; i < end; i++) {
+        if (i > from && requests[i].place == requests[i - 1].place) continue;
+        if (i > from) row++;
+        if ((row & 255) == 255) {
+            close_page(&pages);
+            CHECK_FOR_INTERRUPTS();
+        }
+        check_place(&pages, &requests[i]);
+        if (!copy_record(&pages, &requests[i], o->rows.data() + row * stride)) continue;
+        o->row_at[row] = static_cast<int32>(row);
+        o->row_version[row] = requests[i].tid;
+    }
+    close_page(&pages);
+}
+
+static void order_from_records(Batch* b, const std::vector<RowRequest>& requests) {
+    BatchObjects* o = b->objects;
+    const Codec* codec = &b->cache->records.codec;
+    const Size stride = sizeof(uint64) + MAXALIGN(b->cache->records.geometry.vector_bytes);
+    const Size room = std::max<Size>(1, o->rows.size() / stride), elements = CodeElements(*codec);
+    const RowFn kernel = GetRowKernel(CodecKernel(*codec));
+    for (Size from = 0, end = 0; from < requests.size(); from = end) {
+        core_call([&] { end = take_rows(o, requests, from, room); });
+        copy_records(b, requests, from, end, stride);
+        core_call([&] {
+            compare_rows(b, requests, from, end, [&](const RowRequest& request, uint32 row) {
+                const char* record = o->rows.data() + row * stride;
+                const ListTable& table = o->record_tables[request.query];
+                float scalar = 0;
+                memcpy(&scalar, record, sizeof(scalar));
+                float distance = kernel(table.table, record + sizeof(uint64), elements);
+                FinishDistances(&distance, table.has_scalar ? &scalar : nullptr, table.bias, table.factor, 1);
+                o->order->SetDistance(request.slot, distance, request.tid);
+            });
+        });
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+void order_round(Batch* b) {
+    BatchObjects* o = b->objects;
+    const std::vector<RowRequest>* requests = nullptr;
+    if (b->rules.by_record) prepare_record_tables(b);
+    core_call([&] { o->order->Begin(o->scorer, o->stop); });
+    for (;;) {
+        core_call([&] { requests = &o->order->NextPass(o->stop); });
+        if (requests->empty()) return;
+        if (b->rules.by_record) order_from_records(b, *requests);
+        else order_from_heap(b, *requests);
+        core_call([&] { o->order->EndPass(o->stop); });
+    }
+}
+
+}  // namespace vectorq
