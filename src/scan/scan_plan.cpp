@@ -70,6 +70,7 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     find_scan(scan, &place);
     const IterativeScan iterative = static_cast<IterativeScan>(settings.iterative_scan);
     plan->session = settings_for_index(scan->indexRelation);
+    plan->target_from = target_source(scan->indexRelation);
     plan->order = order_of(iterative, place.order_use);
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);

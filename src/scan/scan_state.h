@@ -20,6 +20,7 @@ struct ScanStats {
     uint64 pages_read;
     uint64 rounds;  // 1 + how often the executor asked for more than was collected
     float target;   // recall that the settings were chosen for; 0: by hand, or not calibrated
+    TargetSource target_from;
 };
 extern ScanStats last_scan_stats;
 
