@@ -159,6 +159,8 @@ const OptionRow kOptions[] = {
      "Rows to sample for training; 0 chooses by the number of lists", built_training_rows, rule_of_training_rows},
     {Scope::kIndex, kAllAms, OptionType::kInteger, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
+    {Scope::kIndex, kAllAms, OptionType::kReal, "target_recall", 0, 0, 1, NULL, VQ_INDEX(target_recall),
+     "Recall that scans of this index aim at where the session did not set vectorq.target_recall; 0 = the setting's"},
     {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
     {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0.01, 1, NULL, VQ_SESSION(target_recall),
@@ -171,6 +173,8 @@ const OptionRow kOptions[] = {
      "Rows looked at after which a scan goes on to no further lists; 0 = no limit"},
     {Scope::kSession, 0, OptionType::kChoice, "warn_short_scans", 0, 0, 0, kSwitch, VQ_SESSION(warn_short_scans),
      "Whether a scan warns when max_scan_rows or iterative_scan ends it though more rows are asked for"},
+    {Scope::kSession, 0, OptionType::kInteger, "expected_rows", 0, 0, 1000000, NULL, VQ_SESSION(expected_rows),
+     "Rows that a scan is expected to give where no LIMIT tells, as below a cursor; 0 = as many as the last one gave"},
     {Scope::kSession, 0, OptionType::kInteger, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
      "Entries to put in order by exact distance at a time (with replicas a row may have several); 0 chooses by "
      "target_recall and the rows asked for so far"},
@@ -215,6 +219,11 @@ void register_enum_option(relopt_kind kind, const OptionRow& row) {
     add_enum_reloption(kind, row.name, row.help, members, static_cast<int>(row.def), detail.data, AccessExclusiveLock);
 }
 
+// Options that only later scans read may change beside them.
+LOCKMODE lock_of_option(const OptionRow& row) {
+    return row.offset == offsetof(IndexOptions, target_recall) ? ShareUpdateExclusiveLock : AccessExclusiveLock;
+}
+
 void register_index_option(relopt_kind kind, const OptionRow& row) {
     switch (row.type) {
         case OptionType::kInteger:
@@ -222,7 +231,7 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
                               static_cast<int>(row.hi), AccessExclusiveLock);
             return;
         case OptionType::kReal:
-            add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, AccessExclusiveLock);
+            add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, lock_of_option(row));
             return;
         case OptionType::kText:
             add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
@@ -230,6 +239,20 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
         case OptionType::kChoice: register_enum_option(kind, row); return;
         case OptionType::kKilobytes: return;  // settings only
     }
+}
+
+// ---- who set the target: the server tells hooks, and nobody else
+
+GucSource set_by = PGC_S_DEFAULT;
+
+bool note_target_source(double*, void** extra, GucSource source) {
+    *extra = setting_alloc(sizeof(GucSource));
+    if (*extra == NULL) return false;
+    *static_cast<GucSource*>(*extra) = source;
+    return true;
+}
+void assign_target_source(double, void* extra) {
+    set_by = extra != NULL ? *static_cast<GucSource*>(extra) : PGC_S_DEFAULT;
 }
 
 void register_setting(const OptionRow& row) {
@@ -241,7 +264,8 @@ void register_setting(const OptionRow& row) {
                                 row.type == OptionType::kKilobytes ? GUC_UNIT_KB : 0, NULL, NULL, NULL);
     else if (row.type == OptionType::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
-                                 PGC_USERSET, 0, NULL, NULL, NULL);
+                                 PGC_USERSET, 0, row.setting == &settings.target_recall ? note_target_source : NULL,
+                                 row.setting == &settings.target_recall ? assign_target_source : NULL, NULL);
     else {
         *number = static_cast<int>(row.def);  // the one kind whose variable may not be 0 before (an assertion since 16)
         DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
@@ -325,6 +349,23 @@ IndexOptions index_options(Relation index) {
         options.bits = 4;
     }
     return options;
+}
+
+static double target_of_index(Relation index) {
+    const IndexOptions* given = reinterpret_cast<const IndexOptions*>(index->rd_options);
+    return given != NULL ? given->target_recall : 0;
+}
+
+TargetSource target_source(Relation index) {
+    if (set_by >= PGC_S_CLIENT) return TargetSource::kSession;
+    if (target_of_index(index) > 0) return TargetSource::kIndex;
+    return set_by > PGC_S_DEFAULT ? TargetSource::kServer : TargetSource::kDefault;
+}
+
+Settings settings_for_index(Relation index) {
+    Settings own = settings;
+    if (target_source(index) == TargetSource::kIndex) own.target_recall = target_of_index(index);
+    return own;
 }
 
 // ---- the table in words

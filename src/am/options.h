@@ -26,6 +26,7 @@ struct IndexOptions {
     double closure_epsilon;        // of replicas = closure
     double anisotropic_threshold;  // T of quantize/anisotropic.h; 0 = plain product codes
     double balance;                // largest list that training leaves, in means; 0 = plain k-means
+    double target_recall;          // of scans in sessions that did not set one; 0 = the setting's
     int transform;                 // offset of the text, as reloptions keep strings; 0 = none
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry
@@ -43,6 +44,7 @@ struct Settings {
     int max_scan_rows;     // 0 = no limit
     int reorder_rows;      // 0 = automatic
     int distance;          // Distance
+    int expected_rows;     // of a scan without a LIMIT that can be seen; 0 = as many as the last one gave
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
     int cache_size;        // kilobytes
@@ -50,6 +52,12 @@ struct Settings {
     int batch_threads;     // 0 = as builds
 };
 extern Settings settings;
+// Where the target of a scan of the index comes from, the first that says one: the session (SET, a function's SET, the
+// connection's options), the index, the server (ALTER ROLE, ALTER DATABASE, its configuration), the setting's default.
+enum class TargetSource : uint8_t { kDefault, kServer, kIndex, kSession };
+TargetSource target_source(Relation index);
+// The session's settings for scans of the index: with its target, where the session set none.
+Settings settings_for_index(Relation index);
 
 // ---- the table
 

@@ -143,7 +143,8 @@ static const char* size_text(const Report* r) {
 }
 
 static const char* nprobe_text(const Report* r) {
-    return integer_text(choose_settings(&settings, &r->meta, &r->calibration, kUsualRows).nprobe);
+    const Settings own = settings_for_index(r->opened.index);
+    return integer_text(choose_settings(&own, &r->meta, &r->calibration, kUsualRows).nprobe);
 }
 static const char* rule_of_nprobe(const Report* r) {
     const EffortRule& effort = r->calibration.effort;

@@ -4,12 +4,22 @@
 
 using namespace vectorq;
 
+static const char* name_of(TargetSource source) {
+    switch (source) {
+        case TargetSource::kSession: return "session";
+        case TargetSource::kIndex: return "index";
+        case TargetSource::kServer: return "server";
+        case TargetSource::kDefault: return "default";
+    }
+    return "default";
+}
+
 VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
     const ScanStats* s = &last_scan_stats;
-    Datum values[12];
-    bool nulls[12] = {};
+    Datum values[13];
+    bool nulls[13] = {};
     int n = 0;
     nulls[n] = !OidIsValid(s->index);
     values[n++] = ObjectIdGetDatum(s->index);
@@ -22,6 +32,8 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
     nulls[n] = s->target == 0;
     values[n++] = Float4GetDatum(s->target);
+    nulls[n] = s->target == 0;
+    values[n++] = CStringGetTextDatum(name_of(s->target_from));
     values[n++] = Int64GetDatum(static_cast<int64>(s->entries_passed));
     values[n++] = Int64GetDatum(static_cast<int64>(s->lists_skipped));
     values[n++] = BoolGetDatum(s->ended_short);

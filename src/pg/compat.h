@@ -169,6 +169,15 @@ inline void begin_rows(FunctionCallInfo fcinfo) {
 #endif
 }
 
+// Memory that a setting's hook hands to the server, which frees it. NULL if there is none.
+inline void* setting_alloc(size_t bytes) {
+#if PG_VERSION_NUM >= 160000
+    return guc_malloc(LOG, bytes);
+#else
+    return malloc(bytes);
+#endif
+}
+
 // No other settings of this name: a misspelt one is reported, from 15 on when it is set.
 inline void reserve_settings(const char* prefix) {
 #if PG_VERSION_NUM >= 150000

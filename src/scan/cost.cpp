@@ -35,10 +35,11 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     read_meta(index, &meta);
     Calibration calibration;
     read_calibration(index, &meta, &calibration);
+    const Settings own = settings_for_index(index);
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.live_lists;
-    shape.probes = choose_settings(&settings, &meta, &calibration, rows).nprobe;
+    shape.probes = choose_settings(&own, &meta, &calibration, rows).nprobe;
     // A float's worth of work is done on as many bits as it has.
     shape.dims = TraitsOf(static_cast<Metric>(meta.metric)).bits ? meta.dims / 32.0 : meta.dims;
     // Rebalancing puts centroids and parts of the directory behind the postings.

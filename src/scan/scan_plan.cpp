@@ -75,10 +75,12 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     ScanPlace place;
     find_scan(scan, &place);
     const IterativeScan iterative = static_cast<IterativeScan>(settings.iterative_scan);
-    plan->session = settings;
+    plan->session = settings_for_index(scan->indexRelation);
+    plan->target_from = target_source(scan->indexRelation);
     plan->order = order_of(iterative, place.order_use);
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
+    if (plan->asked == 0) plan->asked = static_cast<uint64>(plan->session.expected_rows);
     plan->share = planned_share(&place, scan);
 }
 

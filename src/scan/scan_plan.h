@@ -21,6 +21,7 @@ ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const 
 
 struct ScanPlan {
     Settings session;  // as they were when the scan started
+    TargetSource target_from;
     RoundOrder order;  // of rows that further lists have too late
     bool one_window;   // no further lists than the first ones
     uint64 asked;      // rows, by the LIMIT; 0: not known

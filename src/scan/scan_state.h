@@ -24,6 +24,7 @@ struct ScanStats {
     bool ended_short;       // lists were left that a limit or vectorq.iterative_scan kept from being searched
     uint64 rounds;          // 1 + how often the executor asked for more than was collected
     float target;           // recall that the settings were chosen for; 0: by hand, or not calibrated
+    TargetSource target_from;
 };
 extern ScanStats last_scan_stats;
 

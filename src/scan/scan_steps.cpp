@@ -89,6 +89,7 @@ static void note_stats(IndexScanDesc scan, const ScanState* state) {
     const RoundCounts& counts = state->rounds->counts();
     last_scan_stats.index = RelationGetRelid(scan->indexRelation);
     last_scan_stats.target = state->first_target;
+    last_scan_stats.target_from = state->plan.target_from;
     last_scan_stats.lists_probed = counts.lists;
     last_scan_stats.entries_scored = state->search.entries_scored;
     last_scan_stats.entries_passed = state->search.entries_read - state->search.entries_scored;

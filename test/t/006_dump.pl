@@ -14,7 +14,7 @@ $node->safe_psql('postgres', q{
     CREATE TABLE t (id int PRIMARY KEY, v vector(16), h halfvec(3));
     INSERT INTO t SELECT i, (SELECT array_agg(random()) FROM generate_series(1, 16) j WHERE i = i)::vector, ARRAY[i % 100, 2, 3]::vector(3) FROM generate_series(1, 3000) i;
     CREATE INDEX t_v ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8, training_rows = 2000, seed = 5);
-    CREATE INDEX t_a ON t USING ah (v vector_l2_ops) WITH (lists = 20, replicas = soar, anisotropic_threshold = 0.1, seed = 5);
+    CREATE INDEX t_a ON t USING ah (v vector_l2_ops) WITH (lists = 20, replicas = soar, anisotropic_threshold = 0.1, seed = 5, target_recall = 0.8);
     CREATE INDEX t_h ON t USING ivf (h halfvec_ip_ops);
 });
 my $file = $node->basedir . '/dump';
@@ -23,6 +23,7 @@ $node->safe_psql('postgres', 'CREATE DATABASE copy');
 $node->command_ok([ 'pg_restore', '-d', $node->connstr('copy'), $file ], 'pg_restore');
 my $indexes = 'SELECT indexdef FROM pg_indexes WHERE tablename = $$t$$ ORDER BY 1';
 is($node->safe_psql('copy', $indexes), $node->safe_psql('postgres', $indexes), 'the same definitions');
+like($node->safe_psql('copy', $indexes), qr/target_recall='0\.8'/, 'with the target of an index');
 my $query = q{SET enable_seqscan = off; SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v <=> (SELECT v FROM t WHERE id = 1) LIMIT 30) s};
 is($node->safe_psql('copy', $query), $node->safe_psql('postgres', $query), 'the same answers: builds repeat');
 is($node->safe_psql('copy', 'SELECT * FROM vectorq_check($$t_v$$)'), '', 'sound');
