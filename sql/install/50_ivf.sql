@@ -62,7 +62,7 @@ COMMENT ON FUNCTION vectorq_recall_curve(regclass) IS
 CREATE FUNCTION vectorq_stats(
     OUT index regclass, OUT rounds bigint, OUT lists_probed bigint, OUT pages_read bigint, OUT entries_scored bigint,
     OUT rows_collected bigint, OUT rows_reordered bigint, OUT rows_returned bigint,
-    OUT target real)
+    OUT target real, OUT entries_passed bigint, OUT lists_skipped bigint, OUT ended_short boolean)
     AS 'MODULE_PATHNAME', 'vectorq_stats' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 
 COMMENT ON FUNCTION vectorq_stats() IS 'what the last vectorq index scan of this session did';

@@ -167,8 +167,10 @@ const OptionRow kOptions[] = {
      kIterativeScans, VQ_SESSION(iterative_scan),
      "Whether a scan goes on to further lists when more rows are asked for: off, relaxed (later rows may be nearer "
      "than earlier ones) or strict (exact order, some rows skipped)"},
-    {Scope::kSession, 0, OptionType::kInteger, "max_scan_rows", 1000000, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
-     "Entries scored after which a scan goes on to no further lists; 0 = no limit"},
+    {Scope::kSession, 0, OptionType::kInteger, "max_scan_rows", 0, 0, INT_MAX, NULL, VQ_SESSION(max_scan_rows),
+     "Rows looked at after which a scan goes on to no further lists; 0 = no limit"},
+    {Scope::kSession, 0, OptionType::kChoice, "warn_short_scans", 0, 0, 0, kSwitch, VQ_SESSION(warn_short_scans),
+     "Whether a scan warns when max_scan_rows or iterative_scan ends it though more rows are asked for"},
     {Scope::kSession, 0, OptionType::kInteger, "reorder_rows", 0, 0, 1000000, NULL, VQ_SESSION(reorder_rows),
      "Entries to put in order by exact distance at a time (with replicas a row may have several); 0 chooses by "
      "target_recall and the rows asked for so far"},

@@ -46,6 +46,7 @@ struct Settings {
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
     int cache_size;        // kilobytes
+    int warn_short_scans;  // 0 or 1
 };
 extern Settings settings;
 

@@ -8,8 +8,8 @@ VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");
     const ScanStats* s = &last_scan_stats;
-    Datum values[9];
-    bool nulls[9] = {};
+    Datum values[12];
+    bool nulls[12] = {};
     int n = 0;
     nulls[n] = !OidIsValid(s->index);
     values[n++] = ObjectIdGetDatum(s->index);
@@ -22,6 +22,9 @@ VQ_FUNCTION(vectorq_stats) {
     values[n++] = Int64GetDatum(static_cast<int64>(s->rows_returned));
     nulls[n] = s->target == 0;
     values[n++] = Float4GetDatum(s->target);
+    values[n++] = Int64GetDatum(static_cast<int64>(s->entries_passed));
+    values[n++] = Int64GetDatum(static_cast<int64>(s->lists_skipped));
+    values[n++] = BoolGetDatum(s->ended_short);
     if (n != desc->natts) elog(ERROR, "vectorq_stats: %d columns declared, %d made", desc->natts, n);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

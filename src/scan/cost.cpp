@@ -3,6 +3,9 @@
 // Before the first row comes out, nprobe lists are read and scored: the start-up cost. Going on
 // through all rows would read all lists: the total. Between the two the executor's LIMIT interpolates,
 // so a filter that makes the scan go on further is charged for it.
+//
+// Conditions on key columns are the scan's own: as many lists are read as for rows / share rows without them, of their
+// codes the blocks that have a match are scored, and only matches come out.
 #include <algorithm>
 #include <cmath>
 
@@ -17,6 +20,8 @@ namespace vectorq {
 // Scoring a row costs a fraction of an operator call: no function call, no tuple, SIMD. Measured at
 // about 1/20 of a sequential scan's work a row for 128 dimensions; so much per 128 dimensions.
 static constexpr double kOperatorsPerRow = 0.2;
+// A condition on a key column is asked of 32 rows at once.
+static constexpr double kOperatorsPerCondition = 0.02;
 
 namespace {
 struct IndexShape {
@@ -44,6 +49,18 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     return shape;
 }
 
+// Of the rows, those that satisfy the path's conditions.
+static double share_of_conditions(PlannerInfo* root, IndexPath* path) {
+    if (path->indexclauses == NIL) return 1;
+    List* quals = get_quals_from_indexclauses(path->indexclauses);
+    return std::clamp(
+        clauselist_selectivity(root, quals, static_cast<int>(path->indexinfo->rel->relid), JOIN_INNER, NULL), 1e-9,
+        1.0);
+}
+
+// Of the entries, those in blocks that have a match.
+static double share_scored(double share) { return 1 - std::pow(1 - share, static_cast<double>(kBlockRows)); }
+
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                      Selectivity* selectivity, double* correlation, double* pages) {
     if (path->indexorderbys == NIL) {  // the scan cannot run without an order
@@ -56,17 +73,20 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     }
     // As many as the LIMIT says, if there is one; a filter makes the scan go on from there.
     const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
-    const IndexShape shape = shape_of(path->indexinfo, rows);
+    const double share = share_of_conditions(root, path);
+    const IndexShape shape = shape_of(path->indexinfo, rows / share);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
     const double part = shape.probes / shape.lists;
     const double score_row = cpu_operator_cost * kOperatorsPerRow * std::max(1.0, shape.dims / 128);
+    const double conditions = static_cast<double>(list_length(path->indexclauses));
+    const double entry = cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_row;
     // A list is one seek and then consecutive pages. The centroids are cached by the backend.
     const double all_lists = shape.lists * random_page_cost +
-                             std::max(0.0, shape.list_pages - shape.lists) * seq_page_cost + shape.rows * score_row;
+                             std::max(0.0, shape.list_pages - shape.lists) * seq_page_cost + shape.rows * entry;
     *startup = random_page_cost + shape.lists * score_row + part * all_lists;
-    *total = *startup + (1 - part) * all_lists + shape.rows * cpu_index_tuple_cost;
-    *selectivity = 1.0;
+    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost;
+    *selectivity = share;
     *correlation = 0;
     *pages = shape.list_pages;
 }

@@ -22,6 +22,7 @@ void prepare_search(Relation index, IndexCache* cache, ListSearch* search, Memor
     search->table = alloc_aligned<float>(context, TableScratchFloats(cache->codec));
     search->distances = alloc_aligned<float>(context, capacity);
     search->survivors = static_cast<uint16*>(palloc(sizeof(uint16) * (capacity + 64)));
+    search->mask = static_cast<uint32*>(palloc(sizeof(uint32) * (capacity / 32 + 1)));
     search->front = static_cast<char*>(palloc(LayoutOf(cache->geometry, capacity).codes_offset));
     if (cache->codec.kind == CodeKind::kPq4) {
         search->lut = alloc_aligned<uint8>(context, Lut16TableBytes(cache->codec.pq.m));

@@ -1,6 +1,7 @@
 // What it takes to score the entries of lists for one query: the scan's own lists (scan.cpp), and those that
 // measure/measure_recall.cpp follows. Plain data in a memory context; holds no buffer and no lock between calls.
 #pragma once
+#include "scan/scan_filter.h"
 #include "store/index_cache.h"
 #include "store/tid.h"
 #include "am/opclass.h"
@@ -27,6 +28,7 @@ struct ListSearch {
     // — the lists to search: set by the caller —
     const ListScore* lists;  // searched as [list_begin, list_end)
     uint32 list_begin, list_end;
+    RowFilter* filter;  // NULL: all rows are collected
     // — buffers —
     float* table;          // scratch of list tables
     float* centroid;       // (code dims)
@@ -37,9 +39,10 @@ struct ListSearch {
     float* distances;      // (segment capacity)
     uint16* survivors;     // (segment capacity)
     char* front;           // of a segment of several pages: what lies before its codes
+    uint32* mask;          // (segment capacity / 32, rounded up): the rows of a segment that the filter lets pass
     // — counted —
     BlockNumber index_blocks;  // as many as are known to be there
-    uint64 entries_scored, pages_read;
+    uint64 entries_read, entries_scored, pages_read;
 };
 
 // Memory and constants that stay for all queries; they live as long as `context`. cache: of what is searched, pinned as

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "am/am.h"
+#include "am/key_conditions.h"
 #include "scan/reorder.h"
 #include "scan/scan_state.h"
 #include "pg/entry.h"
@@ -36,6 +37,13 @@ void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
         memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
     note_rows_taken(state);
     state->started = false;
+    state->bitmap = NULL;
+}
+
+void set_scan_bitmap(IndexScanDesc scan, const TidBlocks* rows, double share) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    state->bitmap = rows;
+    state->bitmap_share = share;
 }
 
 void vq_endscan(IndexScanDesc scan) {
@@ -81,6 +89,12 @@ static Size most_capacity(const RoundRules* rules) {
     return static_cast<Size>(1024.0 * work_mem * hash_mem_multiplier) / bytes;
 }
 
+// Of the rows those that match, before any was asked: as the planner has it, or who made the bitmap.
+static double guessed_share(const ScanState* state) {
+    const double share = state->filter.num_conditions > 0 ? state->plan.share : 1;
+    return state->bitmap != NULL ? std::min(share, state->bitmap_share) : share;
+}
+
 static RoundRules rules_of(const ScanState* state) {
     const IndexCache* cache = state->search.cache;
     const ScanPlan* plan = &state->plan;
@@ -88,6 +102,9 @@ static RoundRules rules_of(const ScanState* state) {
     rules.lists = cache->compact.entries;
     rules.max_rows = static_cast<uint64>(plan->session.max_scan_rows);
     rules.rows_a_list = cache->calibration.entries_a_list;
+    rules.entries_a_row = EntriesPerRow(cache->meta);
+    rules.filtered = state->search.filter != NULL;
+    rules.share = rules.filtered ? guessed_share(state) : 1;
     rules.rows_per_answer = rows_per_answer(cache);
     rules.may_miss = 1 - plan->session.target_recall;
     rules.one_window = plan->one_window;
@@ -105,11 +122,39 @@ static RoundRules rules_of(const ScanState* state) {
 // vectorq.max_scan_rows allows.
 static RoundSettings first_settings(ScanState* state, const RoundRules* rules, uint64 expected) {
     uint32 usual = 0;
-    if (expected > kUsualRows) usual = settings_for(state, kUsualRows).lists;
-    RoundSettings settings = settings_for(state, expected);
+    const double share = ScanRounds::FirstShare(*rules);
+    if (expected > kUsualRows) usual = settings_for(state, kUsualRows, share).lists;
+    RoundSettings settings = settings_for(state, expected, share);
     if (expected > kUsualRows)
         settings.lists = state->choice.nprobe = rules->AllowedLists(0, std::min(usual, settings.lists), settings.lists);
     return settings;
+}
+
+// The conditions and rows that this scan is to keep to.
+static void begin_filter(IndexScanDesc scan, ScanState* state) {
+    RowFilter* filter = &state->filter;
+    *filter = RowFilter();
+    filter->rows = state->bitmap;
+    state->lossy_filter = state->bitmap != NULL && state->bitmap->needs_recheck();
+    if (scan->numberOfKeys > 0) {
+        if (state->key_context == NULL)
+            state->key_context = AllocSetContextCreate(state->context, "vectorq conditions", ALLOCSET_SMALL_SIZES);
+        MemoryContextReset(state->key_context);
+        KeyCondition* conditions = static_cast<KeyCondition*>(
+            MemoryContextAlloc(state->key_context, sizeof(KeyCondition) * static_cast<Size>(scan->numberOfKeys)));
+        filter->conditions = conditions;
+        filter->num_conditions = static_cast<uint32>(
+            key_conditions(scan->indexRelation, scan->keyData, scan->numberOfKeys, state->key_context, conditions));
+        for (uint32 i = 0; i < filter->num_conditions; i++)
+            state->lossy_filter = state->lossy_filter || conditions[i].lossy;
+    }
+    state->search.filter = filter->num_conditions > 0 || filter->rows != NULL ? filter : NULL;
+}
+
+static bool never_matches(const RowFilter* filter) {
+    for (uint32 i = 0; i < filter->num_conditions; i++)
+        if (filter->conditions[i].kind == KeyCondition::kNever) return true;
+    return false;
 }
 
 static void start_scan(IndexScanDesc scan, ScanState* state) {
@@ -118,8 +163,9 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     ListSearch* search = &state->search;
     plan_scan(scan, &state->plan);
     load_query(scan, search);
+    begin_filter(scan, state);
     search->index_blocks = RelationGetNumberOfBlocks(index);
-    search->entries_scored = search->pages_read = 0;
+    search->entries_read = search->entries_scored = search->pages_read = 0;
     search->codec.symmetric = state->plan.session.distance == static_cast<int>(Distance::kSdc);
     const uint64 expected = RowsExpected(state->plan.asked, search->cache->rows_taken);
     const RoundRules rules = rules_of(state);
@@ -127,7 +173,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->first_target = state->choice.target;
     begin_query(search);
     state->started = true;
-    find_rows(scan, state);
+    if (!never_matches(&state->filter)) find_rows(scan, state);
 }
 
 // Vacuum cannot cut off the table's end while we hold its lock.
@@ -156,6 +202,15 @@ static void check_scan(IndexScanDesc scan, ScanDirection direction) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("vectorq indexes need an MVCC snapshot")));
 }
 
+static void warn_if_short(IndexScanDesc scan, const ScanState* state) {
+    if (!state->plan.session.warn_short_scans || !state->rounds->ended_short()) return;
+    ereport(WARNING,
+            (errmsg("scan of index \"%s\" ended after %llu rows, and more were asked for",
+                    RelationGetRelationName(scan->indexRelation),
+                    static_cast<unsigned long long>(state->rounds->counts().returned)),
+             errhint("Set vectorq.max_scan_rows to 0 and vectorq.iterative_scan to relaxed to search all lists.")));
+}
+
 bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     check_scan(scan, direction);
@@ -163,11 +218,14 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
         count_index_scan(scan);
         start_scan(scan, state);
     }
-    if (unlikely(!state->rounds->HasRow()) && !find_rows(scan, state)) return false;
+    if (unlikely(!state->rounds->HasRow()) && (never_matches(&state->filter) || !find_rows(scan, state))) {
+        warn_if_short(scan, state);
+        return false;
+    }
     const uint64 tid = state->rounds->TakeRow().tid;
     check_heap_block(scan, state, tid);
     unpack_tid(tid, &scan->xs_heaptid);
-    scan->xs_recheck = false;
+    scan->xs_recheck = state->lossy_filter;
     scan->xs_recheckorderby = false;
     last_scan_stats.rows_returned = state->rounds->counts().returned;
     return true;

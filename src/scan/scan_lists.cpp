@@ -4,7 +4,9 @@
 
 #include "scan/readahead.h"
 #include "scan/list_search.h"
+#include "scan/segment_filter.h"
 #include "core/page/posting_codes.h"
+#include "core/search/row_runs.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/pq_scan.h"
 #include "core/simd/topk_filter.h"
@@ -25,6 +27,8 @@ struct EntryColumns {
     const ItemPointerData* tids;
     const ItemPointerData* pointers;  // to records; NULL without them
     const float* scalars;             // NULL without them
+    const uint32* mask;               // of the rows to collect; NULL: all
+    uint32 first;                     // the segment's row that the others begin with
 };
 }  // namespace
 
@@ -33,7 +37,14 @@ static EntryColumns columns_of(const PostingGeometry* g, const SegmentLayout* la
     return {segment_tids(front), segment_pointers(g, layout, front),
             HasColumn(g->columns, kScalarColumn)
                 ? reinterpret_cast<const float*>(front + layout->column_offset[kScalarColumn])
-                : NULL};
+                : NULL,
+            NULL, 0};
+}
+
+// Those of the rows from `first` on.
+static EntryColumns columns_from(const EntryColumns& columns, uint32 first) {
+    return {columns.tids + first, columns.pointers == NULL ? NULL : columns.pointers + first,
+            columns.scalars == NULL ? NULL : columns.scalars + first, columns.mask, columns.first + first};
 }
 
 // Beyond the end of the file the server's own error would not say what to do. The index may have grown since the
@@ -56,6 +67,19 @@ static Buffer read_list_segment(Relation index, ListSearch* state, uint32 list, 
     report_corruption(index, at.block, problem != NULL ? problem : "segment of another list");
 }
 
+// Of the survivors those that the filter lets pass.
+static size_t matching_survivors(const ListSearch* state, size_t survivors, const EntryColumns& columns) {
+    if (likely(columns.mask == NULL)) return survivors;
+    size_t kept = 0;
+    for (size_t i = 0; i < survivors; i++) {
+        const uint16 slot = state->survivors[i];
+        if (!InMask(columns.mask, columns.first + slot)) continue;
+        if (state->filter->asks_late && !in_rows(state->filter, &columns.tids[slot])) continue;
+        state->survivors[kept++] = slot;
+    }
+    return kept;
+}
+
 // Offers a row to the collector, with the place of its record where there are records.
 static void push_row(ListSearch* state, float distance, const EntryColumns& columns, uint32 slot) {
     const ItemPointerData* tid = &columns.tids[slot];
@@ -69,7 +93,8 @@ static void push_row(ListSearch* state, float distance, const EntryColumns& colu
 // Offers the nearest of distances[0 .. count) to the collector.
 static void collect_distances(ListSearch* state, uint32 count, const EntryColumns& columns) {
     const float* distances = state->distances;
-    const size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
+    size_t survivors = CompressBelow(distances, count, state->collector->threshold(), state->survivors);
+    survivors = matching_survivors(state, survivors, columns);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
         push_row(state, distances[slot], columns, slot);
@@ -84,6 +109,9 @@ static void collect(ListSearch* state, const ListScan* scan, uint32 count, const
     else FinishSums(scan->table, distances, columns.scalars, count);
     collect_distances(state, count, columns);
 }
+
+// So many rows, or blocks, of codes of so many bytes are scored in the time that another call takes.
+static uint32 gap_of_runs(uint32 code_bytes) { return 1024 / std::max<uint32>(code_bytes, 32); }
 
 static void finish_wide_sums(ListSearch* state, uint32 count) {
     for (uint32 i = 0; i < count; i++)
@@ -126,7 +154,8 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
     const float limit = state->lut_scale.scale > 0 ? room / state->lut_scale.scale + 1 : 65535.0f;
     if (limit < 0) return;
     const uint16 threshold = limit < 65535.0f ? static_cast<uint16>(limit) : 65535;
-    const size_t survivors = FilterBelowU16(state->sums, count, threshold, state->survivors);
+    const size_t survivors =
+        matching_survivors(state, FilterBelowU16(state->sums, count, threshold, state->survivors), columns);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
         push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), columns, slot);
@@ -141,6 +170,36 @@ static void prefetch_segment(const IndexCache* cache, SegmentRef at, uint32 rows
     prefetch_page(cache, at.block, from, static_cast<uint32>(std::min<uint64>(from + bytes, BLCKSZ)));
 }
 
+// Rows [0, count) of a segment whose codes lie whole in a page.
+static void score_and_collect(ListSearch* state, const ListScan* scan, const char* codes, uint32 count,
+                              const EntryColumns& columns) {
+    if (state->sums != NULL && !state->null_query) return score_and_collect_pq4(state, scan, codes, count, columns);
+    memset(state->distances, 0, count * sizeof(float));
+    if (!state->null_query) score_rows(state, scan, codes, count);
+    collect(state, scan, count, columns);
+}
+
+// Of codes in blocks all blocks that have a row of the mask; else runs of rows.
+static void score_and_collect_masked(ListSearch* state, const ListScan* scan, const char* codes, uint32 count,
+                                     const EntryColumns& columns) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const auto score_run = [&](uint32 first, uint32 rows, const char* at) {
+        score_and_collect(state, scan, at, rows, columns_from(columns, first));
+    };
+    if (g->block_bytes > 0) {
+        ForEachBlockRun(columns.mask, 0, CodeBlocks(count), gap_of_runs(g->block_bytes),
+                        [&](uint32 block, uint32 blocks) {
+                            const uint32 first = block * kBlockRows;
+                            score_run(first, std::min(count - first, blocks * kBlockRows),
+                                      codes + static_cast<Size>(block) * g->block_bytes);
+                        });
+    } else {
+        ForEachRowRun(columns.mask, 0, count, gap_of_runs(g->code_bytes), [&](uint32 first, uint32 rows) {
+            score_run(first, rows, codes + static_cast<Size>(first) * g->code_bytes);
+        });
+    }
+}
+
 // Segments of one page: everything under one share lock, nothing copied.
 static SegmentRef scan_single(Relation index, ListSearch* state, ListScan* scan, SegmentRef at) {
     Buffer buffer = read_list_segment(index, state, scan->list, at);
@@ -152,13 +211,13 @@ static SegmentRef scan_single(Relation index, ListSearch* state, ListScan* scan,
     scan->rows_left -= std::min(scan->rows_left, count);
     if (has_segment(next)) prefetch_segment(state->cache, next, scan->rows_left);
     else prefetch_segment(state->cache, {scan->after.head, scan->after.head_offset}, scan->after.rows);
-    const EntryColumns columns = columns_of(&state->cache->geometry, &layout, segment);
-    if (state->sums != NULL && !state->null_query) {
-        score_and_collect_pq4(state, scan, segment + layout.codes_offset, count, columns);
-    } else {
-        memset(state->distances, 0, count * sizeof(float));
-        if (!state->null_query) score_rows(state, scan, segment + layout.codes_offset, count);
-        collect(state, scan, count, columns);
+    EntryColumns columns = columns_of(&state->cache->geometry, &layout, segment);
+    state->entries_read += count;
+    if (likely(state->filter == NULL)) {
+        score_and_collect(state, scan, segment + layout.codes_offset, count, columns);
+    } else if (mask_segment(state, &layout, segment, header->capacity, count) > 0) {
+        columns.mask = state->mask;
+        score_and_collect_masked(state, scan, segment + layout.codes_offset, count, columns);
     }
     UnlockReleaseBuffer(buffer);
     state->pages_read++;
@@ -172,8 +231,13 @@ static void score_part(ListSearch* state, const ListScan* scan, const SegmentLay
     const PostingGeometry* g = &state->cache->geometry;
     const uint32 element = static_cast<uint32>(CodeElementBytes(state->cache->codec.kind));
     ForEachItemPiece(g->payload, layout->codes_offset, g->code_bytes, count, part, [&](const ItemPiece& piece) {
-        state->kernel(TableFrom(state->codec, scan->table, piece.within / element), payload + piece.at, g->code_bytes,
-                      piece.items, piece.length / element, state->distances + piece.first);
+        const auto score_run = [&](uint32 first, uint32 rows) {
+            state->kernel(TableFrom(state->codec, scan->table, piece.within / element),
+                          payload + piece.at + static_cast<Size>(first - piece.first) * g->code_bytes, g->code_bytes,
+                          rows, piece.length / element, state->distances + first);
+        };
+        if (likely(state->filter == NULL)) return score_run(piece.first, piece.items);
+        ForEachRowRun(state->mask, piece.first, piece.first + piece.items, gap_of_runs(g->code_bytes), score_run);
     });
 }
 
@@ -185,6 +249,7 @@ static void score_block_part(ListSearch* state, const SegmentLayout* layout, con
     ForEachItemPiece(g->payload, layout->codes_offset, g->block_bytes, CodeBlocks(count), part,
                      [&](const ItemPiece& piece) {
                          for (uint32 i = 0; i < piece.items; i++) {
+                             if (unlikely(state->filter != NULL) && state->mask[piece.first + i] == 0) continue;
                              const uint8* codes = reinterpret_cast<const uint8*>(payload) + piece.at + i * piece.length;
                              ScanLut16Wide(state->lut + piece.within, codes, 1, piece.length / 16, sums);
                              uint32* wide_sums = state->wide_sums + (piece.first + i) * kBlockRows;
@@ -214,10 +279,13 @@ static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan
                                                 : static_cast<uint64>(count) * g->code_bytes);
             memcpy(state->front, payload, layout.codes_offset);
             next = next_segment(header);
+            state->entries_read += count;
+            if (unlikely(state->filter != NULL) && mask_segment(state, &layout, state->front, g->capacity, count) == 0)
+                end = 0;
             memset(state->distances, 0, count * sizeof(float));
             if (blocks) memset(state->wide_sums, 0, sizeof(uint32) * kBlockRows * CodeBlocks(count));
         }
-        if (!state->null_query) {
+        if (!state->null_query && end > 0) {
             if (blocks) score_block_part(state, &layout, payload, part, count);
             else score_part(state, scan, &layout, payload, part, count);
         }
@@ -225,8 +293,11 @@ static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan
         state->pages_read++;
         if (end <= static_cast<uint64>(part + 1) * g->payload) break;
     }
+    if (end == 0) return next;
     if (blocks) finish_wide_sums(state, count);
-    collect(state, scan, count, columns_of(g, &layout, state->front));
+    EntryColumns columns = columns_of(g, &layout, state->front);
+    if (unlikely(state->filter != NULL)) columns.mask = state->mask;
+    collect(state, scan, count, columns);
     return next;
 }
 

@@ -65,6 +65,12 @@ static RoundOrder order_of(IterativeScan iterative, OrderUse use) {
     return use == OrderUse::kMerges ? RoundOrder::kStrictThenRest : RoundOrder::kRelaxed;
 }
 
+static double planned_share(const ScanPlace* place, IndexScanDesc scan) {
+    if (place->node == NULL) return 1;
+    const double kept = place->node->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
+    return all > kept && kept > 0 ? kept / all : 1;
+}
+
 void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     ScanPlace place;
     find_scan(scan, &place);
@@ -73,6 +79,7 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     plan->order = order_of(iterative, place.order_use);
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
+    plan->share = planned_share(&place, scan);
 }
 
 }  // namespace vectorq

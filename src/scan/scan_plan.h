@@ -24,6 +24,7 @@ struct ScanPlan {
     RoundOrder order;  // of rows that further lists have too late
     bool one_window;   // no further lists than the first ones
     uint64 asked;      // rows, by the LIMIT; 0: not known
+    double share;      // of the table's rows, those that the scan returns, by the planner
 };
 
 // The settings as they are, and what the running query says about the scan.

@@ -3,6 +3,7 @@
 #pragma once
 #include "lists/list_chooser.h"
 #include "scan/list_search.h"
+#include "scan/scan_filter.h"
 #include "scan/scan_plan.h"
 #include "core/search/scan_rounds.h"
 #include "pg/pg_headers.h"
@@ -18,8 +19,11 @@ struct ScanStats {
     uint64 rows_reordered;
     uint64 rows_returned;
     uint64 pages_read;
-    uint64 rounds;  // 1 + how often the executor asked for more than was collected
-    float target;   // recall that the settings were chosen for; 0: by hand, or not calibrated
+    uint64 entries_passed;  // read and not scored: a filter lets no row of their run pass
+    uint64 lists_skipped;   // of those as near as the ones probed: they cannot have a match
+    bool ended_short;       // lists were left that a limit or vectorq.iterative_scan kept from being searched
+    uint64 rounds;          // 1 + how often the executor asked for more than was collected
+    float target;           // recall that the settings were chosen for; 0: by hand, or not calibrated
 };
 extern ScanStats last_scan_stats;
 
@@ -38,13 +42,19 @@ struct ScanState {
     // — set by beginscan, then constant —
     MemoryContext context;
     bool prepared;  // search, chooser, reading and rounds are made: by the first call of all scans
+    // — set by set_scan_bitmap, and forgotten by rescan —
+    const TidBlocks* bitmap;  // the rows that may be returned; NULL: all
+    double bitmap_share;
     // — set when a scan starts, then constant —
     bool started;
     ScanPlan plan;
     float first_target;  // recall that the first lists were chosen for
     // — each changed by its own functions —
     ListSearch search;
-    ScanChoice choice;  // for so many rows as were promised last
+    MemoryContext key_context;  // of the conditions; NULL without any
+    RowFilter filter;           // if it has any source
+    bool lossy_filter;          // a row that passes has to be looked at
+    ScanChoice choice;          // for so many rows as were promised last
     ListChooser chooser;
     RowReading reading;
     ScanRounds* rounds;
@@ -52,8 +62,8 @@ struct ScanState {
 
 // Does what the rounds ask for until there is a row to return: true, or there are none.
 bool find_rows(IndexScanDesc scan, ScanState* state);
-// The settings for `rows` rows, as the rounds want them.
-RoundSettings settings_for(ScanState* state, uint64 rows);
+// The settings for `rows` rows where `share` of the rows match, as the rounds want them.
+RoundSettings settings_for(ScanState* state, uint64 rows, double share);
 
 // Raises ERRCODE_INDEX_CORRUPTED if the row cannot be in the table: the heap's own error would not say which index to
 // rebuild.

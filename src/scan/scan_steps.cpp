@@ -10,9 +10,14 @@
 
 namespace vectorq {
 
-RoundSettings settings_for(ScanState* state, uint64 rows) {
+RoundSettings settings_for(ScanState* state, uint64 rows, double share) {
     const IndexCache* cache = state->search.cache;
-    state->choice = choose_settings(&state->plan.session, &cache->meta, &cache->calibration, static_cast<double>(rows));
+    const Settings* session = &state->plan.session;
+    state->choice = choose_settings(session, &cache->meta, &cache->calibration, static_cast<double>(rows));
+    // Matches lie as far as rows / share rows do, but only they are put in order.
+    if (share < 1)
+        state->choice.nprobe =
+            choose_settings(session, &cache->meta, &cache->calibration, static_cast<double>(rows) / share).nprobe;
     RoundSettings settings;
     settings.lists = state->choice.nprobe;
     settings.own_lists = state->choice.by_effort
@@ -62,14 +67,20 @@ static uint32 open_lists(Relation index, ScanState* state, uint32 from, uint32 t
     return to;
 }
 
-// Returns how many rows were scored.
-static uint64 search_lists(Relation index, ListSearch* search, uint32 from, uint32 to) {
-    const uint64 scored_before = search->entries_scored;
+static SearchedEntries search_lists(Relation index, ListSearch* search, uint32 from, uint32 to) {
+    const uint64 read_before = search->entries_read;
+    if (search->filter != NULL) search->filter->asked = search->filter->matches = 0;
     search->list_begin = from;
     search->list_end = to;
     scan_lists(index, search);
     check_recovery_conflict(index, search->cache);
-    return search->entries_scored - scored_before;
+    SearchedEntries entries;
+    entries.read = search->entries_read - read_before;
+    if (search->filter != NULL) {
+        entries.asked = search->filter->asked;
+        entries.matches = search->filter->matches;
+    }
+    return entries;
 }
 
 // ---- rows
@@ -80,6 +91,8 @@ static void note_stats(IndexScanDesc scan, const ScanState* state) {
     last_scan_stats.target = state->first_target;
     last_scan_stats.lists_probed = counts.lists;
     last_scan_stats.entries_scored = state->search.entries_scored;
+    last_scan_stats.entries_passed = state->search.entries_read - state->search.entries_scored;
+    last_scan_stats.ended_short = state->rounds->ended_short();
     last_scan_stats.rows_collected = counts.collected;
     last_scan_stats.rows_reordered = counts.reordered;
     last_scan_stats.rows_returned = counts.returned;
@@ -87,17 +100,30 @@ static void note_stats(IndexScanDesc scan, const ScanState* state) {
     last_scan_stats.rounds = counts.rounds;
 }
 
+static RoundStep next_step(ScanRounds* rounds) {
+    RoundStep step;
+    core_call([&step, rounds] { step = rounds->Next(); });
+    return step;
+}
+
 bool find_rows(IndexScanDesc scan, ScanState* state) {
     ScanRounds* rounds = state->rounds;
     Relation index = scan->indexRelation;
     for (;;) {
         CHECK_FOR_INTERRUPTS();
-        RoundStep step;
-        core_call([&step, rounds] { step = rounds->Next(); });
+        const RoundStep step = next_step(rounds);
         switch (step.kind) {
-            case RoundStep::kChoose: rounds->Chose(settings_for(state, step.rows)); break;
-            case RoundStep::kOpen: rounds->Opened(open_lists(index, state, step.from, step.to)); break;
-            case RoundStep::kSearch: rounds->Searched(search_lists(index, &state->search, step.from, step.to)); break;
+            case RoundStep::kChoose: rounds->Chose(settings_for(state, step.rows, step.share)); break;
+            case RoundStep::kOpen: {
+                const uint32 end = open_lists(index, state, step.from, step.to);
+                core_call([end, rounds] { rounds->Opened(end); });
+                break;
+            }
+            case RoundStep::kSearch: {
+                const SearchedEntries entries = search_lists(index, &state->search, step.from, step.to);
+                core_call([&entries, rounds] { rounds->Searched(entries); });
+                break;
+            }
             case RoundStep::kOrder: put_in_order(scan, state, step.rows, step.most); break;
             case RoundStep::kReturn: note_stats(scan, state); return true;
             case RoundStep::kEnd: note_stats(scan, state); return false;

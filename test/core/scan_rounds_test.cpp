@@ -19,6 +19,7 @@ struct MadeRow {
 };
 
 // Lists of rows; entry = (row, code distance). Every entry of a row has its own code distance, as replicas have.
+// A filter is made of further entries in each list that do not match.
 class MadeIndex {
 public:
     MadeIndex(size_t rows, uint32_t lists, size_t most_entries, double error, uint64_t seed)
@@ -52,10 +53,12 @@ public:
         return entries;
     }
 
-    size_t Push(uint32_t list, TopK* collector) const {
+    SearchedEntries Push(uint32_t list, TopK* collector) const {
         for (const Entry& entry : lists_[list]) collector->Push(entry.code, TidOf(entry.row), list);
-        return lists_[list].size();
+        const uint64_t matches = lists_[list].size(), all = matches + others_a_list_;
+        return {all, all, matches};
     }
+    void SetOthers(size_t a_list) { others_a_list_ = a_list; }
 
 private:
     struct Entry {
@@ -64,6 +67,7 @@ private:
     };
     std::vector<float> exact_;
     std::vector<std::vector<Entry>> lists_;
+    size_t others_a_list_ = 0;
     bool codes_are_exact_;
 };
 
@@ -77,12 +81,12 @@ struct Outcome {
     uint64_t windows = 0;
 };
 
-using Settings = RoundSettings (*)(uint64_t rows);
+using Settings = RoundSettings (*)(uint64_t rows, double share);
 
 void Step(const MadeIndex& index, ScanRounds* rounds, const RoundStep& step, Settings settings, std::mt19937_64* random,
           bool prunes, Outcome* run) {
     switch (step.kind) {
-        case RoundStep::kChoose: rounds->Chose(settings(step.rows)); return;
+        case RoundStep::kChoose: rounds->Chose(settings(step.rows, step.share)); return;
         case RoundStep::kOpen:
             run->windows++;
             ASSERT_LT(step.from, step.to);
@@ -91,14 +95,15 @@ void Step(const MadeIndex& index, ScanRounds* rounds, const RoundStep& step, Set
             rounds->Opened(prunes && step.from == 0 ? 1 + uint32_t((*random)() % step.to) : step.to);
             return;
         case RoundStep::kSearch: {
-            uint64_t scored = 0;
+            SearchedEntries sum;
+            ASSERT_LT(step.from, step.to);
             for (uint32_t list = step.from; list < step.to; list++) {
-                const size_t rows = index.Push(list, &rounds->collector());
-                scored += rows;
-                if (run->searched[list]++ == 0) run->entries_scored_first += rows;
+                const SearchedEntries entries = index.Push(list, &rounds->collector());
+                sum = {sum.read + entries.read, sum.asked + entries.asked, sum.matches + entries.matches};
+                if (run->searched[list]++ == 0) run->entries_scored_first += entries.read;
             }
             run->most_capacity = std::max(run->most_capacity, rounds->capacity());
-            rounds->Searched(scored);
+            rounds->Searched(sum);
             return;
         }
         case RoundStep::kOrder: {
@@ -119,7 +124,7 @@ Outcome Execute(const MadeIndex& index, ScanRounds* rounds, const RoundRules& ru
                 uint64_t expected, size_t limit, uint64_t seed, bool prunes = true) {
     Outcome run;
     std::mt19937_64 random(seed);
-    rounds->Begin(rules, settings(expected), expected);
+    rounds->Begin(rules, settings(expected, ScanRounds::FirstShare(rules)), expected);
     for (uint64_t steps = 0; run.rows.size() < limit; steps++) {
         if (rounds->HasRow()) {
             const Candidate& row = rounds->TakeRow();
@@ -137,11 +142,11 @@ Outcome Execute(const MadeIndex& index, ScanRounds* rounds, const RoundRules& ru
 }
 
 // Of the settings' kinds: made for a target, whose lists grow with the rows; by hand.
-RoundSettings ForTarget(uint64_t rows) {
-    const uint32_t lists = uint32_t(std::min<uint64_t>(2 + rows / 8, 24));
+RoundSettings ForTarget(uint64_t rows, double share) {
+    const uint32_t lists = uint32_t(std::min(2 + double(rows) / share / 8, 24.0));
     return {lists, lists + uint32_t(rows % 3), size_t(std::min<uint64_t>(2 * rows + 5, 4000)), true};
 }
-RoundSettings ByHand(uint64_t) { return {3, 3, 0, false}; }
+RoundSettings ByHand(uint64_t, double) { return {3, 3, 0, false}; }
 
 RoundRules RandomRules(const MadeIndex& index, bool replicas, std::mt19937_64* random) {
     RoundRules rules;
@@ -176,14 +181,18 @@ void ForManyScans(const Body& body) {
     for (uint64_t seed = 0; seed < 400; seed++) {
         std::mt19937_64 random(seed);
         const bool replicas = random() % 2 == 0;
-        const MadeIndex index(random() % 1500, 1 + uint32_t(random() % 40), replicas ? 3 : 1, random() % 2 * 2.0, seed);
-        const RoundRules rules = RandomRules(index, replicas, &random);
+        MadeIndex index(random() % 1500, 1 + uint32_t(random() % 40), replicas ? 3 : 1, random() % 2 * 2.0, seed);
+        RoundRules rules = RandomRules(index, replicas, &random);
+        rules.filtered = seed % 2 == 1;
+        rules.share = 1 / double(1 + random() % 30);
+        if (rules.filtered) index.SetOthers(random() % 3 * (random() % 500));
         const Settings settings = random() % 2 == 0 ? ForTarget : ByHand;
         SCOPED_TRACE(testing::Message() << "seed " << seed << ", " << index.rows() << " rows in " << index.lists()
                                         << " lists, most " << rules.most_capacity << ", order " << int(rules.order)
                                         << (rules.reorders ? ", reorders" : "") << (rules.by_need ? ", by need" : "")
-                                        << (replicas ? ", replicas" : "") << (settings == ByHand ? ", by hand" : ""));
-        auto capped = +[](uint64_t) { return RoundSettings{1, 1, 0, false}; };
+                                        << (replicas ? ", replicas" : "") << (rules.filtered ? ", filtered" : "")
+                                        << (settings == ByHand ? ", by hand" : ""));
+        auto capped = +[](uint64_t, double) { return RoundSettings{1, 1, 0, false}; };
         body(rules, index.lists() >= 24 ? settings : capped, 1 + random() % 40, index, seed);
         if (testing::Test::HasFailure()) return;
     }
@@ -234,7 +243,7 @@ TEST(ScanRounds, StrictOrderLosesNothingOfAllLists) {
         rules.order = RoundOrder::kStrict;
         rules.reorders = rules.replicas;  // codes of replicas differ, so that only exact distances can be in order
         rules.most_capacity = rules.reorders ? 100000 : rules.most_capacity;
-        auto all = +[](uint64_t) { return RoundSettings{1000, 1000, 100000, true}; };
+        auto all = +[](uint64_t, double) { return RoundSettings{1000, 1000, 100000, true}; };
         const Outcome run = Execute(index, &rounds, rules, all, expected, kAll, seed, false);
         ExpectEachOnce(run);
         EXPECT_EQ(run.rows.size(), index.rows());
@@ -309,7 +318,9 @@ TEST(ScanRounds, ThePromisedRowsHaveTheRecallOfTheSettings) {
         if (index.rows() == 0) return;
         if (rules.reorders) rules.most_capacity = 100000;
         rules.entries_by_hand = false;
-        const std::vector<size_t> direct = RowsOfSettings(index, ForTarget(expected), rules.reorders, expected);
+        // Further lists bring rows that are nearer by their codes alone.
+        if (!index.codes_are_exact()) rules.filtered = false;
+        const std::vector<size_t> direct = RowsOfSettings(index, ForTarget(expected, 1), rules.reorders, expected);
         const Outcome run = Execute(index, &rounds, rules, ForTarget, expected, expected, seed, false);
         ExpectEachOnce(run);
         EXPECT_GE(run.rows.size(), direct.size());
@@ -334,7 +345,7 @@ TEST(ScanRounds, ThePromisedRowsHaveTheRecallOfTheSettings) {
 // and again for four times as many. Each promise's rows are the nearest of these lists that were not returned before.
 TEST(ScanRounds, MoreRowsThanPromisedGetMoreLists) {
     ScanRounds rounds;
-    auto settings = +[](uint64_t rows) {
+    auto settings = +[](uint64_t rows, double) {
         return RoundSettings{uint32_t(rows), uint32_t(rows), size_t(200 * rows), true};
     };
     for (uint64_t seed = 0; seed < 200; seed++) {
@@ -377,7 +388,7 @@ TEST(ScanRounds, MaxRowsEndTheOpeningOfLists) {
             for (uint32_t list = 0; list < index.lists(); list++) {
                 TopK all;
                 all.Reset(1);
-                largest = std::max(largest, index.Push(list, &all));
+                largest = std::max(largest, size_t(index.Push(list, &all).read));
             }
             first = largest * (2 * run.searched.size());
             EXPECT_LE(run.entries_scored_first, std::max<uint64_t>(first, most));
@@ -396,7 +407,7 @@ TEST(ScanRounds, OneWindowIsOneWindow) {
         ExpectEachOnce(run);
         EXPECT_EQ(run.windows, 1u);
         std::set<size_t> rows;
-        rounds.Begin(rules, settings(expected), expected);
+        rounds.Begin(rules, settings(expected, ScanRounds::FirstShare(rules)), expected);
         TopK all;
         all.Reset(10000);
         for (const auto& [list, times] : run.searched) index.Push(list, &all);
@@ -419,6 +430,92 @@ TEST(ScanRounds, CapacityStaysWithinMemory) {
         EXPECT_LE(run.most_capacity, 7u);
         EXPECT_EQ(run.rows.size(), index.rows());
     });
+}
+
+// ---- filters
+
+// The lists that a scan for k rows searches before it returns the first one.
+size_t ListsBeforeFirstRow(const MadeIndex& index, const RoundRules& rules, uint64_t k, uint64_t* rounds_taken) {
+    ScanRounds rounds;
+    const Outcome run = Execute(index, &rounds, rules, ForTarget, k, 1, 1, false);
+    *rounds_taken = rounds.counts().rounds;
+    return run.searched.size();
+}
+
+RoundRules FilterRules(const MadeIndex& index, double guess) {
+    RoundRules rules;
+    rules.lists = index.lists();
+    rules.rows_a_list = 100;
+    rules.most_capacity = 100000;
+    rules.may_miss = 0.5;  // so that no new rows are ever too many
+    rules.filtered = true;
+    rules.share = guess;
+    return rules;
+}
+
+TEST(ScanRounds, ListsFollowTheShareThatWasSeen) {
+    // 20 matches and 60 others a list.
+    MadeIndex index(800, 40, 1, 0, 1);
+    index.SetOthers(60);
+    for (const double guess : {1.0, 0.25, 0.1}) {
+        uint64_t rounds;
+        const size_t lists = ListsBeforeFirstRow(index, FilterRules(index, guess), 10, &rounds);
+        EXPECT_EQ(rounds, 1u);
+        EXPECT_NEAR(double(lists), 2 + 10 / 0.25 / 8, 2) << "guess " << guess;
+    }
+}
+
+TEST(ScanRounds, AScanGoesOnUntilItHasTheMatchesThatItIsAskedFor) {
+    MadeIndex index(7, 40, 1, 0, 1);
+    index.SetOthers(100);
+    uint64_t rounds;
+    EXPECT_EQ(ListsBeforeFirstRow(index, FilterRules(index, 0.5), 10, &rounds), 40u);
+    EXPECT_EQ(rounds, 1u);
+    RoundRules rules = FilterRules(index, 0.5);
+    rules.max_rows = 1000;
+    EXPECT_LT(ListsBeforeFirstRow(index, rules, 10, &rounds), 40u);
+}
+
+TEST(ScanRounds, RowsCountOnceHoweverManyEntriesTheyHave) {
+    MadeIndex index(4000, 40, 1, 0, 1);
+    RoundRules rules = FilterRules(index, 1);
+    rules.filtered = false;
+    rules.max_rows = 2000;
+    rules.entries_a_row = 2;
+    ScanRounds rounds;
+    EXPECT_EQ(Execute(index, &rounds, rules, ForTarget, 10, kAll, 1, false).rows.size(), 4000u);
+    EXPECT_FALSE(rounds.ended_short());
+    rules.max_rows = 500;
+    EXPECT_LT(Execute(index, &rounds, rules, ForTarget, 10, kAll, 1, false).rows.size(), 4000u);
+    EXPECT_TRUE(rounds.ended_short());
+}
+
+TEST(MatchEvidence, NewRowsOfTheLastListsAreAllowedAsFarAsTheTargetLets) {
+    MatchEvidence evidence;
+    evidence.Begin(0.5);
+    TopK collector;
+    collector.Reset(100);
+    for (uint64_t row = 1; row <= 20; row++) collector.Push(float(row), row << 16);
+    evidence.Note(&collector, 10, 20);
+    EXPECT_EQ(evidence.NearestRows(&collector, 10), 10u);
+    EXPECT_EQ(evidence.NewRows(), 0u);
+    for (uint64_t row = 1; row <= 4; row++) collector.Push(0.5f, (100 + row) << 16);
+    EXPECT_EQ(evidence.NearestRows(&collector, 10), 10u);
+    EXPECT_EQ(evidence.NewRows(), 4u);
+    EXPECT_LT(evidence.NewRowsAllowed(10, 40, 0.05), 4);
+    EXPECT_GT(evidence.NewRowsAllowed(10, 40, 0.2), 4);
+    EXPECT_LT(evidence.NewRowsAllowed(10, 30, 0.2), evidence.NewRowsAllowed(10, 40, 0.2));
+    EXPECT_EQ(evidence.NearestRows(&collector, 1000), 24u);
+}
+
+TEST(MatchEvidence, TheGuessCountsAsOneMatch) {
+    MatchEvidence evidence;
+    evidence.Begin(0.01);
+    EXPECT_DOUBLE_EQ(evidence.share(), 0.01);
+    evidence.Add(900, 0);
+    EXPECT_DOUBLE_EQ(evidence.share(), 0.001);
+    evidence.Add(99000, 49999);
+    EXPECT_DOUBLE_EQ(evidence.share(), 0.5);
 }
 
 TEST(ScanRounds, RowsAskedDoesNotOverflow) {

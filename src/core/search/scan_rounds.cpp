@@ -2,6 +2,7 @@
 #include "core/search/scan_rounds.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -35,6 +36,12 @@ constexpr size_t kOrderStep = 16;
 // docs/measurements/reordering.md has the figures.
 constexpr double kMissedShare = 0.2;
 constexpr double kMissedShareBeyond = 8;
+// A share of matches that is less than the one the settings are for, by more than this, takes other settings.
+constexpr double kShareLess = 0.9;
+// What lists are extended to, as a multiple: for further matches, and where there are fewer than are asked for.
+constexpr double kFurtherLists = 1.5, kMoreLists = 2;
+// Rows whose nearness tells whether lists are enough: more tell no more.
+constexpr uint64_t kMostEvidence = 1000;
 
 constexpr Candidate kNothingDone = {-std::numeric_limits<float>::infinity(), 0, 0};
 constexpr uint64_t kNoEnd = std::numeric_limits<uint64_t>::max();
@@ -53,11 +60,18 @@ uint64_t RowsExpected(uint64_t asked, uint64_t took) noexcept {
 
 uint32_t RoundRules::AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept {
     if (max_rows == 0 || wanted <= fewest) return wanted;
-    const double left = std::max(0.0, (double(max_rows) - double(entries_seen)) / std::max(1.0, rows_a_list));
+    const double left =
+        std::max(0.0, (double(max_rows) * entries_a_row - double(entries_seen)) / std::max(1.0, rows_a_list));
     return std::max(fewest, uint32_t(std::min<double>(wanted, fewest + left)));
 }
 
 // ---- what to do next
+
+double ScanRounds::FirstShare(const RoundRules& rules) noexcept {
+    if (!rules.filtered) return 1;
+    const double share = std::clamp(rules.share, 1e-9, 1.0);
+    return rules.one_window ? share : std::sqrt(share);
+}
 
 void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, uint64_t expected) noexcept {
     rules_ = rules;
@@ -72,6 +86,8 @@ void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, u
     entries_seen_ = lists_counted_ = 0;
     overflowed_ = left_out_ = in_rest_ = false;
     farthest_ = kNothingDone;
+    settings_share_ = FirstShare(rules);
+    evidence_.Begin(rules.share);
     OpenWindow(0, settings.lists);
 }
 
@@ -81,16 +97,19 @@ RoundStep ScanRounds::Next() {
                 if (HasRow()) return {RoundStep::kReturn, 0, 0, 0, 0};
                 Decide();
                 break;
-            case Phase::kChoosing: return {RoundStep::kChoose, 0, 0, promised_ * kPromiseGrowth, 0};
+            case Phase::kChoosing: return ChooseStep(promised_ * kPromiseGrowth);
+            case Phase::kJudging: return ChooseStep(promised_);
             case Phase::kSameLists: GoOnWithoutLists(); break;
             case Phase::kOpening:
-            case Phase::kGrowing: return {RoundStep::kOpen, list_end_, wanted_end_, 0, 0};
+            case Phase::kGrowing:
+            case Phase::kExtending: return {RoundStep::kOpen, list_end_, wanted_end_, 0, 0};
             case Phase::kRound: BeginRound(); break;
             case Phase::kSearching:
+                while (segment_ < num_segments_ && segments_[segment_].end <= searched_to_) segment_++;
                 if (segment_ < num_segments_) return SearchStep();
                 phase_ = Phase::kCollected;
                 break;
-            case Phase::kCollected: EndRound(); break;
+            case Phase::kCollected: EndSearch(); break;
             case Phase::kOrdering: return OrderStep();
             case Phase::kEnded: return {RoundStep::kEnd, 0, 0, 0, 0};
         }
@@ -118,6 +137,7 @@ void ScanRounds::Decide() {
 
 void ScanRounds::Promise(uint64_t rows) noexcept {
     promised_ = settings_.keeps_target && !rules_.one_window ? rows : kNoEnd;
+    returned_before_ = counts_.returned;
 }
 
 size_t ScanRounds::EntriesToCollect() const noexcept {
@@ -131,10 +151,16 @@ size_t ScanRounds::Fitting(size_t capacity) const noexcept {
     return std::max<size_t>(1, std::min({capacity, rules_.most_capacity, kMaxCapacity}));
 }
 
+RoundStep ScanRounds::ChooseStep(uint64_t rows) noexcept {
+    if (rules_.filtered) settings_share_ = evidence_.share();
+    return {RoundStep::kChoose, 0, 0, rows, 0, settings_share_};
+}
+
 // More rows are wanted than were promised: the next promise is kept by more lists or more rows in order, where it needs
 // either.
 void ScanRounds::Chose(const RoundSettings& settings) noexcept {
     settings_ = settings;
+    if (phase_ == Phase::kJudging) return Extend(settings.own_lists);
     Promise(promised_ * kPromiseGrowth);
     const uint64_t waiting = count_ - next_;
     if (promised_ < kNoEnd) asked_ = std::max<uint64_t>(promised_ - std::min(promised_, counts_.returned + waiting), 1);
@@ -173,15 +199,31 @@ void ScanRounds::OpenWindow(uint32_t begin, uint32_t count) noexcept {
     phase_ = Phase::kOpening;
 }
 
-void ScanRounds::Opened(uint32_t end) noexcept {
+void ScanRounds::Opened(uint32_t end, bool last) {
     counts_.lists += end - list_end_;
     list_end_ = end;
+    if (last) rules_.lists = end;
     // In order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     const bool bounded = InOrder() && !rules_.reorders && counts_.returned > 0;
-    segments_[num_segments_++] = {end, bounded ? Candidate{last_.distance, 0, last_.tid} : kNothingDone};
+    AddSegment(bounded ? Candidate{last_.distance, 0, last_.tid} : kNothingDone);
     left_out_ = left_out_ || bounded;
+    if (phase_ == Phase::kExtending) {
+        segment_ = num_segments_ - 1;
+        phase_ = Phase::kSearching;
+        PlanCheckpoint();
+        return;
+    }
     if (phase_ == Phase::kGrowing) GrowForPromise();
     phase_ = Phase::kRound;
+}
+
+// The lists that were opened last. Where a round is extended they are one segment with those before that are done as
+// far.
+void ScanRounds::AddSegment(const Candidate& done) noexcept {
+    const Segment* before = num_segments_ > 0 ? &segments_[num_segments_ - 1] : nullptr;
+    const bool as_far = before != nullptr && before->done.distance == done.distance && before->done.tid == done.tid;
+    if (!as_far || phase_ != Phase::kExtending) num_segments_++;
+    segments_[num_segments_ - 1] = {list_end_, done};
 }
 
 // The round at hand is left. How far it got counts for all of its segments, but for those that were done farther:
@@ -244,7 +286,9 @@ void ScanRounds::BeginRound() {
     collector_.Reset(capacity_);
     counts_.rounds++;
     segment_ = 0;
+    searched_to_ = list_begin_;
     phase_ = Phase::kSearching;
+    PlanCheckpoint();
 }
 
 RoundStep ScanRounds::SearchStep() noexcept {
@@ -252,14 +296,60 @@ RoundStep ScanRounds::SearchStep() noexcept {
     if (segment.done.distance > kNothingDone.distance)
         collector_.SetLowerBound(segment.done.distance, segment.done.tid);
     else collector_.ClearLowerBound();
-    return {RoundStep::kSearch, segment_ > 0 ? segments_[segment_ - 1].end : list_begin_, segment.end, 0, 0};
+    const bool stops = searched_to_ < checkpoint_ && checkpoint_ < segment.end;
+    return {RoundStep::kSearch, searched_to_, stops ? checkpoint_ : segment.end, 0, 0};
 }
 
-void ScanRounds::Searched(uint64_t entries_scored) noexcept {
-    const uint32_t end = segments_[segment_++].end;
-    if (end <= lists_counted_) return;
-    entries_seen_ += entries_scored;
-    lists_counted_ = end;
+void ScanRounds::Searched(const SearchedEntries& entries) {
+    const uint32_t segment_end = segments_[segment_].end;
+    const bool stops = searched_to_ < checkpoint_ && checkpoint_ < segment_end;
+    searched_to_ = stops ? checkpoint_ : segment_end;
+    if (searched_to_ == checkpoint_) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    if (searched_to_ <= lists_counted_) return;
+    entries_seen_ += entries.read;
+    evidence_.Add(entries.asked, entries.matches);
+    lists_counted_ = searched_to_;
+}
+
+// ---- of a filter: whether the lists are enough
+
+// Rows that the promise is for, less those that were returned.
+uint64_t ScanRounds::RowsOfEvidence() const noexcept { return std::min(asked_, kMostEvidence); }
+
+// Only before the first row of a promise is returned: further lists may have nearer ones.
+bool ScanRounds::MayExtend() const noexcept {
+    return rules_.filtered && counts_.returned == returned_before_ && !rules_.one_window && !in_rest_ &&
+           list_begin_ == 0 && list_end_ < rules_.lists && num_segments_ < kMostSegments && MayReadMore();
+}
+
+// Where half of the lists are searched, or, where that is behind, where new lists begin.
+void ScanRounds::PlanCheckpoint() {
+    checkpoint_ = 0;
+    if (MayExtend() && settings_.keeps_target) checkpoint_ = std::max(searched_to_, list_end_ / 2);
+    if (checkpoint_ == searched_to_ && checkpoint_ > 0) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+}
+
+// The window has been searched. Before its rows are put in order: whether it takes more lists.
+void ScanRounds::EndSearch() {
+    if (!MayExtend()) return EndRound();
+    const uint64_t k = RowsOfEvidence();
+    if (settings_.keeps_target && promised_ < kNoEnd && evidence_.share() < kShareLess * settings_share_) {
+        phase_ = Phase::kJudging;
+    } else if (evidence_.NearestRows(&collector_, k) < k && !collector_.overflowed()) {
+        Extend(kMoreLists * list_end_);
+    } else if (settings_.keeps_target &&
+               evidence_.NewRows() > evidence_.NewRowsAllowed(k, list_end_, rules_.may_miss)) {
+        Extend(kFurtherLists * list_end_);
+    } else {
+        EndRound();
+    }
+}
+
+// To so many lists, if there are more now; else the window is looked at again, which has no other share then.
+void ScanRounds::Extend(double lists) noexcept {
+    const uint32_t wanted = uint32_t(std::min<double>(std::ceil(lists), rules_.lists));
+    wanted_end_ = rules_.AllowedLists(entries_seen_, list_end_ + 1, std::max(wanted, list_end_));
+    phase_ = wanted_end_ > list_end_ ? Phase::kExtending : Phase::kCollected;
 }
 
 void ScanRounds::EndRound() {

@@ -11,6 +11,12 @@
 //   - if the collector had to drop entries, the same window is searched again for those behind the last one collected,
 //     with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched, until max_rows were scored.
+// A scan with a filter counts matches alone. Its lists are those that may hold a match, chosen as for rows / share rows
+// without a filter, where share is what has been seen of the rows that match. After a window was searched, and before
+// its rows are put in order, it is extended: where the share is less than the one it was chosen for, where its last
+// lists still brought more of the nearest matches than the target lets a scan miss (match_evidence.h), and while it has
+// fewer matches than rows are asked for. Only the new lists are searched then.
+//
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in several, the
 // rounds remember the rows that they have met once they go on to a second one.
 //
@@ -21,6 +27,7 @@
 #include <cstdint>
 
 #include "core/base/matrix.h"
+#include "core/search/match_evidence.h"
 #include "core/search/reorder_stop.h"
 #include "core/search/tid_set.h"
 #include "core/search/topk.h"
@@ -46,8 +53,9 @@ enum class RoundOrder : uint8_t {
 // What a scan keeps to from its start to its end.
 struct RoundRules {
     uint32_t lists = 0;          // that there are
-    uint64_t max_rows = 0;       // once so many were scored, no further lists are opened; 0 = no limit
+    uint64_t max_rows = 0;       // once so many were read, no further lists are opened; 0 = no limit
     double rows_a_list = 0;      // in the mean
+    double entries_a_row = 1;    // in the mean
     size_t most_capacity = 0;    // entries that fit into memory
     size_t rows_per_answer = 0;  // to put in order for each row asked for, where the settings name no number
     double may_miss = 0;         // share of the rows that the target lets a scan miss
@@ -58,8 +66,10 @@ struct RoundRules {
     bool entries_by_hand = false;  // the number of entries to put in order is the user's
     bool limit_known = false;
     bool replicas = false;  // a row may be in several lists
+    bool filtered = false;  // only some entries are collected: those that match
+    double share = 1;       // of the rows that match, as it is guessed before
 
-    // Lists that max_rows allows after so many rows, where more than the fewest are wished for.
+    // Lists that max_rows allows after so many entries, where more than the fewest are wished for.
     uint32_t AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept;
 };
 
@@ -73,7 +83,7 @@ struct RoundSettings {
 
 struct RoundStep {
     enum Kind : uint8_t {
-        kChoose,  // find the settings for `rows` rows; then Chose()
+        kChoose,  // find the settings for `rows` rows, where `share` of the rows match; then Chose()
         kOpen,    // find out which lists are the from-th to the to-th nearest; then Opened()
         kSearch,  // push the entries of lists [from, to) to collector(), whose bounds are set; then Searched()
         kOrder,  // put candidates in order, `rows` of them or more, `most` at most: Lend(), Keep() each; then Ordered()
@@ -83,10 +93,17 @@ struct RoundStep {
     Kind kind = kEnd;
     uint32_t from = 0, to = 0;
     uint64_t rows = 0, most = 0;
+    double share = 1;
 };
 
 struct RoundCounts {
     uint64_t lists = 0, collected = 0, reordered = 0, returned = 0, rounds = 0;
+};
+
+// What came of searching lists.
+struct SearchedEntries {
+    uint64_t read = 0;                // scored, or passed by
+    uint64_t asked = 0, matches = 0;  // of a filter: by how many its share may be judged, and those of them that match
 };
 
 // Not thread-safe. Memory is kept from one scan to the next.
@@ -98,9 +115,11 @@ public:
     // What to do next, again and again until it is kReturn or kEnd. Throws std::bad_alloc.
     RoundStep Next();
     void Chose(const RoundSettings& settings) noexcept;
-    // `end`: the end of the window, which need not be the step's where it is the scan's first.
-    void Opened(uint32_t end) noexcept;
-    void Searched(uint64_t entries_scored) noexcept;
+    // `end`: the end of the window, which need not be the step's where it is the scan's first, or if it is the last:
+    // there are no lists behind it.
+    // Both throw std::bad_alloc.
+    void Opened(uint32_t end, bool last = false);
+    void Searched(const SearchedEntries& entries);
 
     // The next n candidates in the order of their codes; they may be moved about among themselves.
     Candidate* Lend(size_t n) noexcept;
@@ -131,6 +150,11 @@ public:
         return rules_.AllowedLists(entries_seen_, fewest, wanted);
     }
     size_t capacity() const noexcept { return capacity_; }
+    // The share of rows that settings for the first lists are to reckon with: of the guess its root. Where matches lie
+    // near the query, these are enough, and else the window is extended at once.
+    static double FirstShare(const RoundRules& rules) noexcept;
+    // At the end: there are lists left that a limit or the rules kept from being searched.
+    bool ended_short() const noexcept { return phase_ == Phase::kEnded && list_end_ < rules_.lists; }
 
 private:
     enum class Phase : uint8_t {
@@ -139,6 +163,8 @@ private:
         kSameLists,  // more rows are promised, without more lists
         kOpening,    // waits for Opened(): the next window
         kGrowing,    // likewise, more lists of the present one
+        kJudging,    // waits for Chose(): whether the round at hand needs more lists for its matches
+        kExtending,  // waits for Opened(): more lists of the round at hand
         kRound,      // a round begins
         kSearching,  // waits for Searched(): the segment at hand
         kCollected,
@@ -159,7 +185,9 @@ private:
     // Entries of this round that need no second look: put in order, or returned. The others are collected again if
     // there is another round.
     size_t EntriesDone() const noexcept { return rules_.reorders ? reordered_ : next_; }
-    bool MayReadMore() const noexcept { return rules_.max_rows == 0 || entries_seen_ < rules_.max_rows; }
+    bool MayReadMore() const noexcept {
+        return rules_.max_rows == 0 || double(entries_seen_) < double(rules_.max_rows) * rules_.entries_a_row;
+    }
     bool HasUnordered() const noexcept { return rules_.reorders && reordered_ < collected_; }
     bool InOrder() const noexcept { return rules_.order != RoundOrder::kRelaxed && !in_rest_; }
     // Whether rounds put all in order that they collect.
@@ -174,6 +202,13 @@ private:
     void BeginRest();
     void BeginRound();
     RoundStep SearchStep() noexcept;
+    void AddSegment(const Candidate& done) noexcept;
+    bool MayExtend() const noexcept;
+    void EndSearch();
+    void Extend(double lists) noexcept;
+    void PlanCheckpoint();
+    uint64_t RowsOfEvidence() const noexcept;
+    RoundStep ChooseStep(uint64_t rows) noexcept;
     void EndRound();
     void BeginOrdering();
     RoundStep OrderStep() const noexcept;
@@ -188,11 +223,17 @@ private:
     RoundSettings settings_;
     uint64_t promised_ = 0;  // rows that may be returned before the scan looks further
     uint64_t asked_ = 0;
+    uint64_t returned_before_ = 0;  // rows that earlier promises were for
     // — by each window —
     uint32_t list_begin_ = 0, list_end_ = 0;  // that a round searches
     uint32_t wanted_end_ = 0;                 // of the window that is being opened or that grows
     Segment segments_[kMostSegments];         // of the window
     size_t num_segments_ = 0, segment_ = 0;   // the one that is being searched
+    uint32_t searched_to_ = 0;                // the end of the lists that the round has searched
+    // — of a filter —
+    uint32_t checkpoint_ = 0;    // after these lists the nearest rows are noted
+    double settings_share_ = 1;  // the settings are for rows / this
+    MatchEvidence evidence_;
     // — by each round —
     size_t capacity_ = 0;          // of the collector
     size_t collected_before_ = 0;  // entries that were done in earlier rounds

@@ -57,6 +57,9 @@ public:
     // A row with a larger distance will not be kept; one with an equal distance may, for its tid.
     float threshold() const noexcept { return threshold_; }
 
+    // Some row was dropped because there were nearer ones.
+    bool overflowed() const noexcept { return overflowed_; }
+
     void Push(float distance, uint64_t tid, uint32_t source = 0) noexcept {
         // NaN has no place in an order: such a row comes last.
         if (!(distance == distance)) distance = std::numeric_limits<float>::infinity();
@@ -68,6 +71,14 @@ public:
         }
         buffer_[count_++] = candidate;
         if (count_ == buffer_.size()) Shrink();
+    }
+
+    // The rows of the nearest entries so far, k of them if there are as many, each once. Between two pushes. Throws
+    // std::bad_alloc.
+    void NearestRows(size_t k, TidSet* rows) {
+        rows->Reset(k);
+        sorted_ = 0;
+        for (size_t i = 0; i < count_ && rows->size() < k; i++) rows->Add(RowOf(Take(i)), 0);
     }
 
     // Ends the pushing. *count: how many Take() has; *overflowed: others were dropped.

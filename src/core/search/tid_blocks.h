@@ -1,0 +1,67 @@
+// A set of rows as an index of another kind makes it (a TIDBitmap of PostgreSQL): rows of table blocks, or whole blocks
+// where it had no room for their rows. Open addressing; 64 rows of a block share a slot of 16 bytes.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/matrix.h"
+
+namespace vectorq {
+
+// Not thread-safe while it is filled; then it may be read by any number of threads.
+class TidBlocks {
+public:
+    // Empties it, with room for rows of so many blocks. Throws std::bad_alloc.
+    void Reset(size_t expected_blocks);
+
+    // Rows of a block; offsets from 1 on, in any order. recheck: some may not satisfy the condition. Throws
+    // std::bad_alloc.
+    void Add(uint32_t block, const uint16_t* offsets, size_t count, bool recheck = false);
+    // All rows of a block, which may or may not satisfy the condition. Throws std::bad_alloc.
+    void AddLossyPage(uint32_t block);
+
+    // row: block << 16 | offset, as RowOf (topk.h) has it.
+    bool Contains(uint64_t row) const noexcept {
+        if (HasBit(row)) return true;
+        return lossy_pages_ > 0 && Find(row | kLossy)->key == (row | kLossy);
+    }
+
+    uint64_t size() const noexcept { return rows_; }  // rows, but for those of lossy pages
+    uint64_t lossy_pages() const noexcept { return lossy_pages_; }
+    // A row that is in the set has to be looked at.
+    bool needs_recheck() const noexcept { return recheck_; }
+    size_t bytes() const noexcept { return slots_.size() * sizeof(Slot); }
+
+private:
+    // key: row with the low 6 bits of the offset left out, or all of the offset set of a lossy page.
+    struct Slot {
+        uint64_t key, bits;
+    };
+    static constexpr uint64_t kLow = 63, kLossy = 0xFFFF, kNoKey = ~uint64_t(0);
+    static constexpr size_t kFewestSlots = 64;
+
+    bool HasBit(uint64_t row) const noexcept {
+        if (count_ == 0) return false;
+        const Slot* slot = Find(row & ~kLow);
+        return slot->key == (row & ~kLow) && (slot->bits >> (row & kLow) & 1) != 0;
+    }
+
+    // The slot of the key, or the empty one where it belongs. There are empty slots.
+    const Slot* Find(uint64_t key) const noexcept {
+        const size_t mask = slots_.size() - 1;
+        // Fibonacci hashing: the high bits of the product depend on all of the key.
+        size_t at = static_cast<size_t>((key * 0x9E3779B97F4A7C15ull) >> 32) & mask;
+        while (slots_[at].key != key && slots_[at].key != kNoKey) at = (at + 1) & mask;
+        return &slots_[at];
+    }
+
+    Slot* Take(uint64_t key);
+    void Grow();
+
+    AlignedArray<Slot> slots_;
+    size_t count_ = 0;  // slots in use
+    uint64_t rows_ = 0, lossy_pages_ = 0;
+    bool recheck_ = false;
+};
+
+}  // namespace vectorq
