@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # Formats before the first release were never frozen: refused, with a hint. From the release on: read for ever.
-my %refused = map { $_ => 1 } (2, 3, 4, 5, 6, 7);
+my %refused = map { $_ => 1 } (2, 3, 4, 5, 6, 7, 8);
 
 my %order = (f_flat => 'FROM f ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector(8)', f_sq8 => 'FROM f ORDER BY v <=> array_fill(0.5, ARRAY[8])::vector(8)',
     f_pq => 'FROM f ORDER BY v <#> array_fill(0.5, ARRAY[8])::vector(8)', f_ah => 'FROM f ORDER BY v::halfvec(8) <-> array_fill(0.5, ARRAY[8])::halfvec(8)',
