@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "scan/list_filter.h"
 #include "pg/entry.h"
 
 extern "C" {
@@ -53,7 +54,8 @@ void readahead_lists(Readahead* r, Relation index, ListSearch* search, uint32 at
     }
     while (r->next < search->list_end && r->next <= at + depth && r->pages < kPagesPerRequest * depth) {
         list_head(index, cache, search->lists[r->next].list, &entry);
-        const uint32 pages = std::min(pages_of(&entry), kPagesPerRequest * depth);
+        const bool skipped = search->filter != NULL && !list_may_match(index, search, search->lists[r->next].list);
+        const uint32 pages = skipped ? 0 : std::min(pages_of(&entry), kPagesPerRequest * depth);
         for (uint32 i = r->next == at ? 1 : 0; i < pages && entry.head + i < search->index_blocks; i++)
             ask_for_page(index, entry.head + i, recent_buffer(cache, entry.head + i));
         if (r->next > at) r->pages += pages;

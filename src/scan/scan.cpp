@@ -3,6 +3,7 @@
 
 #include "am/am.h"
 #include "am/key_conditions.h"
+#include "scan/list_filter.h"
 #include "scan/reorder.h"
 #include "scan/scan_state.h"
 #include "pg/entry.h"
@@ -147,6 +148,10 @@ static void begin_filter(IndexScanDesc scan, ScanState* state) {
             key_conditions(scan->indexRelation, scan->keyData, scan->numberOfKeys, state->key_context, conditions));
         for (uint32 i = 0; i < filter->num_conditions; i++)
             state->lossy_filter = state->lossy_filter || conditions[i].lossy;
+        MemoryContext before = MemoryContextSwitchTo(state->key_context);
+        filter->lists = static_cast<ListFilter*>(palloc(sizeof(ListFilter)));
+        begin_list_filter(state->search.cache, filter->lists);
+        MemoryContextSwitchTo(before);
     }
     state->search.filter = filter->num_conditions > 0 || filter->rows != NULL ? filter : NULL;
 }

@@ -7,12 +7,15 @@
 
 namespace vectorq {
 
+struct ListFilter;  // scan/list_filter.h
+
 // What scanning lists asks of a row before it is collected. Plain data; what it points to is the scan's or the
 // caller's.
 struct RowFilter {
     const KeyCondition* conditions;  // (num_conditions)
     uint32 num_conditions;
     const TidBlocks* rows;  // NULL: all
+    ListFilter* lists;      // NULL: without conditions
     // — by each segment —
     bool asks_late;   // `rows` is asked about those only that are near enough
     uint32 segments;  // so far

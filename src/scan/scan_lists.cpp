@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scan/readahead.h"
+#include "scan/list_filter.h"
 #include "scan/list_search.h"
 #include "scan/segment_filter.h"
 #include "core/page/posting_codes.h"
@@ -316,6 +317,11 @@ void scan_lists(Relation index, ListSearch* state) {
         if (i + 1 < state->list_end) {
             list_head(index, cache, state->lists[i + 1].list, &scan.after);
             prefetch_centroid(cache, state->lists[i + 1].list);
+        }
+        if (unlikely(state->filter != NULL) && !list_may_match(index, state, scan.list)) {
+            state->filter->asked += entry.rows;
+            state->filter->lists->skipped++;
+            continue;
         }
         const float* centroid = cached_centroid(index, cache, scan.list, state->centroid);
         scan.table = PrepareListTable(state->codec, state->code_query, centroid, state->table, !state->table_ready);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/simd/metric_distance.h"
+#include "scan/list_filter.h"
 #include "scan/reorder.h"
 #include "store/list_uses.h"
 #include "scan/scan_state.h"
@@ -93,6 +94,7 @@ static void note_stats(IndexScanDesc scan, const ScanState* state) {
     last_scan_stats.lists_probed = counts.lists;
     last_scan_stats.entries_scored = state->search.entries_scored;
     last_scan_stats.entries_passed = state->search.entries_read - state->search.entries_scored;
+    last_scan_stats.lists_skipped = state->filter.lists != NULL ? state->filter.lists->skipped : 0;
     last_scan_stats.ended_short = state->rounds->ended_short();
     last_scan_stats.rows_collected = counts.collected;
     last_scan_stats.rows_reordered = counts.reordered;
