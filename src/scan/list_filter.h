@@ -6,8 +6,8 @@ namespace vectorq {
 
 // What a scan has learnt of the lists' summaries. Those of a page of the directory are asked together.
 //
-// Summaries are read while the scan runs, never kept from one scan to the next. Whoever puts a row into a list widens the
-// list's summary first. So the summary covers every row that the scan's snapshot, which is older, can see.
+// Summaries are read while the scan runs, never kept from one scan to the next. Whoever puts a row into a list widens
+// the list's summary first. So the summary covers every row that the scan's snapshot, which is older, can see.
 struct ListFilter {
     uint8* asked;      // (pages of the directory) whether their lists were asked
     uint8* may_match;  // (lists)
