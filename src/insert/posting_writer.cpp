@@ -299,6 +299,7 @@ Appended posting_append(Relation index, IndexCache* cache, uint32 list, const Po
     const KeyColumns* keys = &cache->geometry.keys;
     if (keys->count == 0) return append_to_list(&t, list, row);
     widen_summary(index, &cache->meta, keys, list, row->keys);
+    VQ_FAULT("insert.covered");
     const Appended done = append_to_list(&t, list, row);
     VQ_FAULT("insert.summary");
     if (done == Appended::kDone) widen_summary(index, &cache->meta, keys, list, row->keys);

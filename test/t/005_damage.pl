@@ -17,13 +17,13 @@ $node->safe_psql('postgres', q{
     CREATE TABLE w (id int PRIMARY KEY, v vector(2500));
     INSERT INTO t SELECT i, (SELECT array_agg(random()) FROM generate_series(1, 32) j WHERE i = i)::vector FROM generate_series(1, 2000) i;
     INSERT INTO w SELECT i, array_fill(i, ARRAY[2500])::vector FROM generate_series(1, 300) i;
-    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 12);
+    CREATE INDEX t_v ON t USING ivf (v, id) WITH (lists = 12);
     CREATE INDEX t_s ON t USING ivf (v vector_cosine_ops) WITH (lists = 12, quantizer = sq8);
     CREATE INDEX t_p ON t USING ivf (v vector_ip_ops) WITH (lists = 12, quantizer = pq, bits = 4, transform = 'rr');
     CREATE INDEX t_a ON t USING ah ((v::halfvec(32)) halfvec_l2_ops) WITH (lists = 12, replicas = soar);
-    CREATE INDEX w_v ON w USING ivf (v) WITH (lists = 4);
+    CREATE INDEX w_v ON w USING ivf (v, id, (id::text)) WITH (lists = 4);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(32)) halfvec_ip_ops) WITH (lists = 12, replicas = closure, closure_epsilon = 1);
-    CREATE INDEX t_c ON t USING ah ((v::halfvec(32)) halfvec_cosine_ops) WITH (lists = 12, replicas = soar, reorder = sq8);
+    CREATE INDEX t_c ON t USING ah ((v::halfvec(32)) halfvec_cosine_ops, id) WITH (lists = 12, replicas = soar, reorder = sq8);
     CREATE INDEX t_b ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[32])::vector)::bit(32)) bit_jaccard_ops) WITH (lists = 12, replicas = soar);
     CREATE INDEX w_c ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);
     CHECKPOINT;

@@ -37,13 +37,13 @@ $node->safe_psql('postgres', q{
     INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 600) i;
     INSERT INTO w (v) SELECT rv(3000, i) FROM generate_series(1, 30) i;
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 8);
-    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 8, quantizer = sq8);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops, id) WITH (lists = 8, quantizer = sq8);
     CREATE INDEX t_pq ON t USING pq (v vector_ip_ops) WITH (bits = 4, subvectors = 4);
     CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 8, replicas = soar);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX t_bits ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_jaccard_ops) WITH (lists = 8);
-    CREATE INDEX w_v ON w USING ivf (v);
-    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops) WITH (lists = 8, reorder = sq8);
+    CREATE INDEX w_v ON w USING ivf (v, id);
+    CREATE INDEX t_records ON t USING ah ((v::halfvec(16)) halfvec_cosine_ops, id, (id::text)) WITH (lists = 8, reorder = sq8);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
     INSERT INTO c (v) SELECT rv(1536, i) FROM generate_series(1, 260) i;
     CREATE INDEX c_records ON c USING ah (v vector_ip_ops) WITH (lists = 2, subvectors = 32, reorder = f32);
@@ -55,18 +55,18 @@ $node->safe_psql('postgres', q{
         UNION ALL SELECT 4, far(16, i), NULL, NULL FROM generate_series(1, 300) i UNION ALL SELECT 5, NULL, far(3000, i), NULL FROM generate_series(1, 150) i
         UNION ALL SELECT 6, NULL, NULL, far(2, i) FROM generate_series(1, 100) i;
     CREATE INDEX r_flat ON r USING ivf (v) WITH (lists = 8);
-    CREATE INDEX r_ah ON r USING ah (v vector_ip_ops) WITH (lists = 8, reorder = f16);
+    CREATE INDEX r_ah ON r USING ah (v vector_ip_ops, id, (id % 3 = 0)) WITH (lists = 8, reorder = f16);
     CREATE INDEX r_bits ON r USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_hamming_ops) WITH (lists = 8);
     CREATE INDEX rw_v ON rw USING ivf (v) WITH (lists = 4);
-    CREATE INDEX rm_v ON rm USING ivf (v) WITH (lists = 330);
-    CREATE INDEX e_v ON e USING ivf (v);
+    CREATE INDEX rm_v ON rm USING ivf (v, id) WITH (lists = 330);
+    CREATE INDEX e_v ON e USING ivf (v, id);
     CREATE TABLE g (id serial, v vector(8)) WITH (autovacuum_enabled = off);
     INSERT INTO g (v) SELECT rv(8, i) FROM generate_series(1, 2700) i;
     CREATE INDEX g_v ON g USING ah (v) WITH (lists = 8);
     CREATE INDEX ew_v ON ew USING ivf (v);
     CREATE TABLE k (id serial, v vector(16));
     CREATE TABLE many AS SELECT rv(16, i) AS v FROM generate_series(1, 3000) i;
-    CREATE INDEX k_v ON k USING ivf (v) WITH (lists = 8, quantizer = sq8, reorder = f16);
+    CREATE INDEX k_v ON k USING ivf (v, id) WITH (lists = 8, quantizer = sq8, reorder = f16);
 } =~ s/SEED/rand/er);
 my %index = (t_flat => [ 't', 'v <->', 'vector(16)' ], t_sq8 => [ 't', 'v <=>', 'vector(16)' ], t_pq => [ 't', 'v <#>', 'vector(16)' ],
     t_ah => [ 't', 'v::halfvec(16) <->', 'halfvec(16)' ], w_v => [ 'w', 'v <->', 'vector(3000)' ],
