@@ -44,8 +44,12 @@ BEGIN
             IF plan !~ ('Index Scan using ' || q.index || ' .*Index Cond') OR plan ~ 'Filter' THEN RETURN QUERY SELECT q.index, c, plan; END IF;
             EXECUTE query INTO found;
             SET LOCAL enable_indexscan = off;
+            SET LOCAL enable_seqscan = on;
+            SET LOCAL enable_sort = on;
             EXECUTE query INTO there;
             SET LOCAL enable_indexscan = on;
+            SET LOCAL enable_seqscan = off;
+            SET LOCAL enable_sort = off;
             IF found IS DISTINCT FROM there THEN RETURN QUERY SELECT q.index, c, format('%s rows instead of %s', cardinality(found), cardinality(there)); END IF;
         END LOOP;
     END LOOP;
