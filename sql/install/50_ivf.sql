@@ -36,7 +36,8 @@ COMMENT ON FUNCTION vectorq_check(regclass) IS 'problems in the structure of a v
 
 CREATE FUNCTION vectorq_knn(index regclass, queries anyarray, k integer DEFAULT 10,
     OUT query integer, OUT "row" tid, OUT distance double precision) RETURNS SETOF record
-    AS 'MODULE_PATHNAME', 'vectorq_knn' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 10000 ROWS 10000;
+    AS 'MODULE_PATHNAME', 'vectorq_knn' LANGUAGE C STRICT STABLE PARALLEL RESTRICTED COST 10000 ROWS 10000
+    SET search_path = pg_catalog, pg_temp;
 
 COMMENT ON FUNCTION vectorq_knn(regclass, anyarray, integer) IS
     'the k nearest rows of each query: its place in the array, the row''s ctid, the distance';
