@@ -318,6 +318,27 @@ TEST(ListSummary, CoversItsRowsAndNeverHidesAMatch) {
     }
 }
 
+// Joined summaries say what one of all rows says, but for the mark of either.
+TEST(ListSummary, JoinedIsThatOfAllRows) {
+    std::mt19937_64 random(29);
+    for (int trial = 0; trial < 300; trial++) {
+        const PackedRows packed(1 + random() % 6, random);
+        const uint32_t bytes = KeySummaryBytes(packed.keys);
+        std::vector<char> all(bytes), one(bytes), other(bytes);
+        for (const auto& row : packed.rows) {
+            Widen(packed.keys, all.data(), row.data());
+            Widen(packed.keys, random() % 2 == 0 ? one.data() : other.data(), row.data());
+        }
+        KeySummaryHead marked;
+        std::memcpy(&marked, other.data(), sizeof(marked));
+        marked.nulls |= kNoRowSince;
+        std::memcpy(other.data(), &marked, sizeof(marked));
+        Join(packed.keys, one.data(), other.data());
+        ASSERT_EQ(one, all);
+        for (const auto& row : packed.rows) ASSERT_TRUE(Covers(packed.keys, one.data(), row.data()));
+    }
+}
+
 // A list of one row: what is not in it is known not to be.
 TEST(ListSummary, TellsListsWithoutAMatch) {
     KeyColumns keys;

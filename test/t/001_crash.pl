@@ -23,14 +23,14 @@ $node->safe_psql('postgres', q{
         'SELECT array_agg(random())::vector FROM generate_series(1, n)';
     INSERT INTO t (v) SELECT random_vector(16) FROM generate_series(1, 3000);
     INSERT INTO wide (v) SELECT random_vector(1536) FROM generate_series(1, 400);
-    CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 20);
+    CREATE INDEX t_flat ON t USING ivf (v, id) WITH (lists = 20);
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8);
     CREATE INDEX t_pq4 ON t USING ivf (v vector_ip_ops) WITH (lists = 20, quantizer = pq, bits = 4);
-    CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops) WITH (lists = 20, replicas = soar);
+    CREATE INDEX t_ah ON t USING ah ((v::halfvec(16)) halfvec_l2_ops, id) WITH (lists = 20, replicas = soar);
     CREATE INDEX t_closure ON t USING ivf ((v::halfvec(16)) halfvec_ip_ops) WITH (lists = 20, quantizer = sq8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX t_bits ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[16])::vector)::bit(16)) bit_jaccard_ops) WITH (lists = 20);
-    CREATE INDEX wide_v ON wide USING ivf (v) WITH (lists = 4);
-    CREATE INDEX t_records ON t USING ah (v vector_cosine_ops) WITH (lists = 20, replicas = soar, reorder = sq8);
+    CREATE INDEX wide_v ON wide USING ivf (v, id) WITH (lists = 4);
+    CREATE INDEX t_records ON t USING ah (v vector_cosine_ops, id) WITH (lists = 20, replicas = soar, reorder = sq8);
     CREATE INDEX wide_records ON wide USING pq (v vector_ip_ops) WITH (subvectors = 64, reorder = f32);
 });
 

@@ -22,13 +22,13 @@ $primary->safe_psql('postgres', q{
     CREATE UNLOGGED TABLE u (id int, v vector(8));
     INSERT INTO t SELECT i, ARRAY[random(), random(), random(), random(), random(), random(), random(), random()]::vector FROM generate_series(1, 2000) i;
     INSERT INTO w SELECT i, array_fill(random()::float4, ARRAY[3000])::vector FROM generate_series(1, 300) i;
-    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 10);
+    CREATE INDEX t_v ON t USING ivf (v, id) WITH (lists = 10);
     CREATE INDEX t_s ON t USING ivf (v vector_cosine_ops) WITH (lists = 10, quantizer = sq8);
     CREATE INDEX t_p ON t USING pq (v vector_ip_ops) WITH (subvectors = 3, transform = 'opq3_6');
-    CREATE INDEX t_a ON t USING ah ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 10, replicas = soar, subvectors = 3);
-    CREATE INDEX w_v ON w USING ivf (v) WITH (lists = 3, quantizer = f16);
+    CREATE INDEX t_a ON t USING ah ((v::halfvec(8)) halfvec_l2_ops, id) WITH (lists = 10, replicas = soar, subvectors = 3);
+    CREATE INDEX w_v ON w USING ivf (v, id) WITH (lists = 3, quantizer = f16);
     CREATE INDEX u_v ON u USING ivf (v);
-    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 10, quantizer = pq, bits = 4, reorder = f16);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops, id) WITH (lists = 10, quantizer = pq, bits = 4, reorder = f16);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_ip_ops) WITH (lists = 10, replicas = closure, closure_epsilon = 1);
     CREATE INDEX t_b ON t USING ivf ((binary_quantize(v - array_fill(0.5, ARRAY[8])::vector)::bit(8)) bit_hamming_ops) WITH (lists = 10);
     CREATE INDEX w_c ON w USING pq (v vector_ip_ops) WITH (subvectors = 50, reorder = f32);

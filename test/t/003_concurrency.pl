@@ -20,13 +20,13 @@ $node->safe_psql('postgres', q{
     INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM generate_series(1, 60);
     CREATE TABLE c (id bigserial PRIMARY KEY, v vector(1536));
     INSERT INTO c (v) SELECT array_fill(random()::float4, ARRAY[1536])::vector FROM generate_series(1, 300);
-    CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 8);
+    CREATE INDEX t_v ON t USING ivf (v, id) WITH (lists = 8);
     CREATE INDEX t_p ON t USING pq (v vector_cosine_ops) WITH (bits = 4, subvectors = 4);
-    CREATE INDEX t_a ON t USING ah (v vector_ip_ops) WITH (lists = 8, replicas = soar);
-    CREATE INDEX w_v ON w USING ivf (v);
-    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 8, quantizer = pq, reorder = sq8);
+    CREATE INDEX t_a ON t USING ah (v vector_ip_ops, id) WITH (lists = 8, replicas = soar);
+    CREATE INDEX w_v ON w USING ivf (v, id);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops, id) WITH (lists = 8, quantizer = pq, reorder = sq8);
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
-    CREATE INDEX c_v ON c USING ah (v) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
+    CREATE INDEX c_v ON c USING ah (v, id) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
     CREATE INDEX t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8);
     CREATE TABLE scans_of_goes (n bigint);
     -- waits a little for the first scan: a slow machine reads once in seconds

@@ -32,11 +32,11 @@ $node->safe_psql('postgres', q{
     INSERT INTO t (v) SELECT rv(8, 0, i) FROM generate_series(1, 3000) i;
     INSERT INTO w (v) SELECT rv(2500, 0, i) FROM generate_series(1, 300) i;
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 40);
-    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (lists = 40, quantizer = sq8);
-    CREATE INDEX t_ah ON t USING ah (v vector_ip_ops) WITH (lists = 40);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops, id) WITH (lists = 40, quantizer = sq8);
+    CREATE INDEX t_ah ON t USING ah (v vector_ip_ops, id) WITH (lists = 40);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (lists = 40, replicas = closure, closure_epsilon = 0.5);
-    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (lists = 40, quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
-    CREATE INDEX w_v ON w USING ivf (v) WITH (lists = 10);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops, id) WITH (lists = 40, quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
+    CREATE INDEX w_v ON w USING ivf (v, id) WITH (lists = 10);
     CREATE INDEX t_off ON t USING ivf ((v::halfvec(8)) halfvec_ip_ops) WITH (lists = 40, rebalance = off);
     CREATE FUNCTION ids(q text) RETURNS bigint[] LANGUAGE plpgsql AS $$
     DECLARE r bigint[];

@@ -29,12 +29,12 @@ sql(q{
     CREATE TABLE pool AS SELECT i, rv(8, i) AS v FROM generate_series(1, 6000) i;
     CREATE TABLE wide AS SELECT i, rv(2500, i) AS v FROM generate_series(1, 300) i;
     CREATE INDEX t_flat ON t USING ivf (v);
-    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops) WITH (quantizer = sq8);
-    CREATE INDEX t_ah ON t USING ah (v vector_ip_ops);
+    CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops, id) WITH (quantizer = sq8);
+    CREATE INDEX t_ah ON t USING ah (v vector_ip_ops, id);
     CREATE INDEX t_k ON t USING ivf (v vector_l1_ops) WITH (replicas = closure, closure_epsilon = 0.5);
-    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops) WITH (quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
+    CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops, id) WITH (quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
     CREATE INDEX w_v ON w USING ivf (v);
-    CREATE INDEX w_ah ON w USING ah (v vector_ip_ops) WITH (subvectors = 50, reorder = sq8);
+    CREATE INDEX w_ah ON w USING ah (v vector_ip_ops, id) WITH (subvectors = 50, reorder = sq8);
     CREATE FUNCTION ids(q text) RETURNS bigint[] LANGUAGE plpgsql AS $$
     DECLARE r bigint[];
     BEGIN
