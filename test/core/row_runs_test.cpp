@@ -38,7 +38,9 @@ TEST(RowRuns, HaveEachRowOfTheMaskOnceAndNoLongGap) {
             for (uint32_t block = first; block < first + n; block++) in_blocks[block]++;
         });
         for (uint32_t block = first_block; block < words; block++)
-            if (mask[block] != 0) EXPECT_EQ(in_blocks[block], 1);
+            if (mask[block] != 0) {
+                EXPECT_EQ(in_blocks[block], 1);
+            }
     }
 }
 
