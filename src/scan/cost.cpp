@@ -59,6 +59,12 @@ static double share_of_conditions(PlannerInfo* root, IndexPath* path) {
         1.0);
 }
 
+// Likewise those that are left when the executor has filtered them, too: the scan reckons with that when it starts.
+static double share_returned(const IndexPath* path) {
+    const double all = path->indexinfo->tuples, left = path->indexinfo->rel->rows;
+    return all > left && left > 0 ? left / all : 1;
+}
+
 // Of the entries, those in blocks that have a match.
 static double share_scored(double share) { return 1 - std::pow(1 - share, static_cast<double>(kBlockRows)); }
 
@@ -75,7 +81,7 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     // As many as the LIMIT says, if there is one; a filter makes the scan go on from there.
     const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
     const double share = share_of_conditions(root, path);
-    const IndexShape shape = shape_of(path->indexinfo, rows / share);
+    const IndexShape shape = shape_of(path->indexinfo, rows / std::min(share, share_returned(path)));
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
     const double part = shape.probes / shape.lists;
