@@ -1,6 +1,7 @@
 // Module magic and _PG_init, nothing else.
 #include "am/options.h"
 #include "am/plan_keys.h"
+#include "bitmap/bitmap_scan.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/running_query.h"
@@ -16,4 +17,5 @@ void _PG_init(void) {
     vectorq::register_options_and_settings();
     vectorq::watch_running_queries();
     vectorq::help_planner_with_keys();
+    vectorq::offer_bitmap_scans();
 }

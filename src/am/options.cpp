@@ -181,6 +181,9 @@ const OptionRow kOptions[] = {
     {Scope::kSession, 0, OptionType::kChoice, "distance", static_cast<int>(Distance::kAdc), 0, 0, kDistances,
      VQ_SESSION(distance),
      "Product codes: adc compares the query with codes, sdc compares the query's code with codes"},
+    {Scope::kSession, 0, OptionType::kChoice, "bitmap_scan", 1, 0, 0, kSwitch, VQ_SESSION(bitmap_scan),
+     "Whether the planner may give the rows that other indexes find for WHERE to the scan of a vector index: on or "
+     "off"},
     {Scope::kSession, 0, OptionType::kReal, "prune_epsilon", 0, 0, 1000, NULL, VQ_SESSION(prune_epsilon),
      "Of the lists to search, leave out those whose centroid is farther than 1 + this times the distance of the "
      "nearest; 0 = none"},

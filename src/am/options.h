@@ -45,6 +45,7 @@ struct Settings {
     int reorder_rows;      // 0 = automatic
     int distance;          // Distance
     int expected_rows;     // of a scan without a LIMIT that can be seen; 0 = as many as the last one gave
+    int bitmap_scan;       // whether bitmaps of other indexes are offered to the planner
     double target_recall;  // 0 .. 1
     double prune_epsilon;  // 0 = off
     int cache_size;        // kilobytes

@@ -10,6 +10,8 @@ extern "C" {
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
 #endif
+#include "nodes/extensible.h"
+#include "nodes/tidbitmap.h"
 #include "postmaster/autovacuum.h"
 }
 
@@ -78,6 +80,35 @@ inline bool walk_plan_states(PlanState* node, bool (*visit)(PlanState*, void*), 
     return planstate_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit)), arg);
 #endif
 }
+
+// Calls visit(block, offsets, count, recheck) for the pages of a bitmap; offsets is NULL of a page whose rows it did
+// not keep. `visit` may ereport.
+template <class Visit>
+inline void visit_bitmap_pages(TIDBitmap* bitmap, const Visit& visit) {
+#if PG_VERSION_NUM >= 180000
+    TBMPrivateIterator* iterator = tbm_begin_private_iterate(bitmap);
+    TBMIterateResult page;
+    OffsetNumber offsets[TBM_MAX_TUPLES_PER_PAGE];
+    while (tbm_private_iterate(iterator, &page)) {
+        const int count = page.lossy ? 0 : tbm_extract_page_tuple(&page, offsets, TBM_MAX_TUPLES_PER_PAGE);
+        visit(page.blockno, page.lossy ? NULL : offsets, count, page.recheck);
+    }
+    tbm_end_private_iterate(iterator);
+#else
+    TBMIterator* iterator = tbm_begin_iterate(bitmap);
+    const TBMIterateResult* page;
+    while ((page = tbm_iterate(iterator)) != NULL)
+        visit(page->blockno, page->ntuples < 0 ? NULL : page->offsets, page->ntuples, page->recheck);
+    tbm_end_iterate(iterator);
+#endif
+}
+
+// Flags of a custom path whose scan can project; before 15 all can.
+#if PG_VERSION_NUM >= 150000
+inline constexpr uint32 kCustomPathProjects = CUSTOMPATH_SUPPORT_PROJECTION;
+#else
+inline constexpr uint32 kCustomPathProjects = 0;
+#endif
 
 // The last parameter of an ExecutorRun hook, which 18 dropped.
 #if PG_VERSION_NUM >= 180000

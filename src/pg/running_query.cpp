@@ -12,6 +12,7 @@ namespace vectorq {
 
 static QueryDesc* running;  // the innermost
 static ExecutorRun_hook_type run_before;
+static const CustomExecMethods* index_reading;
 
 static void run_query(QueryDesc* query, ScanDirection direction, uint64 count VQ_RUN_ONCE_PARAMETER) {
     QueryDesc* outer = running;
@@ -30,6 +31,8 @@ void watch_running_queries() {
     run_before = ExecutorRun_hook;
     ExecutorRun_hook = run_query;
 }
+
+void note_index_reading_scan(const CustomExecMethods* methods) { index_reading = methods; }
 
 namespace {
 struct PlaceSearch {
@@ -68,10 +71,18 @@ static bool is_inner_of_loop(const PlanState* node, const PlanState* above) {
     return above != NULL && IsA(above, NestLoopState) && innerPlanState(above) == node;
 }
 
+// What the node reads an index by; NULL if it does not.
+static IndexScanDesc scan_of(const PlanState* node) {
+    if (IsA(node, IndexScanState)) return reinterpret_cast<const IndexScanState*>(node)->iss_ScanDesc;
+    if (IsA(node, CustomScanState) && reinterpret_cast<const CustomScanState*>(node)->methods == index_reading)
+        return reinterpret_cast<const IndexReadingScan*>(node)->scan;
+    return NULL;
+}
+
 static bool visit_node(PlanState* node, void* arg) {
     const PlaceSearch* outer = static_cast<PlaceSearch*>(arg);
     const OrderUse order_use = is_inner_of_loop(node, outer->above) ? OrderUse::kNone : outer->order_use;
-    if (IsA(node, IndexScanState) && reinterpret_cast<IndexScanState*>(node)->iss_ScanDesc == outer->scan) {
+    if (scan_of(node) == outer->scan) {
         ScanPlace* place = outer->place;
         place->node = node;
         place->order_use = order_use;

@@ -4,12 +4,21 @@
 
 extern "C" {
 #include "nodes/execnodes.h"
+#include "nodes/extensible.h"
 }
 
 namespace vectorq {
 
 // From _PG_init.
 void watch_running_queries();
+
+// The state of a custom scan that reads an index itself, as an index scan does; its provider adds its own fields.
+struct IndexReadingScan {
+    CustomScanState css;
+    IndexScanDesc scan;  // NULL until it reads
+};
+// Custom scans with these methods are such.
+void note_index_reading_scan(const CustomExecMethods* methods);
 
 // What the nodes above a scan do with the order of its rows.
 enum class OrderUse {

@@ -12,6 +12,7 @@
 #include "am/am.h"
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
+#include "scan/cost.h"
 #include "scan/scan_plan.h"
 #include "pg/entry.h"
 
@@ -22,6 +23,9 @@ namespace vectorq {
 static constexpr double kOperatorsPerRow = 0.2;
 // A condition on a key column is asked of 32 rows at once.
 static constexpr double kOperatorsPerCondition = 0.02;
+// Looking an entry up in a set of rows; making such a set of a bitmap, a row.
+static constexpr double kOperatorsPerLookUp = 0.1;
+static constexpr double kOperatorsPerSetRow = 4;
 
 namespace {
 struct IndexShape {
@@ -59,14 +63,47 @@ static double share_of_conditions(PlannerInfo* root, IndexPath* path) {
         1.0);
 }
 
-// Likewise those that are left when the executor has filtered them, too: the scan reckons with that when it starts.
-static double share_returned(const IndexPath* path) {
-    const double all = path->indexinfo->tuples, left = path->indexinfo->rel->rows;
-    return all > left && left > 0 ? left / all : 1;
-}
-
 // Of the entries, those in blocks that have a match.
 static double share_scored(double share) { return 1 - std::pow(1 - share, static_cast<double>(kBlockRows)); }
+
+// Scoring a row.
+static Cost score_cost(const IndexShape* shape) {
+    return cpu_operator_cost * kOperatorsPerRow * std::max(1.0, shape->dims / 128);
+}
+
+// All lists, where each entry costs `entry`. A list is one seek and then consecutive pages.
+static Cost cost_of_lists(const IndexOptInfo* info, const IndexShape* shape, Cost entry) {
+    double random_page_cost, seq_page_cost;
+    get_tablespace_page_costs(info->reltablespace, &random_page_cost, &seq_page_cost);
+    return shape->lists * random_page_cost + std::max(0.0, shape->list_pages - shape->lists) * seq_page_cost +
+           shape->rows * entry;
+}
+
+// Before the first list is read. The centroids are cached by the backend.
+static Cost cost_of_choosing(const IndexOptInfo* info, const IndexShape* shape) {
+    double random_page_cost;
+    get_tablespace_page_costs(info->reltablespace, &random_page_cost, NULL);
+    return random_page_cost + shape->lists * score_cost(shape);
+}
+
+// share: of the rows, those that satisfy the path's own conditions. As many as the LIMIT says, if there is one. Where
+// conditions leave a part of the rows, whoever asks for them, the scan makes lists of so many more (scan_plan.cpp).
+static double rows_to_look_through(const PlannerInfo* root, const IndexOptInfo* info, double share) {
+    const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
+    return rows * std::max(1 / share, info->tuples / std::max(1.0, info->rel->rows));
+}
+
+void cost_filtered_scan(const PlannerInfo* root, const IndexPath* path, double set_rows, FilteredCosts* costs) {
+    const IndexOptInfo* info = path->indexinfo;
+    const IndexShape shape = shape_of(info, rows_to_look_through(root, info, 1));
+    const double part = shape.probes / shape.lists;
+    const double conditions = static_cast<double>(list_length(path->indexclauses));
+    const Cost entry =
+        score_cost(&shape) + cpu_operator_cost * (kOperatorsPerLookUp + kOperatorsPerCondition * conditions);
+    const Cost lists = cost_of_lists(info, &shape, entry);
+    costs->startup = cost_of_choosing(info, &shape) + part * lists + set_rows * cpu_operator_cost * kOperatorsPerSetRow;
+    costs->total = costs->startup + (1 - part) * lists + set_rows * cpu_index_tuple_cost;
+}
 
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                      Selectivity* selectivity, double* correlation, double* pages) {
@@ -78,20 +115,14 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
         *pages = 0;
         return;
     }
-    // As many as the LIMIT says, if there is one; a filter makes the scan go on from there.
-    const double rows = root->limit_tuples > 0 ? root->limit_tuples : static_cast<double>(kUsualRows);
     const double share = share_of_conditions(root, path);
-    const IndexShape shape = shape_of(path->indexinfo, rows / std::min(share, share_returned(path)));
-    double random_page_cost, seq_page_cost;
-    get_tablespace_page_costs(path->indexinfo->reltablespace, &random_page_cost, &seq_page_cost);
+    const IndexShape shape = shape_of(path->indexinfo, rows_to_look_through(root, path->indexinfo, share));
     const double part = shape.probes / shape.lists;
-    const double score_row = cpu_operator_cost * kOperatorsPerRow * std::max(1.0, shape.dims / 128);
     const double conditions = static_cast<double>(list_length(path->indexclauses));
-    const double entry = cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_row;
-    // A list is one seek and then consecutive pages. The centroids are cached by the backend.
-    const double all_lists = shape.lists * random_page_cost +
-                             std::max(0.0, shape.list_pages - shape.lists) * seq_page_cost + shape.rows * entry;
-    *startup = random_page_cost + shape.lists * score_row + part * all_lists;
+    const double entry =
+        cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_cost(&shape);
+    const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
+    *startup = cost_of_choosing(path->indexinfo, &shape) + part * all_lists;
     *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost;
     *selectivity = share;
     *correlation = 0;
