@@ -27,7 +27,7 @@ whole() {
     local name=$1 log=$build/trust/$1.log; shift
     local start=$SECONDS status=0 sum p f
     env -u VQ_KILLS -u VQ_FAULT_ALL -u VQ_QUERIES -u VQ_TRIALS "$@" >"$log" 2>&1 || status=$?
-    sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -1)
+    sum=$(grep -E '^[0-9]+ passed, [0-9]+ failed( \(.*\))?$' "$log" | tail -1)
     p=${sum%% *} f=${sum#*, } f=${f%% *}
     [ "${p:-0}" != 0 ] && { [ $status = 0 ] || [ "$f" != 0 ]; } || f=$((${f:-0} + 1))
     passed=$((passed + ${p:-0})) failed=$((failed + f))
@@ -53,6 +53,20 @@ tap format 012_format.pl
 tap upgrade 015_extension_upgrade.pl
 tap dump 006_dump.pl
 part regression '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_regress.sh
+# Once more on the columns of pgvector.
+skipped=
+if scripts/pgvector.sh >"$build/pgvector.log" 2>&1; then
+    export VQ_TYPES=pgvector
+    part pgvector-regression '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_regress.sh
+    part pgvector-isolation '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_isolation.sh
+    for name in 001_crash 002_standby 003_concurrency 006_dump 008_sessions 009_damage_bytes 015_extension_upgrade 016_rebalance \
+        019_pgvector 020_docs 021_migrate; do
+        VQ_SECONDS=$load VQ_KILLS=$load_kills tap "pgvector-$name" $name.pl
+    done
+    unset VQ_TYPES
+else
+    skipped=" (skipped: tests on pgvector's types: $(tail -1 "$build/pgvector.log"))"
+fi
 whole sqlsmith $MAKE -s fuzz-sql TIME=$seconds SEED="$VQ_SEED"
 part sanitizers '^(test .* ok |ok [0-9]|\[  PASSED)|^[1-9][0-9]* passed' '^(test .*FAILED|not ok [0-9])|^\[  FAILED|[1-9][0-9]* failed$' $MAKE -s asan FUZZ=$values SEED="$VQ_SEED"
 if [ "$form" != short ]; then
@@ -62,5 +76,5 @@ if [ "$form" != short ]; then
     whole pg_upgrade $MAKE -s check-upgrade
     whole versions $MAKE -s check-versions
 fi
-echo "$passed passed, $failed failed (seed $VQ_SEED)"
+echo "$passed passed, $failed failed (seed $VQ_SEED)$skipped"
 [ "$failed" = 0 ]

@@ -12,7 +12,7 @@ copy=$BUILD/source
 export SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 
 mkdir -p "$copy"
-for part in Makefile vectorq.control src sql scripts test; do
+for part in Makefile vectorq.control vectorq_pgvector.control src sql scripts test; do
     (cd "$here" && find "$part" -type f ! -name '*.o' ! -name '*.d' ! -name '*.bc' -print0) |
         while IFS= read -r -d '' file; do
             # Keep the copy's time stamps where nothing changed, for make; -nt alone would miss a checkout.
