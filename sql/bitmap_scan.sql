@@ -1,7 +1,6 @@
 -- Bitmaps of other indexes inside the scan of a vector index: plans, and the same rows as a sequential scan has.
 \set QUIET 1
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.25);
 CREATE TABLE goods (id int PRIMARY KEY, kind int, tags int[], day int, flag bool, v vector(8), filler text);
 ALTER TABLE goods ALTER filler SET STORAGE plain;
