@@ -93,6 +93,12 @@ static Path* with_lists(PlannerInfo* root, RelOptInfo* rel, const IndexPath* pat
                                                      false, PATH_REQ_OUTER(&path->path), 1.0, false));
 }
 
+// To the planner paths cost the same whose costs differ by a hundredth, and the first of them stays. A condition that
+// the index is asked costs less than the same as a filter, and lets the scan know how many rows match.
+static bool costs_no_more(const Path* path, const Path* than) {
+    return path->startup_cost <= 1.01 * than->startup_cost && path->total_cost <= 1.01 * than->total_cost;
+}
+
 static void add_paths(PlannerInfo* root, RelOptInfo* rel, Index number, RangeTblEntry* entry) {
     if (next_paths_hook != NULL) next_paths_hook(root, rel, number, entry);
     List* added = NIL;
@@ -101,7 +107,9 @@ static void add_paths(PlannerInfo* root, RelOptInfo* rel, Index number, RangeTbl
         IndexPath* path = static_cast<IndexPath*>(lfirst(cell));
         if (!IsA(path, IndexPath) || !is_ours(path->indexinfo) || path->indexorderbys == NIL) continue;
         Path* further = with_lists(root, rel, path);
-        if (further != NULL) added = lappend(added, further);
+        if (further == NULL) continue;
+        added = lappend(added, further);
+        if (costs_no_more(further, &path->path)) rel->pathlist = foreach_delete_current(rel->pathlist, cell);
     }
     foreach (cell, added) add_path(rel, static_cast<Path*>(lfirst(cell)));
 }

@@ -46,10 +46,12 @@ ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const 
 
 // ---- the running query
 
-// Rows that a filter between the LIMIT and the scan takes one of, as the planner reckoned.
+// Rows that a filter between the LIMIT and the scan takes one of, as the planner reckoned. Of an index with conditions
+// of its own nobody knows which part of that is theirs: half of it, in powers.
 static double rows_for_one(const PlanState* node, IndexScanDesc scan) {
     const double kept = node->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
-    return node->qual == NULL || !(kept >= 1 && all > kept) ? 1 : all / kept;
+    if (node->qual == NULL || !(kept >= 1 && all > kept)) return 1;
+    return scan->numberOfKeys > 0 ? std::sqrt(all / kept) : all / kept;
 }
 
 // What the LIMIT right above this scan allows (with OFFSET), or 0 where there is none or where it cannot be seen. With
