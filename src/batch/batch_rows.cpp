@@ -8,6 +8,7 @@
 #include "core/simd/metric_distance.h"
 #include "core/simd/row_distance.h"
 #include "scan/heap_reader.h"
+#include "scan/record_pages.h"
 #include "pg/entry.h"
 
 namespace vectorq {
@@ -78,54 +79,15 @@ static void order_from_heap(Batch* b, const std::vector<RowRequest>& requests) {
 
 // ---- from records
 
-namespace {
-// The page at hand, under a share lock; buffer invalid: none.
-struct RecordPages {
-    Batch* batch;
-    const ReorderGeometry* geometry;
-    Buffer buffer;
-    BlockNumber block;
-};
-}  // namespace
-
-static void close_page(RecordPages* p) {
-    if (BufferIsValid(p->buffer)) UnlockReleaseBuffer(p->buffer);
-    p->buffer = InvalidBuffer;
-}
-
-static const char* open_page(RecordPages* p, BlockNumber extent, uint32 part) {
-    Batch* b = p->batch;
-    if (!BufferIsValid(p->buffer) || p->block != extent + part) {
-        close_page(p);
-        p->buffer = read_record_page(b->form.index, b->cache, extent + part, static_cast<uint16>(part));
-        p->block = extent + part;
-        b->state->search.pages_read++;
-    }
-    return page_payload(BufferGetPage(p->buffer));
-}
-
-// A record that inserts wrote after the batch began lies beyond what the index had then.
-static void check_place(RecordPages* p, const RowRequest* request) {
-    const uint64 end = static_cast<uint64>(request->source) + p->geometry->pages;
-    const bool sound = record_slot(request->tid) < p->geometry->capacity && request->source > 0;
-    if (likely(sound && end <= p->batch->state->search.index_blocks)) return;
-    close_page(p);
-    if (sound && end <= RelationGetNumberOfBlocks(p->batch->form.index)) return;
-    report_corruption(p->batch->form.index, 0, "a row's record lies outside the index");
-}
-
-// The scalar, 8 bytes, and then the vector as the record has it. False if the record is another row's by now, which was
-// dead to every snapshot.
-static bool copy_record(RecordPages* p, const RowRequest* request, char* to) {
-    const ReorderGeometry* g = p->geometry;
-    const uint32 slot = record_slot(request->tid), at = RecordOffsetInPart(*g, slot);
-    const char* payload = open_page(p, request->source, RecordPart(*g, slot));
-    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != request->tid >> 16)
-        return false;
-    if (p->batch->objects->record_tables[request->query].has_scalar)
-        memcpy(to, payload + at + kRecordScalarAt, sizeof(float));
-    ForEachPiece(g->payload, RecordOffset(*g, slot) + g->vector_at, g->vector_bytes, [&](const Piece& piece) {
-        payload = open_page(p, request->source, piece.page);
+// The scalar, 8 bytes, and then the vector as the record has it. False if the record is another row's by now.
+static bool copy_record(RecordPages* pages, const RecordCodec* records, const RowRequest* request, char* to) {
+    const ReorderGeometry* g = &records->geometry;
+    const char* record = find_record(pages, request->source, request->tid);
+    if (record == NULL) return false;
+    if (CodeHasScalar(records->codec)) memcpy(to, record + kRecordScalarAt, sizeof(float));
+    const uint32 vector_at = RecordOffset(*g, record_slot(request->tid)) + g->vector_at;
+    ForEachPiece(g->payload, vector_at, g->vector_bytes, [&](const Piece& piece) {
+        const char* payload = open_record_page(pages, request->source, piece.page);
         memcpy(to + sizeof(uint64) + piece.within, payload + piece.at, piece.length);
     });
     return true;
@@ -149,20 +111,19 @@ static void prepare_record_tables(Batch* b) {
 // Record vectors of the requests' rows into objects->rows, `stride` bytes each.
 static void copy_records(Batch* b, const std::vector<RowRequest>& requests, Size from, Size end, Size stride) {
     BatchObjects* o = b->objects;
-    RecordPages pages = {b, &b->cache->records.geometry, InvalidBuffer, InvalidBlockNumber};
+    RecordPages pages = begin_record_pages(b->form.index, &b->state->search);
     for (Size i = from, row = 0; i < end; i++) {
         if (i > from && requests[i].place == requests[i - 1].place) continue;
         if (i > from) row++;
         if ((row & 255) == 255) {
-            close_page(&pages);
+            close_record_page(&pages);
             CHECK_FOR_INTERRUPTS();
         }
-        check_place(&pages, &requests[i]);
-        if (!copy_record(&pages, &requests[i], o->rows.data() + row * stride)) continue;
+        if (!copy_record(&pages, &b->cache->records, &requests[i], o->rows.data() + row * stride)) continue;
         o->row_at[row] = static_cast<int32>(row);
         o->row_version[row] = requests[i].tid;
     }
-    close_page(&pages);
+    close_record_page(&pages);
 }
 
 static void order_from_records(Batch* b, const std::vector<RowRequest>& requests) {

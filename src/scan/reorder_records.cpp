@@ -1,13 +1,13 @@
-// See scan/reorder_records.h. Records are read in the order of the file, so that neighbours on a page cost one pin.
+// See scan/reorder_records.h. Records are read in the order of the file (scan/record_pages.h).
 //
-// A record whose tid is not the candidate's was freed by vacuum and perhaps filled again: the row was dead to
-// every snapshot, this one too, and is left out. For the same reason a vector that runs over pages may be read
-// in two steps.
+// A record that is another row's by now is left out: the row was dead to every snapshot. For the same reason a vector
+// that runs over pages may be read in two steps.
 #include "scan/reorder_records.h"
 
 #include <algorithm>
 
 #include "scan/readahead.h"
+#include "scan/record_pages.h"
 #include "scan/reorder.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/row_distance.h"
@@ -16,60 +16,26 @@
 namespace vectorq {
 
 namespace {
-// The page at hand, under a share lock; buffer invalid: none.
 struct RecordReader {
-    Relation index;
     ScanState* state;
     const RecordCodec* records;
     ListTable table;
     RowFn kernel;
-    Buffer buffer;
-    BlockNumber block;
+    RecordPages pages;
 };
 }  // namespace
-
-static void close_page(RecordReader* r) {
-    if (BufferIsValid(r->buffer)) UnlockReleaseBuffer(r->buffer);
-    r->buffer = InvalidBuffer;
-}
-
-static const char* open_page(RecordReader* r, BlockNumber extent, uint32 part) {
-    if (!BufferIsValid(r->buffer) || r->block != extent + part) {
-        close_page(r);
-        r->buffer = read_record_page(r->index, r->state->search.cache, extent + part, static_cast<uint16>(part));
-        r->block = extent + part;
-        r->state->search.pages_read++;
-    }
-    return page_payload(BufferGetPage(r->buffer));
-}
-
-// A record that inserts wrote after this scan began lies beyond what the index had then.
-static void check_place(RecordReader* r, const Candidate* candidate) {
-    const ReorderGeometry* g = &r->records->geometry;
-    const uint64 end = static_cast<uint64>(candidate->source) + g->pages;
-    if (likely(record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
-               end <= r->state->search.index_blocks))
-        return;
-    close_page(r);
-    if (record_slot(candidate->tid) < g->capacity && candidate->source > 0 &&
-        end <= RelationGetNumberOfBlocks(r->index))
-        return;
-    report_corruption(r->index, 0, "a row's record lies outside the index");
-}
 
 // False if the record is another row's by now.
 static bool read_distance(RecordReader* r, const Candidate* candidate, float* distance) {
     const ReorderGeometry* g = &r->records->geometry;
-    const uint32 slot = record_slot(candidate->tid),
-                 element = static_cast<uint32>(CodeElementBytes(r->records->codec.kind));
-    const uint32 at = RecordOffsetInPart(*g, slot);
-    const char* payload = open_page(r, candidate->source, RecordPart(*g, slot));
-    if (pack_tid(reinterpret_cast<const ItemPointerData*>(payload + at + kRecordTidAt)) >> 16 != RowOf(*candidate))
-        return false;
+    const char* record = find_record(&r->pages, candidate->source, candidate->tid);
+    if (record == NULL) return false;
+    const uint32 element = static_cast<uint32>(CodeElementBytes(r->records->codec.kind));
     float scalar = 0, sum = 0;
-    if (r->table.has_scalar) memcpy(&scalar, payload + at + kRecordScalarAt, sizeof(scalar));
-    ForEachPiece(g->payload, RecordOffset(*g, slot) + g->vector_at, g->vector_bytes, [&](const Piece& piece) {
-        payload = open_page(r, candidate->source, piece.page);
+    if (r->table.has_scalar) memcpy(&scalar, record + kRecordScalarAt, sizeof(scalar));
+    const uint32 vector_at = RecordOffset(*g, record_slot(candidate->tid)) + g->vector_at;
+    ForEachPiece(g->payload, vector_at, g->vector_bytes, [&](const Piece& piece) {
+        const char* payload = open_record_page(&r->pages, candidate->source, piece.page);
         sum += r->kernel(r->table.table + piece.within / element, payload + piece.at, piece.length / element);
     });
     *distance = sum;
@@ -87,7 +53,7 @@ static void ask_for_records(RecordReader* r, Readahead* ahead, const Candidate* 
         for (uint32 part = RecordPart(*g, slot); part <= RecordLastPart(*g, slot); part++) {
             const uint64 block = static_cast<uint64>(rows[ahead->next].source) + part;
             if (block < r->state->search.index_blocks)
-                ask_for_page(r->index, static_cast<BlockNumber>(block),
+                ask_for_page(r->pages.index, static_cast<BlockNumber>(block),
                              recent_buffer(r->state->search.cache, static_cast<BlockNumber>(block)));
         }
     }
@@ -100,7 +66,6 @@ static void sort_by_place(Candidate* rows, size_t n) {
 }
 
 static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
-    r->index = index;
     r->state = state;
     r->records = &state->search.cache->records;
     if (state->reading.record_table == NULL)
@@ -109,7 +74,7 @@ static void begin_reading(RecordReader* r, Relation index, ScanState* state) {
     r->table = PrepareListTable(r->records->codec, state->search.query, r->records->centroid,
                                 state->reading.record_table, true);
     r->kernel = GetRowKernel(CodecKernel(r->records->codec));  // rows lie apart: one at a time
-    r->buffer = InvalidBuffer;
+    r->pages = begin_record_pages(index, &state->search);
 }
 
 void reorder_from_records(Relation index, ScanState* state, Candidate* rows, Size n) {
@@ -120,17 +85,16 @@ void reorder_from_records(Relation index, ScanState* state, Candidate* rows, Siz
     readahead_begin(&ahead, index, &state->search.cache->records_cold);
     for (size_t i = 0; i < n; i++) {
         if ((i & 255) == 255) {
-            close_page(&r);
+            close_record_page(&r.pages);
             CHECK_FOR_INTERRUPTS();
         }
         if (readahead_wanted(&ahead)) ask_for_records(&r, &ahead, rows, n, i);
         const Candidate candidate = rows[i];
-        check_place(&r, &candidate);
         float distance = 0;
         if (!read_distance(&r, &candidate, &distance)) continue;
         state->rounds->Keep(candidate, distance);
     }
-    close_page(&r);
+    close_record_page(&r.pages);
     readahead_end(&ahead, &state->search.cache->records_cold);
 }
 
