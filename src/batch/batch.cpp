@@ -16,9 +16,8 @@ namespace vectorq {
 static constexpr Size kPageShare = 8, kRowShare = 8, kSortShare = 4;
 static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
 static constexpr Size kMostRoundQueries = 8192, kMostBlockRows = 1024;
-// Entries collected for a target, as a multiple of what the calibration's queries needed: here and in a single scan
-// (core/search/scan_rounds.cpp). A query that needs more is asked again by one.
-static constexpr Size kSpare = 2, kSpareOfSingle = 4, kMostSpare = 16384, kMostCapacity = 4 * 1024 * 1024;
+// As kSpareOfScan, for a batch. A query that needs more is asked again by a single scan.
+static constexpr Size kSpareOfBatch = 2;
 
 BatchObjects::BatchObjects() : stop(&interrupt_is_pending) {}
 BatchObjects::~BatchObjects() {
@@ -44,13 +43,11 @@ static void choose_for_batch(Batch* b) {
     b->most_lists = std::clamp<uint32>(rules.AllowedLists(0, mean, most), 1, rules.lists);
 }
 
-// Entries that a query collects (core/search/scan_rounds.cpp, EntriesToCollect).
-static Size entries_to_collect(const Batch* b, Size spared) {
-    const Size k = static_cast<Size>(b->form.k), rows = b->choice.reorder_rows;
+// Entries that a query collects.
+static Size entries_to_collect(const Batch* b, Size spare) {
     if (!b->rules.reorders) return b->rules.keep * (EntriesOfRow(b->cache->meta) > 1 ? 2 : 1);
-    if (rows == 0) return 16 + k * rows_per_answer(b->cache);
-    const bool spare = b->choice.target > 0 && b->rules.by_need;
-    return spare ? std::max(rows, std::min(spared * rows, kMostSpare)) : rows;
+    return EntriesToCollect(b->choice.reorder_rows, b->choice.target > 0 && b->rules.by_need ? spare : 1, b->rules.k,
+                            rows_per_answer(b->cache));
 }
 
 static void set_rules(Batch* b) {
@@ -73,8 +70,8 @@ static void set_shape(Batch* b) {
     shape->codec = b->cache->codec;
     shape->codec.symmetric = b->session.distance == static_cast<int>(Distance::kSdc);
     shape->geometry = b->cache->geometry;
-    shape->capacity = std::min(std::max<Size>(entries_to_collect(b, kSpare), b->rules.keep), kMostCapacity);
-    b->rules.single = entries_to_collect(b, kSpareOfSingle);
+    shape->capacity = std::min(std::max<Size>(entries_to_collect(b, kSpareOfBatch), b->rules.keep), kMostCollected);
+    b->rules.single = entries_to_collect(b, kSpareOfScan);
     shape->replicas = EntriesOfRow(b->cache->meta) > 1;
     shape->threads = b->form.threads;
 }

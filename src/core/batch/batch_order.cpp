@@ -7,9 +7,6 @@
 namespace vectorq {
 
 namespace {
-// As search/scan_rounds.cpp has them.
-constexpr size_t kOrderStep = 16;
-constexpr double kMissedShare = 0.2, kMissedShareBeyond = 8;
 // Each pass goes through the table again, so later ones take more at once.
 constexpr size_t kPassShare = 4;
 constexpr size_t kGrain = 64;

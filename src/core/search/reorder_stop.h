@@ -12,6 +12,30 @@
 
 namespace vectorq {
 
+// ---- how many candidates there are
+
+// Collected by settings for a target, as a multiple of the entries that the calibration's queries needed: others may
+// need more.
+inline constexpr size_t kSpareOfScan = 4, kMostSpare = 16384;
+inline constexpr size_t kMostCollected = 4 * 1024 * 1024;
+
+// Entries to collect for putting `asked` rows in order. rows: as the settings say, times `spare` then; 0: they name no
+// number.
+inline size_t EntriesToCollect(size_t rows, size_t spare, size_t asked, size_t rows_per_answer) noexcept {
+    if (rows == 0) return 16 + asked * rows_per_answer;
+    return std::max(rows, std::min(rows * spare, kMostSpare));
+}
+
+// ---- how many of them are put in order
+
+// Candidates between two looks at whether they are enough.
+inline constexpr size_t kOrderStep = 16;
+// Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many
+// entries as the calibration took, and beyond. They bound all entries left together: a bound on the next one alone
+// found recall@1 of 0.77 at a target of 0.99 in clusters so narrow that codes hardly tell rows apart, this one 0.99.
+// docs/measurements/reordering.md has the figures.
+inline constexpr double kMissedShare = 0.2, kMissedShareBeyond = 8;
+
 // Not thread-safe. Distances are in the metric's order, codes' and exact ones in the same unit.
 class ReorderStop {
 public:

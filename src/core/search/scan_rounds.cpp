@@ -20,22 +20,10 @@ constexpr size_t kRowsPerAsked = 4;
 constexpr size_t kCapacityGrowth = 8;
 // Each of these costs a visit to the table.
 constexpr size_t kReorderGrowth = 4;
-constexpr size_t kMaxCapacity = 4 * 1024 * 1024;
 // Rows that a scan goes on for when the promised ones do not suffice.
 constexpr uint64_t kPromiseGrowth = 2;
 // Rows that are prepared for before any is taken: a LIMIT may be larger than what is ever fetched.
 constexpr uint64_t kMostExpected = 10000;
-// Collected by settings for a target, as a multiple of the entries that the calibration's queries needed: others may
-// need more.
-constexpr size_t kSpare = 4, kMostSpare = 16384;
-// Candidates between two looks at whether they are enough.
-constexpr size_t kOrderStep = 16;
-// Rows that may be expected beyond where reordering stops, as a part of what the target lets a scan miss: up to as many
-// entries as the calibration took, and beyond. They bound all entries left together: a bound on the next one alone
-// found recall@1 of 0.77 at a target of 0.99 in clusters so narrow that codes hardly tell rows apart, this one 0.99.
-// docs/measurements/reordering.md has the figures.
-constexpr double kMissedShare = 0.2;
-constexpr double kMissedShareBeyond = 8;
 // A share of matches that is less than the one the settings are for, by more than this, takes other settings.
 constexpr double kShareLess = 0.9;
 // What lists are extended to, as a multiple: for further matches, and where there are fewer than are asked for.
@@ -81,7 +69,7 @@ void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, u
     Promise(expected);
     const size_t few = rules.limit_known ? std::max<size_t>(kLeastCapacity, kRowsPerAsked * asked_)
                                          : std::max<size_t>(kFirstCapacity, asked_);
-    capacity_ = Fitting(rules.reorders ? EntriesToCollect() : few);
+    capacity_ = Fitting(rules.reorders ? WantedEntries() : few);
     collected_before_ = collected_ = calibrated_ = reordered_ = pending_count_ = count_ = next_ = 0;
     entries_seen_ = lists_counted_ = 0;
     overflowed_ = left_out_ = in_rest_ = false;
@@ -140,15 +128,13 @@ void ScanRounds::Promise(uint64_t rows) noexcept {
     returned_before_ = counts_.returned;
 }
 
-size_t ScanRounds::EntriesToCollect() const noexcept {
+size_t ScanRounds::WantedEntries() const noexcept {
     const bool spare = settings_.keeps_target && !OrdersAll();
-    const size_t rows = settings_.reorder_rows;
-    if (rows > 0) return spare ? std::max(rows, std::min(rows * kSpare, kMostSpare)) : rows;
-    return 16 + asked_ * rules_.rows_per_answer;
+    return EntriesToCollect(settings_.reorder_rows, spare ? kSpareOfScan : 1, asked_, rules_.rows_per_answer);
 }
 
 size_t ScanRounds::Fitting(size_t capacity) const noexcept {
-    return std::max<size_t>(1, std::min({capacity, rules_.most_capacity, kMaxCapacity}));
+    return std::max<size_t>(1, std::min({capacity, rules_.most_capacity, kMostCollected}));
 }
 
 RoundStep ScanRounds::ChooseStep(uint64_t rows) noexcept {
@@ -185,7 +171,7 @@ void ScanRounds::GoOnWithoutLists() {
 
 void ScanRounds::GrowForPromise() noexcept {
     if (!rules_.reorders) return;
-    const size_t wanted = EntriesToCollect(), done = collected_before_ + EntriesDone();
+    const size_t wanted = WantedEntries(), done = collected_before_ + EntriesDone();
     capacity_ = Fitting(rules_.entries_by_hand ? capacity_ * kReorderGrowth
                                                : std::max(wanted - std::min(wanted, done), capacity_));
 }

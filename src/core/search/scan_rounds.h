@@ -180,7 +180,7 @@ private:
     static constexpr size_t kMostSegments = 64;
 
     void Promise(uint64_t rows) noexcept;
-    size_t EntriesToCollect() const noexcept;
+    size_t WantedEntries() const noexcept;
     size_t Fitting(size_t capacity) const noexcept;
     // Entries of this round that need no second look: put in order, or returned. The others are collected again if
     // there is another round.
