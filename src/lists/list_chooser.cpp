@@ -17,10 +17,9 @@ namespace vectorq {
 // lists, and without it recall is the same to .001; a row to insert looks at a few, and should be where it belongs.
 static constexpr uint32 kRefinedFromPages = 32;
 
-// Lists beyond `count` that are looked at exactly to find these: eight bits misplace neighbours in the ranking,
-// hardly more, so a quarter and eight more. 0: none is looked at exactly.
+// 0: none is looked at exactly.
 static uint32 refined_beyond(const IndexCache* cache, uint32 count) {
-    const uint32 beyond = count / 4 + 8;
+    const uint32 beyond = RefinedBeyond(count);
     return cache->centroids != NULL || count + beyond <= kRefinedFromPages ? beyond : 0;
 }
 
@@ -28,15 +27,6 @@ static uint32 refined_beyond(const IndexCache* cache, uint32 count) {
 static uint32 known_lists(const IndexCache* cache, uint32 lists, uint32 from, uint32 count) {
     return std::min(lists, from + count + refined_beyond(cache, count));
 }
-
-namespace {
-// A type, as NearerFirst is (core/search/topk.h): called through a pointer it took 5 % of a query.
-struct NearerList {
-    bool operator()(const ListScore& a, const ListScore& b) const noexcept {
-        return a.score < b.score || (a.score == b.score && a.list < b.list);
-    }
-};
-}  // namespace
 
 // ---- scoring
 
@@ -62,25 +52,6 @@ static uint32 score_lists_of_group(Relation index, IndexCache* cache, ListChoose
     return entries;
 }
 
-// Groups that are taken at a time, at least.
-static constexpr uint32 kLeastGroups = 8;
-
-// Moves the nearest groups that were not taken to the front of these, as many as should have `more` lists; returns
-// their end. In no order: to sort them took 3 % of a query, and all of them are scored.
-static uint32 next_groups(const CompactFront* front, ListChooser* c, uint32 more) {
-    ListScore* left = c->groups + c->groups_taken;
-    const uint32 count = front->groups - c->groups_taken;
-    const uint64 likely_groups = static_cast<uint64>(more) * front->groups / front->entries;
-    const uint32 wanted = static_cast<uint32>(std::max<uint64>(likely_groups, kLeastGroups));
-    if (wanted >= count) return front->groups;
-    for (uint32 i = 0; i < count; i++) c->group_scores[i] = left[i].score;
-    const float farthest = KthSmallest(c->group_scores, count, wanted);
-    uint32 taken = 0;
-    for (uint32 i = 0; i < count; i++)
-        if (left[i].score <= farthest) std::swap(left[taken++], left[i]);
-    return c->groups_taken + taken;
-}
-
 // Asks for the memory of a group's members: it lies anywhere among those of all groups.
 static void prefetch_group(const IndexCache* cache, uint32 group) {
     const CompactFront* front = &cache->compact;
@@ -93,7 +64,7 @@ static void prefetch_group(const IndexCache* cache, uint32 group) {
 template <class Use>
 static void take_groups(const CompactFront* front, ListChooser* c, uint32 have, uint32 wanted, const Use& use) {
     while (have < wanted && c->groups_taken < front->groups) {
-        const uint32 end = next_groups(front, c, wanted - have);
+        const uint32 end = TakeNearestGroups(*front, c->groups, c->groups_taken, wanted - have, c->group_scores);
         for (; c->groups_taken < end; c->groups_taken++)
             have += use(c->groups[c->groups_taken], c->groups_taken + 1 < end ? &c->groups[c->groups_taken + 1] : NULL);
     }

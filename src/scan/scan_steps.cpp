@@ -31,16 +31,12 @@ RoundSettings settings_for(ScanState* state, uint64 rows, double share) {
 
 // ---- lists
 
-// Chen et al. 2021 (SPANN), section 3.3: of the first window, lists much farther than the nearest are left out, so that
-// easy queries read few. They come first in the next window if the executor asks for more rows.
+// Of the first window, lists much farther than the nearest are left out. They come first in the next window if the
+// executor asks for more rows.
 static uint32 pruned_end(Relation index, ScanState* state, uint32 end) {
     const ListScore* lists = state->chooser.scores;
-    const Metric metric = state->search.codec.metric;
     const float norm = centroid_distance_norm(index, state->search.cache, &state->chooser, lists[0].list);
-    const float limit =
-        static_cast<float>(1 + state->plan.session.prune_epsilon) * MetricLength(metric, lists[0].score, norm);
-    while (end > 1 && MetricLength(metric, lists[end - 1].score, norm) > limit) end--;
-    return end;
+    return PrunedEnd(state->search.codec.metric, lists, end, norm, state->plan.session.prune_epsilon);
 }
 
 // The first lists, as many as this query takes where the mean query takes `mean`; returns how many.

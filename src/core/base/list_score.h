@@ -10,4 +10,11 @@ struct ListScore {
     uint32_t list;
 };
 
+// A type, as NearerFirst is (core/search/topk.h): called through a pointer it took 5 % of a query.
+struct NearerList {
+    bool operator()(const ListScore& a, const ListScore& b) const noexcept {
+        return a.score < b.score || (a.score == b.score && a.list < b.list);
+    }
+};
+
 }  // namespace vectorq

@@ -15,18 +15,9 @@
 namespace vectorq {
 
 namespace {
-// As the chooser of a single scan has them.
-constexpr uint32_t kLeastGroups = 8;
-
-struct NearerList {
-    bool operator()(const ListScore& a, const ListScore& b) const noexcept {
-        return a.score < b.score || (a.score == b.score && a.list < b.list);
-    }
-};
-
 // Lists that are looked at exactly to find the nearest `count`.
 uint32_t KnownLists(const Centroids& centroids, uint32_t count) noexcept {
-    return std::min(centroids.compact.entries, count + (centroids.exact != nullptr ? count / 4 + 8 : 0));
+    return std::min(centroids.compact.entries, count + (centroids.exact != nullptr ? RefinedBeyond(count) : 0));
 }
 
 CompactGroup MembersOf(const Centroids& centroids, uint32_t group) noexcept {
@@ -59,20 +50,6 @@ void ListPicker::ScoreGroup(const Centroids& centroids, uint32_t group) noexcept
     scored_ += count;
 }
 
-// Moves the nearest groups that were not taken to the front of these; returns their end.
-uint32_t ListPicker::NextGroups(const CompactFront& front, uint32_t more) noexcept {
-    ListScore* left = groups_.data() + groups_taken_;
-    const uint32_t count = front.groups - groups_taken_;
-    const uint32_t wanted = std::max(uint32_t(uint64_t(more) * front.groups / front.entries), kLeastGroups);
-    if (wanted >= count) return front.groups;
-    for (uint32_t i = 0; i < count; i++) group_scores_[i] = left[i].score;
-    const float farthest = KthSmallest(group_scores_.data(), count, wanted);
-    uint32_t taken = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (left[i].score <= farthest) std::swap(left[taken++], left[i]);
-    return groups_taken_ + taken;
-}
-
 // Scores lists of the nearest groups until there are so many.
 void ListPicker::ScoreLists(const Centroids& centroids, uint32_t wanted) noexcept {
     const CompactFront& front = centroids.compact;
@@ -85,7 +62,8 @@ void ListPicker::ScoreLists(const Centroids& centroids, uint32_t wanted) noexcep
         for (uint32_t g = 0; g < front.groups; g++) groups_[g] = {group_scores_[g], g};
     }
     while (scored_ < wanted && groups_taken_ < front.groups) {
-        const uint32_t end = NextGroups(front, wanted - scored_);
+        const uint32_t end =
+            TakeNearestGroups(front, groups_.data(), groups_taken_, wanted - scored_, group_scores_.data());
         for (; groups_taken_ < end; groups_taken_++) ScoreGroup(centroids, groups_[groups_taken_].list);
     }
 }
@@ -158,8 +136,7 @@ uint32_t ListPicker::Pick(const Centroids& centroids, const ListWish& wish, cons
     Order(centroids, query, count, std::min(KnownLists(centroids, count), known_count_));
     if (wish.prune_epsilon > 0 && count > 0) {
         const float norm = NormOf(centroids, query);
-        const float limit = float(1 + wish.prune_epsilon) * MetricLength(centroids.metric, known_[0].score, norm);
-        while (count > 1 && MetricLength(centroids.metric, known_[count - 1].score, norm) > limit) count--;
+        count = PrunedEnd(centroids.metric, known_.data(), count, norm, wish.prune_epsilon);
     }
     std::copy_n(known_.data(), count, lists);
     return count;

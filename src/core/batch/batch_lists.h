@@ -37,7 +37,6 @@ public:
 private:
     void Prepare(const Centroids& centroids);
     void ScoreGroup(const Centroids& centroids, uint32_t group) noexcept;
-    uint32_t NextGroups(const CompactFront& front, uint32_t more) noexcept;
     void ScoreLists(const Centroids& centroids, uint32_t wanted) noexcept;
     void Select(uint32_t want) noexcept;
     EffortFeatures Features(const Centroids& centroids, const float* query) noexcept;

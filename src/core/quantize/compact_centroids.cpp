@@ -5,11 +5,13 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "core/quantize/pq.h"
 #include "core/simd/dot_u8.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/lut16_scan.h"
+#include "core/simd/topk_filter.h"
 
 namespace vectorq {
 
@@ -27,6 +29,9 @@ constexpr double kGroupsPerRoot = 5;
 // Centroids in their two or three nearest groups, or in a second one by SOAR's loss, save nothing of that.
 constexpr double kScored = 1.3, kListsPower = 0.58, kWantedPower = 0.36, kScoredPerWanted = 2;
 constexpr double kLeastScored = 256;
+
+// Groups that are taken at a time, at least.
+constexpr uint32_t kLeastGroups = 8;
 
 constexpr size_t kCoarseIterations = 10;
 
@@ -200,6 +205,21 @@ void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t*
                   float* score) noexcept {
     DotU8(query.table, code, n, dims, score);
     FinishDistances(score, query.has_scalar ? scalar : nullptr, query.bias, query.factor, n);
+}
+
+uint32_t TakeNearestGroups(const CompactFront& front, ListScore* groups, uint32_t taken, uint32_t more,
+                           float* work) noexcept {
+    ListScore* left = groups + taken;
+    const uint32_t count = front.groups - taken;
+    const uint64_t likely = uint64_t(more) * front.groups / front.entries;
+    const uint32_t wanted = uint32_t(std::max<uint64_t>(likely, kLeastGroups));
+    if (wanted >= count) return front.groups;
+    for (uint32_t i = 0; i < count; i++) work[i] = left[i].score;
+    const float farthest = KthSmallest(work, count, wanted);
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (left[i].score <= farthest) std::swap(left[end++], left[i]);
+    return taken + end;
 }
 
 size_t CoarseScratchFloats(const CompactFront& front) noexcept {

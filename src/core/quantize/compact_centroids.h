@@ -20,6 +20,7 @@
 #include <cstdint>
 
 #include "core/base/kinds.h"
+#include "core/base/list_score.h"
 #include "core/base/matrix.h"
 #include "core/base/stop_token.h"
 #include "core/cluster/centroid_groups.h"
@@ -57,6 +58,9 @@ size_t SearchGroups(size_t lists) noexcept;
 // Of so many lists, those that a search for `wanted` scores, at least: so many that hardly one of the nearest is
 // missed.
 size_t ListsToScore(size_t lists, size_t wanted) noexcept;
+// Lists beyond the nearest `count` that are looked at exactly to find these: eight bits misplace neighbours in the
+// ranking, hardly more.
+inline constexpr uint32_t RefinedBeyond(uint32_t count) noexcept { return count / 4 + 8; }
 
 // Writes the compact form of centroids (entries, dims) to `bytes` (CompactBytes long, aligned to 4). list[i] is the
 // number of centroid i, i if null. Throws std::bad_alloc, Error(kCancelled).
@@ -81,6 +85,11 @@ CompactQuery PrepareCompactQuery(const CompactFront& front, Metric metric, const
 // score[i], i < n: squared L2 distance, or negative inner product. L1 ranks by L2 here. Never NaN.
 void ScoreCompact(const CompactQuery& query, const float* scalar, const uint8_t* code, size_t n, size_t dims,
                   float* score) noexcept;
+
+// Moves the nearest of groups[taken .. front.groups) to the front of these, as many as should have `more` lists;
+// returns their end. In no order: to sort them took 3 % of a query, and all of them are scored. work: (groups).
+uint32_t TakeNearestGroups(const CompactFront& front, ListScore* groups, uint32_t taken, uint32_t more,
+                           float* work) noexcept;
 
 // A query prepared for coarse codes; `lut` is the caller's.
 struct CoarseQuery {

@@ -42,4 +42,10 @@ float MetricLength(Metric metric, float score, float norm) noexcept {
     return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
 }
 
+uint32_t PrunedEnd(Metric metric, const ListScore* lists, uint32_t count, float norm, double epsilon) noexcept {
+    const float limit = float(1 + epsilon) * MetricLength(metric, lists[0].score, norm);
+    while (count > 1 && MetricLength(metric, lists[count - 1].score, norm) > limit) count--;
+    return count;
+}
+
 }  // namespace vectorq

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "core/base/kinds.h"
+#include "core/base/list_score.h"
 
 namespace vectorq {
 
@@ -15,5 +16,9 @@ float ExactDistance(Metric metric, const float* query, const float* row, size_t 
 // The same as a length, from a score like MetricDistance's and norm = |query| |row|: L2 and L1 as they are, otherwise
 // how far apart the two would be at length 1.
 float MetricLength(Metric metric, float score, float norm) noexcept;
+
+// Chen et al. 2021 (SPANN), section 3.3: of lists in order, 1 or more, those that are no farther than (1 + epsilon)
+// times the nearest, so that easy queries read few. Returns their end. norm: of each list, as of MetricLength.
+uint32_t PrunedEnd(Metric metric, const ListScore* lists, uint32_t count, float norm, double epsilon) noexcept;
 
 }  // namespace vectorq
