@@ -71,11 +71,6 @@ static void keep_segment(Copies* c, char* bytes, uint32 count, uint32 capacity, 
     });
 }
 
-static Size used_bytes(const PostingGeometry* g, const SegmentLayout* layout, uint32 count) {
-    return layout->codes_offset + (g->block_bytes > 0 ? static_cast<Size>(CodeBlocks(count)) * g->block_bytes
-                                                      : static_cast<Size>(count) * g->code_bytes);
-}
-
 // Returns the next segment of the list.
 static SegmentRef copy_single(Copies* c, uint32 list, SegmentRef at) {
     Batch* b = c->batch;
@@ -87,7 +82,7 @@ static SegmentRef copy_single(Copies* c, uint32 list, SegmentRef at) {
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
     const uint32 count = header->count, capacity = header->capacity;
     const SegmentRef next = next_segment(header);
-    const Size used = used_bytes(g, &layout, count);
+    const Size used = EndOfCodes(*g, layout, count);
     memcpy(to, segment, used);
     UnlockReleaseBuffer(buffer);
     b->state->search.pages_read++;
@@ -114,7 +109,7 @@ static SegmentRef copy_several(Copies* c, uint32 list, SegmentRef at) {
             const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
             count = header->count;
             next = next_segment(header);
-            used = used_bytes(g, &layout, count);
+            used = EndOfCodes(*g, layout, count);
         }
         memcpy(to + static_cast<Size>(part) * g->payload, payload, g->payload);
         UnlockReleaseBuffer(buffer);
@@ -130,14 +125,10 @@ static void copy_list(Copies* c, uint32 list) {
     DirectoryEntry entry;
     list_head(b->form.index, b->cache, list, &entry);
     begin_list(c, list);
-    // A damaged chain must not be followed for ever.
     uint64 steps = 0;
-    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at); steps++) {
-        if (unlikely((steps & 63) == 63)) {
-            CHECK_FOR_INTERRUPTS();
-            if (steps > most_segments(b->form.index))
-                report_corruption(b->form.index, at.block, "list runs in a circle");
-        }
+    for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
+        count_step(b->form.index, at, &steps);
+        if ((steps & 63) == 0) CHECK_FOR_INTERRUPTS();
         at = b->cache->geometry.pages == 1 ? copy_single(c, list, at) : copy_several(c, list, at);
     }
     b->lists_read++;

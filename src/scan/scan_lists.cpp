@@ -147,18 +147,12 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
         return;
     }
     state->entries_scored += count;
-    // One step more than the division says: rounding must not lose a row that ties with the last one kept,
-    // and Push compares exactly.
-    const float base = scan->table.bias + state->lut_scale.bias;
-    const float room = state->collector->threshold() - base;
-    const float limit = state->lut_scale.scale > 0 ? room / state->lut_scale.scale + 1 : 65535.0f;
-    if (limit < 0) return;
-    const uint16 threshold = limit < 65535.0f ? static_cast<uint16>(limit) : 65535;
-    const size_t survivors =
-        matching_survivors(state, FilterBelowU16(state->sums, count, threshold, state->survivors), columns);
+    const float base = scan->table.bias + state->lut_scale.bias, scale = state->lut_scale.scale;
+    size_t survivors = FilterNearSums(state->sums, count, base, scale, state->collector->threshold(), state->survivors);
+    survivors = matching_survivors(state, survivors, columns);
     for (size_t i = 0; i < survivors; i++) {
         const uint16 slot = state->survivors[i];
-        push_row(state, base + state->lut_scale.scale * static_cast<float>(state->sums[slot]), columns, slot);
+        push_row(state, base + scale * static_cast<float>(state->sums[slot]), columns, slot);
     }
 }
 
@@ -275,8 +269,7 @@ static SegmentRef scan_several(Relation index, ListSearch* state, const ListScan
         if (part == 0) {
             const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(payload);
             count = header->count;
-            end = layout.codes_offset + (blocks ? static_cast<uint64>(CodeBlocks(count)) * g->block_bytes
-                                                : static_cast<uint64>(count) * g->code_bytes);
+            end = EndOfCodes(*g, layout, count);
             memcpy(state->front, payload, layout.codes_offset);
             next = next_segment(header);
             state->entries_read += count;

@@ -195,7 +195,7 @@ static const float* ScalarsOf(const PostingGeometry& g, const SegmentCopy& segme
     return reinterpret_cast<const float*>(segment.bytes + layout.column_offset[kScalarColumn]);
 }
 
-// 4-bit codes, as scan_lists.cpp has it.
+// 4-bit codes.
 void BatchScorer::CollectSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
                               const uint16_t* sums, Worker& worker) noexcept {
     const Lut16Query& scale = prepared.scale;
@@ -205,13 +205,9 @@ void BatchScorer::CollectSums(const SegmentCopy& segment, const SegmentLayout& l
         CollectDistances(segment, layout, prepared.query, 0, segment.count, worker);
         return;
     }
-    // One step more than the division says: rounding must not lose a row that ties with the last one kept.
     const float base = prepared.table.bias + scale.bias;
-    const float room = collectors_[prepared.query].threshold() - base;
-    const float limit = scale.scale > 0 ? room / scale.scale + 1 : 65535.0f;
-    if (limit < 0) return;
-    const uint16_t threshold = limit < 65535.0f ? uint16_t(limit) : uint16_t(65535);
-    const size_t survivors = FilterBelowU16(sums, segment.count, threshold, worker.survivors.data());
+    const size_t survivors = FilterNearSums(sums, segment.count, base, scale.scale,
+                                            collectors_[prepared.query].threshold(), worker.survivors.data());
     for (size_t i = 0; i < survivors; i++) {
         const uint32_t slot = worker.survivors[i];
         Push(segment, layout, prepared.query, slot, base + scale.scale * float(sums[slot]));

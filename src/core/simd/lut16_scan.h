@@ -56,6 +56,15 @@ void ScanLut16TablesWide(const uint8_t* const* luts, size_t tables, const uint8_
 // `indices` needs room for as many as there are, no more.
 size_t FilterBelowU16(const uint16_t* sums, size_t n, uint16_t threshold, uint16_t* indices) noexcept;
 
+// Likewise the rows whose distance, base + scale * sum, may be at most `threshold`. One step more than the division
+// says: rounding must not lose a row that ties with the last one kept, and whoever keeps rows compares exactly.
+inline size_t FilterNearSums(const uint16_t* sums, size_t n, float base, float scale, float threshold,
+                             uint16_t* indices) noexcept {
+    const float limit = scale > 0 ? (threshold - base) / scale + 1 : 65535.0f;
+    if (limit < 0) return 0;
+    return FilterBelowU16(sums, n, limit < 65535.0f ? uint16_t(limit) : uint16_t(65535), indices);
+}
+
 // Row `row` (< 32) of a block from and to a code as in quantize/pq.h with 4 bits ((m + 1) / 2 bytes).
 void PackCode4(uint8_t* block, size_t m, size_t row, const uint8_t* code) noexcept;
 void UnpackCode4(const uint8_t* block, size_t m, size_t row, uint8_t* code) noexcept;
