@@ -21,4 +21,9 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
                      Selectivity* selectivity, double* correlation, double* pages);
 bool vq_validate(Oid opclass_oid);
 
+// Whether an index that the planner looks at is ours.
+inline bool is_ours(const IndexOptInfo* index) {
+    return reinterpret_cast<void (*)()>(index->amcostestimate) == reinterpret_cast<void (*)()>(vq_costestimate);
+}
+
 }  // namespace vectorq

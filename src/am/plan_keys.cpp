@@ -1,9 +1,8 @@
 // See plan_keys.h. Two kinds of them:
 //
-// - `flag` and `NOT flag`. The planner writes `flag = true` so, and up to PostgreSQL 15 makes it a condition of an
-// index
-//   only if the column's operator family is one of its own. Ours numbers its operators as the B-tree's does, so to the
-//   planner it is that one. The executor goes by the index itself.
+// - `flag` and `NOT flag`. The planner writes `flag = true` so. Up to PostgreSQL 15 it makes that a condition of an
+//   index only if the column's operator family is one of its own. Ours numbers its operators as the B-tree's does, so
+//   to the planner it is that one. The executor goes by the index itself.
 // - `x = ANY (…)`, and so IN. Up to PostgreSQL 16 the planner believes that with such a condition on any column but the
 //   first an index has no order. To each ordered path it adds the same one with these conditions.
 #include "am/am.h"
@@ -22,10 +21,6 @@ namespace vectorq {
 
 static get_relation_info_hook_type next_info_hook;
 static set_rel_pathlist_hook_type next_paths_hook;
-
-static bool is_ours(const IndexOptInfo* info) {
-    return info->amcostestimate == reinterpret_cast<void (*)()>(vq_costestimate);
-}
 
 static void note_indexes(PlannerInfo* root, Oid table, bool parent, RelOptInfo* rel) {
     if (next_info_hook != NULL) next_info_hook(root, table, parent, rel);

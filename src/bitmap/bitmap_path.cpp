@@ -23,17 +23,13 @@ static const CustomPathMethods kBitmapPathMethods = {kBitmapScanName, plan_bitma
 
 // ---- the two parts
 
-static bool is_vector_index(const IndexOptInfo* index) {
-    return reinterpret_cast<void (*)()>(index->amcostestimate) == reinterpret_cast<void (*)()>(vq_costestimate);
-}
-
 static List* vector_paths(const RelOptInfo* rel) {
     List* paths = NIL;
     ListCell* cell;
     foreach (cell, rel->pathlist) {
         IndexPath* path = static_cast<IndexPath*>(lfirst(cell));
         if (IsA(path, IndexPath) && path->indexorderbys != NIL && path->path.pathkeys != NIL &&
-            is_vector_index(path->indexinfo) && !path->indexinfo->hypothetical)
+            is_ours(path->indexinfo) && !path->indexinfo->hypothetical)
             paths = lappend(paths, path);
     }
     return paths;
@@ -86,17 +82,15 @@ static double share_of_matches(const RelOptInfo* rel, const IndexPath* index, Se
     return std::clamp(both, std::min(all_conditions, bitmap_share), bitmap_share);
 }
 
-static void set_costs(PlannerInfo* root, RelOptInfo* rel, CustomPath* path, const IndexPath* index,
-                      BitmapHeapPath* bitmap, double share) {
-    Cost bitmap_cost;
-    Selectivity bitmap_share;
-    cost_bitmap_tree_node(bitmap->bitmapqual, &bitmap_cost, &bitmap_share);
+// bitmap_cost, bitmap_share: what it costs to make the bitmap, and the share of the table's rows that it has.
+static void set_costs(PlannerInfo* root, RelOptInfo* rel, CustomPath* path, const IndexPath* index, Cost bitmap_cost,
+                      Selectivity bitmap_share) {
     const double tuples = std::max(1.0, rel->tuples);
     FilteredCosts costs;
     cost_filtered_scan(root, index, bitmap_share * tuples, &costs);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(rel->reltablespace, &random_page_cost, &seq_page_cost);
-    const double matches = std::max(1.0, share * tuples);
+    const double matches = std::max(1.0, share_of_matches(rel, index, bitmap_share) * tuples);
     const double pages = index_pages_fetched(matches, rel->pages, index->indexinfo->pages, root);
     const Cost fetching = pages * random_page_cost + matches * (cpu_tuple_cost + rel->baserestrictcost.per_tuple);
     path->path.startup_cost = bitmap_cost + costs.startup + rel->baserestrictcost.startup;
@@ -119,7 +113,7 @@ static void offer_joined(PlannerInfo* root, RelOptInfo* rel, IndexPath* index, B
     path->custom_paths = list_make2(bitmap, index);
     path->custom_private = list_make1(makeFloat(psprintf("%.9g", bitmap_share)));
     path->methods = &kBitmapPathMethods;
-    set_costs(root, rel, path, index, bitmap, share_of_matches(rel, index, bitmap_share));
+    set_costs(root, rel, path, index, bitmap_cost, bitmap_share);
     add_path(rel, &path->path);
 }
 

@@ -121,7 +121,7 @@ static void make_ready(BitmapScan* state) {
                      static_cast<Size>(work_mem) * 1024, state->rows);
         state->rows_ready = true;
     }
-    if (state->rows->size() == 0 && state->rows->lossy_pages() == 0) return;
+    if (state->rows->empty()) return;
     if (state->runtime_context != NULL) {
         ResetExprContext(state->runtime_context);
         ExecIndexEvalRuntimeKeys(state->runtime_context, state->runtime_keys, state->num_runtime_keys);
@@ -147,7 +147,7 @@ static TupleTableSlot* next_row(ScanState* node) {
         make_ready(state);
         state->scan_ready = true;
     }
-    if (state->rows->size() == 0 && state->rows->lossy_pages() == 0) return ExecClearTuple(slot);
+    if (state->rows->empty()) return ExecClearTuple(slot);
     while (index_getnext_slot(state->base.scan, ForwardScanDirection, slot)) {
         CHECK_FOR_INTERRUPTS();
         if (!state->base.scan->xs_recheck || still_matches(state, slot)) return slot;

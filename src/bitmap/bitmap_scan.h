@@ -14,7 +14,6 @@ inline constexpr char kBitmapScanName[] = "VectorqBitmap";
 // CustomScan.custom_plans has one plan, which makes the bitmap. custom_exprs is a list of these lists, each of which
 // may be NIL. The first four are those of an index scan's plan (nodes/plannodes.h).
 enum class BitmapScanPart : int { kIndexQual, kIndexQualOrig, kOrderBy, kOrderByOrig, kBitmapQualOrig };
-inline constexpr int kNumBitmapScanParts = 5;
 inline List* part_of(const CustomScan* plan, BitmapScanPart part) {
     return static_cast<List*>(list_nth(plan->custom_exprs, static_cast<int>(part)));
 }

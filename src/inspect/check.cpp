@@ -29,6 +29,8 @@ struct Checker {
     BlockNumber blocks, heap_blocks;
     MetaPage meta;
     AllLists lists;
+    char* summaries;  // (meta.lists, summary_bytes) of key columns, as of then; NULL without
+    Size summary_bytes;
     PostingGeometry geometry;
     uint8* seen;              // one bit a block
     Tuplesortstate* chained;  // segments that lists lead to
@@ -94,7 +96,7 @@ static void check_keys(Checker* c, BlockNumber block, const char* segment) {
     const PostingGeometry& g = c->geometry;
     const SegmentHeader* header = HeaderOf(segment);
     const SegmentLayout layout = LayoutOf(g, header->capacity);
-    const char* summary = c->lists.summaries + header->list * c->lists.summary_bytes;
+    const char* summary = c->summaries + header->list * c->summary_bytes;
     char packed[kMostPackedKeyBytes];
     bool covered = true, plain = true;
     for (uint32 slot = 0; slot < header->count; slot++) {
@@ -298,10 +300,24 @@ static void check_duplicates(Checker* c) {
     tuplesort_end(c->tids);
 }
 
+static void read_summaries(Checker* c) {
+    const MetaPage* meta = &c->meta;
+    c->summary_bytes = KeySummaryBytes(meta->key_columns);
+    if (c->summary_bytes == 0) return;
+    c->summaries = static_cast<char*>(palloc_extended(c->summary_bytes * meta->lists, MCXT_ALLOC_HUGE));
+    for (uint32 list = 0; list < meta->lists; list++) {
+        Buffer buffer = lock_directory(c->index, meta, list, BUFFER_LOCK_SHARE);
+        const char* summary = summary_of_entry(directory_entry(meta, BufferGetPage(buffer), list));
+        memcpy(c->summaries + list * c->summary_bytes, summary, c->summary_bytes);
+        UnlockReleaseBuffer(buffer);
+    }
+}
+
 // The lists that searches look through: each once, and in use.
 static void check_searched(Checker* c) {
     uint32 searched = 0;
     c->lists = read_list_table(c->index, &c->meta);
+    read_summaries(c);
     for (uint32 list = 0; list < c->meta.lists; list++) {
         const DirectoryEntry* entry = &c->lists.entries[list];
         searched += c->lists.searched[list];

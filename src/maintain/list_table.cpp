@@ -15,12 +15,8 @@ namespace vectorq {
 static void read_directory_page(Relation index, const MetaPage* meta, uint32 first, AllLists* table) {
     Buffer buffer = lock_directory(index, meta, first, BUFFER_LOCK_SHARE);
     const uint32 end = std::min(first + directory_entries_per_page(meta), table->lists);
-    for (uint32 list = first; list < end; list++) {
-        DirectoryEntry* entry = directory_entry(meta, BufferGetPage(buffer), list);
-        table->entries[list] = *entry;
-        if (table->summaries != NULL)
-            memcpy(table->summaries + list * table->summary_bytes, summary_of_entry(entry), table->summary_bytes);
-    }
+    for (uint32 list = first; list < end; list++)
+        table->entries[list] = *directory_entry(meta, BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
 }
 
@@ -50,9 +46,6 @@ AllLists read_list_table(Relation index, const MetaPage* meta) {
     table.entries =
         static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * meta->lists, MCXT_ALLOC_HUGE));
     table.searched = static_cast<uint8*>(palloc_extended(meta->lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    table.summary_bytes = KeySummaryBytes(meta->key_columns);
-    if (table.summary_bytes > 0)
-        table.summaries = static_cast<char*>(palloc_extended(table.summary_bytes * meta->lists, MCXT_ALLOC_HUGE));
     for (uint32 first = 0; first < meta->lists; first += directory_entries_per_page(meta))
         read_directory_page(index, meta, first, &table);
     mark_searched(index, meta, &table);
@@ -61,7 +54,6 @@ AllLists read_list_table(Relation index, const MetaPage* meta) {
 
 void free_list_table(AllLists* table) {
     pfree(table->entries);
-    if (table->summaries != NULL) pfree(table->summaries);
     pfree(table->searched);
 }
 
@@ -78,8 +70,6 @@ void set_list_state(Relation index, const MetaPage* meta, AllLists* table, uint3
     change_state(&table->entries[list], NULL, &state);
 }
 
-// Sets or clears the mark of each segment of a chain, from its head to its end: a segment that an insert adds meanwhile
-// comes behind one that is not marked yet.
 // Nothing is ever put there: it has no free slot, and others follow. Such segments are left as they are, as a mark on a
 // page may cost a full page of WAL.
 static bool closes_by_itself(Page page, SegmentRef at) {
@@ -87,6 +77,8 @@ static bool closes_by_itself(Page page, SegmentRef at) {
     return has_segment(next_segment(header)) && FreeSlot(segment_at(page, at.offset)) == header->capacity;
 }
 
+// Sets or clears the mark of each segment of a chain, from its head to its end: a segment that an insert adds meanwhile
+// comes behind one that is not marked yet.
 static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool sealed) {
     const PostingGeometry g = meta_geometry(index, meta);
     DirectoryEntry entry;

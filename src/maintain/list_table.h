@@ -10,8 +10,6 @@ struct AllLists {
     uint32 lists;             // as meta.lists
     DirectoryEntry* entries;  // (lists)
     uint8* searched;          // (lists): 1 if the compact centroids have it
-    char* summaries;          // (lists, summary_bytes) of key columns, as of then; NULL without
-    Size summary_bytes;
 };
 
 // Reads both; from the current memory context. Raises ERRCODE_INDEX_CORRUPTED if they make no sense.

@@ -10,6 +10,7 @@
 #include "am/options.h"
 #include "maintain/rebalance_state.h"
 #include "maintain/step_log.h"
+#include "core/filter/list_summary.h"
 #include "core/quantize/compact_centroids.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
@@ -238,29 +239,29 @@ namespace {
 struct NewEntry {
     DirectoryEntry entry;
     const char* summary;  // NULL: of no row
-    Size summary_bytes;
+    const KeyColumns* keys;
 };
 }  // namespace
 
 static bool put_entry(DirectoryEntry* entry, char* summary, void* arg) {
     const NewEntry* made = static_cast<NewEntry*>(arg);
     *entry = made->entry;
-    if (made->summary != NULL) memcpy(summary, made->summary, made->summary_bytes);
-    else memset(summary, 0, made->summary_bytes);
+    if (made->summary != NULL) memcpy(summary, made->summary, KeySummaryBytes(*made->keys));
+    else InitSummary(*made->keys, summary);
     return true;
 }
 
 // Entries of the new lists. Numbers that a crash has wasted have none; they come back with the next vacuum.
 static void write_entries(Rebalance* r) {
     RebalanceObjects* o = r->objects;
-    const Size summary_bytes = r->table.summary_bytes;
-    NewEntry none = {kNoEntry, NULL, summary_bytes};
+    const PostingGeometry g = meta_geometry(r->index, &r->meta);
+    NewEntry none = {kNoEntry, NULL, &g.keys};
     none.entry.state = static_cast<uint8>(ListState::kDropped);
     for (uint32 list = r->meta.lists; list < r->meta.next_list; list++)
         update_directory(r->index, &r->meta, list, put_entry, &none);
     for (size_t i = 0; i < o->numbers.size(); i++) {
         VQ_FAULT("rebalance.entry");
-        NewEntry made = {o->entries[i], o->summaries.data() + i * summary_bytes, summary_bytes};
+        NewEntry made = {o->entries[i], o->summaries.data() + i * KeySummaryBytes(g.keys), &g.keys};
         update_directory(r->index, &r->meta, o->numbers[i], put_entry, &made);
     }
 }
@@ -401,7 +402,8 @@ static void keep_new_lists(Rebalance* r) {
     o->made.insert(o->made.end(), o->centroids.data(), o->centroids.data() + o->centroids.rows() * o->centroids.cols());
     o->numbers.insert(o->numbers.end(), r->numbers, r->numbers + r->num_lists);
     o->entries.insert(o->entries.end(), r->entries, r->entries + r->num_lists);
-    o->summaries.insert(o->summaries.end(), r->summaries, r->summaries + r->num_lists * r->table.summary_bytes);
+    o->summaries.insert(o->summaries.end(), r->summaries,
+                        r->summaries + r->num_lists * KeySummaryBytes(r->meta.key_columns));
 }
 
 // Leaves the lists of the batch as they were.

@@ -19,11 +19,6 @@ static uint32 mask_by_keys(ListSearch* search, const SegmentLayout* layout, cons
                            uint32 count) {
     const PostingGeometry* g = &search->cache->geometry;
     const RowFilter* filter = search->filter;
-    if (filter->num_conditions == 0) {
-        memset(search->mask, 0xFF, sizeof(uint32) * (count / 32));
-        if (count % 32 > 0) search->mask[count / 32] = (1u << (count % 32)) - 1;
-        return count;
-    }
     SegmentKeys keys;
     for (uint32 column = 0; column < g->keys.count; column++) {
         keys.values[column] = KeyValuesOf(*g, *layout, front, capacity, column);

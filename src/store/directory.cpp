@@ -12,12 +12,10 @@ static BlockNumber directory_block(const MetaPage* meta, uint32 list) {
     return DirectoryBlock(*meta, list / directory_entries_per_page(meta));
 }
 
-void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry, char* summary) {
+void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry) {
     const BlockNumber block = directory_block(meta, list);
     Buffer buffer = lock_directory(index, meta, list, BUFFER_LOCK_SHARE);
-    DirectoryEntry* found = directory_entry(meta, BufferGetPage(buffer), list);
-    *entry = *found;
-    if (summary != NULL) memcpy(summary, summary_of_entry(found), KeySummaryBytes(meta->key_columns));
+    *entry = *directory_entry(meta, BufferGetPage(buffer), list);
     UnlockReleaseBuffer(buffer);
     if (entry->state > static_cast<uint8>(ListState::kUnused))
         report_corruption(index, block, "directory entry of an unknown state");

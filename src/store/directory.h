@@ -18,8 +18,8 @@ inline DirectoryEntry* directory_entry(const MetaPage* meta, Page page, uint32 l
 }
 inline char* summary_of_entry(DirectoryEntry* entry) { return reinterpret_cast<char*>(entry + 1); }
 
-// Reads and checks the entry of a list. summary: NULL, or room for what is behind it.
-void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry, char* summary = NULL);
+// Reads and checks the entry of a list.
+void read_directory(Relation index, const MetaPage* meta, uint32 list, DirectoryEntry* entry);
 // The page of a list's entry, locked: exclusively, unless told otherwise.
 Buffer lock_directory(Relation index, const MetaPage* meta, uint32 list, int mode = BUFFER_LOCK_EXCLUSIVE);
 // Changes one entry under exclusive lock, WAL-logged. `change` edits copies of the entry and of its summary, or returns

@@ -26,6 +26,7 @@ public:
         return lossy_pages_ > 0 && Find(row | kLossy)->key == (row | kLossy);
     }
 
+    bool empty() const noexcept { return count_ == 0; }
     uint64_t size() const noexcept { return rows_; }  // rows, but for those of lossy pages
     uint64_t lossy_pages() const noexcept { return lossy_pages_; }
     // A row that is in the set has to be looked at.
