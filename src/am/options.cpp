@@ -160,7 +160,8 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAllAms, OptionType::kInteger, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
     {Scope::kIndex, kAllAms, OptionType::kReal, "target_recall", 0, 0, 1, NULL, VQ_INDEX(target_recall),
-     "Recall that scans of this index aim at where the session did not set vectorq.target_recall; 0 = the setting's"},
+     "Recall that scans of this index aim at where the session did not set vectorq.target_recall; 0 = the setting's",
+     NULL, NULL, ShareUpdateExclusiveLock},
     {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
     {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0.01, 1, NULL, VQ_SESSION(target_recall),
@@ -219,25 +220,18 @@ void register_enum_option(relopt_kind kind, const OptionRow& row) {
     }
     appendStringInfoChar(&detail, '.');
     MemoryContextSwitchTo(before);
-    add_enum_reloption(kind, row.name, row.help, members, static_cast<int>(row.def), detail.data, AccessExclusiveLock);
-}
-
-// Options that only later scans read may change beside them.
-LOCKMODE lock_of_option(const OptionRow& row) {
-    return row.offset == offsetof(IndexOptions, target_recall) ? ShareUpdateExclusiveLock : AccessExclusiveLock;
+    add_enum_reloption(kind, row.name, row.help, members, static_cast<int>(row.def), detail.data, row.lock);
 }
 
 void register_index_option(relopt_kind kind, const OptionRow& row) {
     switch (row.type) {
         case OptionType::kInteger:
             add_int_reloption(kind, row.name, row.help, static_cast<int>(row.def), static_cast<int>(row.lo),
-                              static_cast<int>(row.hi), AccessExclusiveLock);
+                              static_cast<int>(row.hi), row.lock);
             return;
-        case OptionType::kReal:
-            add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, lock_of_option(row));
-            return;
+        case OptionType::kReal: add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, row.lock); return;
         case OptionType::kText:
-            add_string_reloption(kind, row.name, row.help, NULL, validate_transform, AccessExclusiveLock);
+            add_string_reloption(kind, row.name, row.help, NULL, validate_transform, row.lock);
             return;
         case OptionType::kChoice: register_enum_option(kind, row); return;
         case OptionType::kKilobytes: return;  // settings only

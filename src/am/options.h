@@ -80,6 +80,8 @@ struct OptionRow {
     const char* (*built)(const MetaPage* meta);
     // By what rule a value was chosen that was left to the index (by default); NULL: the default is a value.
     const char* (*rule)(const MetaPage* meta);
+    // What changing it locks. Less than all: only later scans read it.
+    LOCKMODE lock = AccessExclusiveLock;
 };
 const OptionRow* option_rows(int* count);
 

@@ -17,9 +17,8 @@ namespace vectorq {
 namespace {
 // A row whose visibility is looked up, in the order of the table.
 struct Sighting {
-    uint64 tid;        // of the index's entry; that of the visible version afterwards
+    uint64 tid;        // of the index's entry; afterwards that of the visible version, 0 if there is none
     uint32 query, at;  // at: which of the query's rows
-    bool seen;
 };
 }  // namespace
 
@@ -100,26 +99,21 @@ static void answer_alone(Batch* b, Size q) {
 
 // ---- what is visible
 
-// Of sightings in the order of their tids.
+// Sets the tids of sightings, which are in their order, to those of visible versions.
 static void look_at_rows(Batch* b, Sighting* rows, Size n) {
     TupleTableSlot* slot = table_slot_create(b->form.heap, NULL);
     IndexFetchTableData* fetch = table_index_fetch_begin(b->form.heap);
-    for (Size i = 0; i < n; i++) {
-        if ((i & 255) == 255) CHECK_FOR_INTERRUPTS();
-        if (i > 0 && rows[i].tid >> 16 == rows[i - 1].tid >> 16) continue;
+    for (Size i = 0, looked = 0; i < n; looked++) {
+        if ((looked & 255) == 255) CHECK_FOR_INTERRUPTS();
+        const uint64 entry = rows[i].tid;
         bool call_again = false, all_dead = false;
         ItemPointerData pointer;
-        check_heap_block(b->reader, b->state, rows[i].tid);
-        unpack_tid(rows[i].tid, &pointer);
-        rows[i].seen = table_index_fetch_tuple(fetch, &pointer, b->form.snapshot, slot, &call_again, &all_dead);
-        // Those of the same row, which follow, are compared with the entry's tid: the version is set at the end.
-        const uint64 entry = rows[i].tid >> 16;
-        for (Size j = i + 1; j < n && rows[j].tid >> 16 == entry; j++) rows[j].seen = rows[i].seen;
-        const uint64 version = rows[i].seen ? pack_tid(&slot->tts_tid) : 0;
-        Size end = i;
-        while (end < n && rows[end].tid >> 16 == entry) end++;
-        for (Size j = i; j < end; j++) rows[j].tid = version;
-        i = end - 1;
+        check_heap_block(b->reader, b->state, entry);
+        unpack_tid(entry, &pointer);
+        const bool seen = table_index_fetch_tuple(fetch, &pointer, b->form.snapshot, slot, &call_again, &all_dead);
+        const uint64 version = seen ? pack_tid(&slot->tts_tid) : 0;
+        // Of several queries.
+        for (; i < n && rows[i].tid >> 16 == entry >> 16; i++) rows[i].tid = version;
         ExecClearTuple(slot);
     }
     table_index_fetch_end(fetch);
@@ -138,12 +132,11 @@ static uint64* visible_versions(Batch* b) {
     for (Size q = 0; q < b->round_fill; q++) {
         size_t count;
         const Candidate* kept = order->rows(q, &count);
-        for (size_t i = 0; i < count; i++)
-            rows[n++] = {kept[i].tid, static_cast<uint32>(q), static_cast<uint32>(i), false};
+        for (size_t i = 0; i < count; i++) rows[n++] = {kept[i].tid, static_cast<uint32>(q), static_cast<uint32>(i)};
     }
     std::sort(rows, rows + n, [](const Sighting& a, const Sighting& c) { return a.tid < c.tid; });
     look_at_rows(b, rows, n);
-    for (Size i = 0; i < n; i++) versions[rows[i].query * keep + rows[i].at] = rows[i].seen ? rows[i].tid : 0;
+    for (Size i = 0; i < n; i++) versions[rows[i].query * keep + rows[i].at] = rows[i].tid;
     return versions;
 }
 

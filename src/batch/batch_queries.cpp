@@ -11,14 +11,10 @@
 #include "core/page/params_page.h"
 #include "store/list_uses.h"
 #include "pg/entry.h"
-
-extern "C" {
-#include "catalog/pg_operator.h"
-}
+#include "pg/keyed_sort.h"
 
 namespace vectorq {
 
-static constexpr Size kSortMemoryShare = 4;
 static constexpr size_t kChooseGrain = 8;
 
 namespace {
@@ -43,16 +39,9 @@ void begin_queries(Batch* b) {
         o->position.assign(b->cache->meta.lists, 0);
         if (b->may_thread) SpatialOrder(b->centroids, b->cache->meta.lists, o->position.data());
     });
-    TupleDesc desc = CreateTemplateTupleDesc(2);
-    TupleDescInitEntry(desc, 1, "key", INT8OID, -1, 0);
-    TupleDescInitEntry(desc, 2, "query", BYTEAOID, -1, 0);
-    b->slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-    AttrNumber attribute = 1;
-    Oid less = Int8LessOperator, collation = InvalidOid;
-    bool nulls_first = false;
-    b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
-                                   static_cast<int>(std::max<Size>(b->memory / kSortMemoryShare / 1024, 64)), NULL,
-                                   kSortOnce);
+    TupleDesc rows_of_sort = keyed_rows(2);
+    b->slot = MakeSingleTupleTableSlot(rows_of_sort, &TTSOpsMinimalTuple);
+    b->sort = begin_keyed_sort(rows_of_sort, b->memory / kSortShare);
 }
 
 // A query (dims) as centroids and codes see it.

@@ -39,6 +39,10 @@ struct BatchObjects {
     ~BatchObjects();
 };
 
+// The part of the memory that the sort of the queries has. Lists and rows have theirs (batch.cpp), and the queries of a
+// round the rest.
+inline constexpr Size kSortShare = 4;
+
 // A query of the present round.
 struct RoundQuery {
     int64 number;

@@ -16,10 +16,7 @@
 #include "core/base/parallel.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
-
-extern "C" {
-#include "catalog/pg_operator.h"
-}
+#include "pg/keyed_sort.h"
 
 namespace vectorq {
 
@@ -242,16 +239,9 @@ static void assign_table_row(Relation, ItemPointer tid, Datum* values, bool* isn
 }
 
 void begin_row_sort(Build* b, int columns, Size bytes) {
-    static const char* const names[] = {"key", "row", "record"};
-    TupleDesc desc = CreateTemplateTupleDesc(columns);
-    for (int i = 0; i < columns; i++)
-        TupleDescInitEntry(desc, static_cast<AttrNumber>(i + 1), names[i], i == 0 ? INT8OID : BYTEAOID, -1, 0);
-    b->slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-    AttrNumber attribute = 1;
-    Oid less = Int8LessOperator, collation = InvalidOid;
-    bool nulls_first = false;
-    b->sort = tuplesort_begin_heap(desc, 1, &attribute, &less, &collation, &nulls_first,
-                                   static_cast<int>(std::max<Size>(bytes / 1024, 64)), NULL, kSortOnce);
+    TupleDesc rows = keyed_rows(columns);
+    b->slot = MakeSingleTupleTableSlot(rows, &TTSOpsVirtual);
+    b->sort = begin_keyed_sort(rows, bytes);
 }
 
 void begin_assign(Build* b) {

@@ -46,31 +46,32 @@ ScanChoice choose_settings(const Settings* session, const MetaPage* meta, const 
 
 // ---- the running query
 
-// Rows that a filter between the LIMIT and the scan takes one of, as the planner reckoned. Of an index with conditions
-// of its own nobody knows which part of that is theirs: half of it, in powers.
+// Of so many of the table's rows one comes from the node, as the planner reckoned.
 static double rows_for_one(const PlanState* node, IndexScanDesc scan) {
+    if (node == NULL) return 1;
     const double kept = node->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
-    if (node->qual == NULL || !(kept >= 1 && all > kept)) return 1;
-    return scan->numberOfKeys > 0 ? std::sqrt(all / kept) : all / kept;
+    return kept > 0 && all > kept ? all / kept : 1;
+}
+
+// The same of a filter between the LIMIT and the scan. Of an index with conditions of its own nobody knows which part
+// of that is theirs: half of it, in powers.
+static double rows_for_one_of_filter(const PlanState* node, IndexScanDesc scan) {
+    if (node->qual == NULL) return 1;
+    const double rows = rows_for_one(node, scan);
+    return scan->numberOfKeys > 0 ? std::sqrt(rows) : rows;
 }
 
 // What the LIMIT right above this scan allows (with OFFSET), or 0 where there is none or where it cannot be seen. With
 // a filter between the two so many rows that enough of them should pass, by the planner's estimate.
 static uint64 rows_asked(const ScanPlace* place, IndexScanDesc scan) {
     if (place->limit == NULL || place->limit->noCount) return 0;
-    return RowsAsked(place->limit->count, place->limit->offset, rows_for_one(place->node, scan));
+    return RowsAsked(place->limit->count, place->limit->offset, rows_for_one_of_filter(place->node, scan));
 }
 
 // Below a node that takes the rows for sorted, a relaxed scan keeps their order.
 static RoundOrder order_of(IterativeScan iterative, OrderUse use) {
     if (iterative == IterativeScan::kStrict || use == OrderUse::kReliesOn) return RoundOrder::kStrict;
     return use == OrderUse::kMerges ? RoundOrder::kStrictThenRest : RoundOrder::kRelaxed;
-}
-
-static double planned_share(const ScanPlace* place, IndexScanDesc scan) {
-    if (place->node == NULL) return 1;
-    const double kept = place->node->plan->plan_rows, all = scan->indexRelation->rd_rel->reltuples;
-    return all > kept && kept > 0 ? kept / all : 1;
 }
 
 void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
@@ -83,7 +84,7 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
     if (plan->asked == 0) plan->asked = static_cast<uint64>(plan->session.expected_rows);
-    plan->share = planned_share(&place, scan);
+    plan->share = 1 / rows_for_one(place.node, scan);
 }
 
 }  // namespace vectorq

@@ -185,10 +185,9 @@ void ScanRounds::OpenWindow(uint32_t begin, uint32_t count) noexcept {
     phase_ = Phase::kOpening;
 }
 
-void ScanRounds::Opened(uint32_t end, bool last) {
+void ScanRounds::Opened(uint32_t end) {
     counts_.lists += end - list_end_;
     list_end_ = end;
-    if (last) rules_.lists = end;
     // In order nothing nearer than what was returned is wanted. Reordered rows are compared later.
     const bool bounded = InOrder() && !rules_.reorders && counts_.returned > 0;
     AddSegment(bounded ? Candidate{last_.distance, 0, last_.tid} : kNothingDone);
@@ -277,19 +276,22 @@ void ScanRounds::BeginRound() {
     PlanCheckpoint();
 }
 
+// Of the segment at hand, where the next search ends: at the checkpoint, if that lies within.
+uint32_t ScanRounds::EndOfStep() const noexcept {
+    const uint32_t end = segments_[segment_].end;
+    return searched_to_ < checkpoint_ && checkpoint_ < end ? checkpoint_ : end;
+}
+
 RoundStep ScanRounds::SearchStep() noexcept {
     const Segment& segment = segments_[segment_];
     if (segment.done.distance > kNothingDone.distance)
         collector_.SetLowerBound(segment.done.distance, segment.done.tid);
     else collector_.ClearLowerBound();
-    const bool stops = searched_to_ < checkpoint_ && checkpoint_ < segment.end;
-    return {RoundStep::kSearch, searched_to_, stops ? checkpoint_ : segment.end, 0, 0};
+    return {RoundStep::kSearch, searched_to_, EndOfStep(), 0, 0};
 }
 
 void ScanRounds::Searched(const SearchedEntries& entries) {
-    const uint32_t segment_end = segments_[segment_].end;
-    const bool stops = searched_to_ < checkpoint_ && checkpoint_ < segment_end;
-    searched_to_ = stops ? checkpoint_ : segment_end;
+    searched_to_ = EndOfStep();
     if (searched_to_ == checkpoint_) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
     if (searched_to_ <= lists_counted_) return;
     entries_seen_ += entries.read;

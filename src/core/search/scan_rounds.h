@@ -11,11 +11,11 @@
 //   - if the collector had to drop entries, the same window is searched again for those behind the last one collected,
 //     with more room (so LIMIT 100000 or a filter loses nothing);
 //   - else the next window of lists is searched, until max_rows were scored.
-// A scan with a filter counts matches alone. Its lists are those that may hold a match, chosen as for rows / share rows
-// without a filter, where share is what has been seen of the rows that match. After a window was searched, and before
-// its rows are put in order, it is extended: where the share is less than the one it was chosen for, where its last
-// lists still brought more of the nearest matches than the target lets a scan miss (match_evidence.h), and while it has
-// fewer matches than rows are asked for. Only the new lists are searched then.
+// A scan with a filter counts matches alone. Its lists are chosen as for rows / share rows without a filter, where
+// share is what has been seen of the rows that match; a list that cannot hold a match counts, and is not read. After a
+// window was searched, and before its rows are put in order, it is extended: where the share is less than the one it
+// was chosen for, where its last lists still brought more of the nearest matches than the target lets a scan miss
+// (match_evidence.h), and while it has fewer matches than rows are asked for. Only the new lists are searched then.
 //
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in several, the
 // rounds remember the rows that they have met once they go on to a second one.
@@ -115,10 +115,9 @@ public:
     // What to do next, again and again until it is kReturn or kEnd. Throws std::bad_alloc.
     RoundStep Next();
     void Chose(const RoundSettings& settings) noexcept;
-    // `end`: the end of the window, which need not be the step's where it is the scan's first, or if it is the last:
-    // there are no lists behind it.
-    // Both throw std::bad_alloc.
-    void Opened(uint32_t end, bool last = false);
+    // `end`: the end of the window, which need not be the step's where it is the scan's first. Both throw
+    // std::bad_alloc.
+    void Opened(uint32_t end);
     void Searched(const SearchedEntries& entries);
 
     // The next n candidates in the order of their codes; they may be moved about among themselves.
@@ -202,6 +201,7 @@ private:
     void BeginRest();
     void BeginRound();
     RoundStep SearchStep() noexcept;
+    uint32_t EndOfStep() const noexcept;
     void AddSegment(const Candidate& done) noexcept;
     bool MayExtend() const noexcept;
     void EndSearch();
