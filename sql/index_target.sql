@@ -90,6 +90,16 @@ SELECT nprobe();
 SELECT value, source FROM vectorq_index_details('aimed_v') WHERE name = 'target_recall';
 ALTER INDEX aimed_v SET (target_recall = 0.5);
 SELECT nprobe() < 20 AS fewer;
+-- A batch has the target of the index, too.
+SELECT count(*) FROM vectorq_knn('aimed_v', (SELECT array_agg(v) FROM aimed WHERE id <= 3), 3);
+SELECT target, target_from FROM vectorq_stats();
+-- vectorq.max_scan_rows counts rows there, too: with two entries a row all lists may be read for as many as there are.
+CREATE INDEX aimed_twice ON aimed USING ivf (v vector_l2_ops) WITH (lists = 40, replicas = soar);
+SET vectorq.max_scan_rows = 4000;
+SELECT count(*) FROM vectorq_knn('aimed_twice', (SELECT array_agg(v) FROM aimed WHERE id = 1), 3000);
+SELECT lists_probed > 25 AS more_than_half FROM vectorq_stats();
+RESET vectorq.max_scan_rows;
+DROP INDEX aimed_twice;
 -- By hand there is no target.
 SET vectorq.nprobe = 3;
 SELECT * FROM target();

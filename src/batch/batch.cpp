@@ -34,6 +34,7 @@ static void choose_for_batch(Batch* b) {
     rules.lists = cache->compact.entries;
     rules.max_rows = static_cast<uint64>(b->session.max_scan_rows);
     rules.rows_a_list = cache->calibration.entries_a_list;
+    rules.entries_a_row = EntriesPerRow(cache->meta);
     if (k > kUsualRows) {
         const uint32 usual = choose_settings(&b->session, &cache->meta, &cache->calibration, kUsualRows).nprobe;
         b->choice.nprobe = rules.AllowedLists(0, std::min(usual, b->choice.nprobe), b->choice.nprobe);
@@ -111,7 +112,7 @@ static void set_centroids(Batch* b) {
 Batch* begin_batch(const BatchOrderForm* form) {
     Batch* b = static_cast<Batch*>(palloc0(sizeof(Batch)));
     b->form = *form;
-    b->session = settings;
+    b->session = settings_for_index(form->index);
     b->context = CurrentMemoryContext;
     b->round_context = AllocSetContextCreate(b->context, "vectorq batch round", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq batch row", ALLOCSET_DEFAULT_SIZES);
@@ -158,6 +159,7 @@ static void note_batch_stats(const Batch* b) {
     stats.pages_read = b->state->search.pages_read;
     stats.rounds = last_scan_stats.rounds;
     stats.target = b->choice.target;
+    stats.target_from = target_source(b->form.index);
     last_scan_stats = stats;
 }
 
