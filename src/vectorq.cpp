@@ -5,6 +5,7 @@
 #include "pg/entry.h"
 #include "pg/fault.h"
 #include "pg/running_query.h"
+#include "scan/out_of_line.h"
 
 extern "C" {
 _Pragma("GCC visibility push(default)") PG_MODULE_MAGIC;
@@ -18,4 +19,5 @@ void _PG_init(void) {
     vectorq::watch_running_queries();
     vectorq::help_planner_with_keys();
     vectorq::offer_bitmap_scans();
+    vectorq::charge_for_vectors_out_of_line();
 }

@@ -121,3 +121,9 @@ bench-filter: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	scripts/bootstrap.sh bench
 	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_filter.py $(BENCH_ARGS)
 .PHONY: bench-filter
+
+# Does the planner take the quicker plan? make bench-plans BENCH_ARGS='--rows 300 2000 --dims 768'
+bench-plans: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh numpy)" test/bench/run_plans.py $(BENCH_ARGS)
+.PHONY: bench-plans

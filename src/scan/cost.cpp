@@ -13,6 +13,7 @@
 #include "store/calibration_store.h"
 #include "store/index_cache.h"
 #include "scan/cost.h"
+#include "scan/out_of_line.h"
 #include "scan/scan_plan.h"
 #include "pg/entry.h"
 
@@ -26,10 +27,14 @@ static constexpr double kOperatorsPerCondition = 0.02;
 // Looking an entry up in a set of rows; making such a set of a bitmap, a row.
 static constexpr double kOperatorsPerLookUp = 0.1;
 static constexpr double kOperatorsPerSetRow = 4;
+// Rows put in order for one that is asked for, where no calibration says how many.
+static constexpr double kOrderedPerRow = 10;
 
 namespace {
 struct IndexShape {
     double lists, probes, list_pages, other_pages, rows, dims;
+    double ordered;  // rows put in order before the first comes out
+    Cost vector;     // reading one's vector, where it lies out of line
 };
 }  // namespace
 
@@ -43,7 +48,8 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     index_close(index, NoLock);
     IndexShape shape;
     shape.lists = meta.live_lists;
-    shape.probes = choose_settings(&own, &meta, &calibration, rows).nprobe;
+    const ScanChoice choice = choose_settings(&own, &meta, &calibration, rows);
+    shape.probes = choice.nprobe;
     // A float's worth of work is done on as many bits as it has.
     shape.dims = TraitsOf(static_cast<Metric>(meta.metric)).bits ? meta.dims / 32.0 : meta.dims;
     // Rebalancing puts centroids and parts of the directory behind the postings.
@@ -51,6 +57,9 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
                         (meta.generation > 0 ? meta.centroid_run.blocks : 0);
     shape.list_pages = std::max(1.0, static_cast<double>(info->pages) - shape.other_pages);
     shape.rows = std::max(1.0, info->tuples) * EntriesPerRow(meta);
+    const double ordered = choice.reorder_rows > 0 ? static_cast<double>(choice.reorder_rows) : rows * kOrderedPerRow;
+    shape.ordered = std::min(ordered, std::max(1.0, info->tuples));
+    shape.vector = static_cast<Reorder>(meta.reorder) == Reorder::kHeap ? cost_of_vector(info, &meta) : 0;
     return shape;
 }
 
@@ -79,11 +88,16 @@ static Cost cost_of_lists(const IndexOptInfo* info, const IndexShape* shape, Cos
            shape->rows * entry;
 }
 
-// Before the first list is read. The centroids are cached by the backend.
-static Cost cost_of_choosing(const IndexOptInfo* info, const IndexShape* shape) {
+// Beside the lists, before the first row comes out. The centroids are cached by the backend.
+static Cost cost_of_beginning(const IndexOptInfo* info, const IndexShape* shape) {
     double random_page_cost;
     get_tablespace_page_costs(info->reltablespace, &random_page_cost, NULL);
-    return random_page_cost + shape->lists * score_cost(shape);
+    return random_page_cost + shape->lists * score_cost(shape) + shape->ordered * shape->vector;
+}
+
+// Putting the other rows in order, until all have come out.
+static Cost cost_of_the_rest(const IndexShape* shape, double rows) {
+    return std::max(0.0, rows - shape->ordered) * shape->vector;
 }
 
 // share: of the rows, those that satisfy the path's own conditions. As many as the LIMIT says, if there is one. Where
@@ -101,8 +115,10 @@ void cost_filtered_scan(const PlannerInfo* root, const IndexPath* path, double s
     const Cost entry =
         score_cost(&shape) + cpu_operator_cost * (kOperatorsPerLookUp + kOperatorsPerCondition * conditions);
     const Cost lists = cost_of_lists(info, &shape, entry);
-    costs->startup = cost_of_choosing(info, &shape) + part * lists + set_rows * cpu_operator_cost * kOperatorsPerSetRow;
-    costs->total = costs->startup + (1 - part) * lists + set_rows * cpu_index_tuple_cost;
+    costs->startup =
+        cost_of_beginning(info, &shape) + part * lists + set_rows * cpu_operator_cost * kOperatorsPerSetRow;
+    costs->total =
+        costs->startup + (1 - part) * lists + set_rows * cpu_index_tuple_cost + cost_of_the_rest(&shape, set_rows);
 }
 
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
@@ -122,8 +138,9 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     const double entry =
         cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_cost(&shape);
     const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
-    *startup = cost_of_choosing(path->indexinfo, &shape) + part * all_lists;
-    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost;
+    *startup = cost_of_beginning(path->indexinfo, &shape) + part * all_lists;
+    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
+             cost_of_the_rest(&shape, share * path->indexinfo->tuples);
     *selectivity = share;
     *correlation = 0;
     *pages = shape.list_pages;
