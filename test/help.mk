@@ -23,6 +23,7 @@ help:
 	@echo 'make bench-batch              vectorq_knn beside LATERAL and the batches of FAISS and ScaNN'
 	@echo 'make bench-bits               ivf on bit strings beside pgvector hnsw on the same bits'
 	@echo 'make bench-cold               cold caches, beside pgvector hnsw; bench-prune: pages that vectorq.prune_epsilon saves'
+	@echo 'make bench-plans              does the planner take the quicker of index and sequential scan?'
 	@echo 'make bench-effort             lists by each query against a fixed number at equal recall; bench-options: a sweep of options'
 	@echo 'make bench-aniso              recall of score-aware against plain codes at equal bits; BENCH_ARGS="--rows 20000" is a quick look'
 	@echo 'make bench-gene               gene search: species by nearest neighbour, novel genes; BENCH_ARGS=--quick is a quick look'
