@@ -50,12 +50,12 @@ SET vectorq.nprobe = 30;
 SELECT count(*), count(DISTINCT (query, "row")) FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
 SELECT lists_probed <= 30 AS once, entries_scored > 300000 AS all_queries FROM vectorq_stats();
 SET vectorq.batch_threads = 1;
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
 SET vectorq.batch_threads = 3;
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
 RESET vectorq.batch_threads;
 SET vectorq.distance = sdc;
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10);
 RESET vectorq.distance;
 RESET vectorq.nprobe;
 SET vectorq.target_recall = 1;
@@ -68,7 +68,7 @@ BEGIN;
 DELETE FROM kb WHERE id % 3 = 0;
 UPDATE kb SET grp = grp + 1 WHERE id % 3 = 1;
 SELECT rows, missing <= 5 AS few_missing, distances FROM differ('v', '<->', 'kb_ah');
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10) n LEFT JOIN kb ON kb.ctid = n.row WHERE kb.id IS NULL;
+SELECT count(*) AS of_no_row FROM vectorq_knn('kb_ah', 'SELECT id, v FROM kq', 10) n LEFT JOIN kb ON kb.ctid = n.row WHERE kb.id IS NULL;
 ROLLBACK;
 CREATE INDEX kb_flat ON kb USING ivf (v) WITH (lists = 10);
 BEGIN;
@@ -88,12 +88,12 @@ CREATE TABLE ke (v vector(16));
 SET client_min_messages = warning;
 CREATE INDEX ke_i ON ke USING ah (v);
 RESET client_min_messages;
-SELECT count(*) FROM vectorq_knn('ke_i', 'SELECT v FROM kq');
+SELECT count(*) AS rows FROM vectorq_knn('ke_i', 'SELECT v FROM kq');
 INSERT INTO ke SELECT v FROM kb LIMIT 50;
-SELECT count(*) FROM vectorq_knn('ke_i', 'SELECT v FROM kq');
-SELECT count(*) FROM vectorq_knn('kb_ah', '{}'::vector[], 3);
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT v FROM kq WHERE false', 3);
-SELECT count(*) FROM vectorq_knn('kb_ah', NULL::vector[], 3);
+SELECT count(*) AS rows FROM vectorq_knn('ke_i', 'SELECT v FROM kq');
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', '{}'::vector[], 3);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', 'SELECT v FROM kq WHERE false', 3);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', NULL::vector[], 3);
 -- bad input
 CREATE FUNCTION pg_temp.error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE statement; RETURN 'none'; EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM; END $$;
 SELECT pg_temp.error_of(s) FROM unnest(ARRAY[
@@ -114,7 +114,7 @@ SELECT pg_temp.error_of(s) FROM unnest(ARRAY[
     $$SELECT vectorq_knn('kb_ah', '', 3)$$,
     $$SELECT vectorq_knn('kb_pkey', 'SELECT v FROM kq', 3)$$,
     $$SELECT vectorq_knn('kb', 'SELECT v FROM kq', 3)$$]) s;
-SELECT count(*) FROM kq;
+SELECT count(*) AS rows FROM kq;
 -- rights: those to the column suffice; row-level security refuses
 CREATE ROLE vq_batch;
 GRANT USAGE ON SCHEMA public TO vq_batch;
@@ -124,7 +124,7 @@ SELECT pg_temp.error_of($$SELECT vectorq_knn('kb_ah', 'SELECT v FROM kq', 3)$$);
 RESET ROLE;
 GRANT SELECT (v) ON kb TO vq_batch;
 SET ROLE vq_batch;
-SELECT count(*) FROM vectorq_knn('kb_ah', 'SELECT v FROM kq', 3);
+SELECT count(*) AS rows FROM vectorq_knn('kb_ah', 'SELECT v FROM kq', 3);
 SELECT pg_temp.error_of($$SELECT vectorq_knn('kb_expr', 'SELECT v FROM kq', 3)$$);
 RESET ROLE;
 ALTER TABLE kb ENABLE ROW LEVEL SECURITY;

@@ -73,7 +73,7 @@ SET vectorq.iterative_scan = off;
 SELECT count(*) BETWEEN 1 AND 2999 AS "one window" FROM (SELECT id FROM bits ORDER BY b <~> around(41, 203) LIMIT 3000) s;
 RESET vectorq.iterative_scan; RESET vectorq.nprobe;
 -- no query: any order
-SELECT count(*) FROM (SELECT id FROM bits ORDER BY b <~> NULL LIMIT 20) s;
+SELECT count(*) AS rows FROM (SELECT id FROM bits ORDER BY b <~> NULL LIMIT 20) s;
 
 -- rows that come, change and go
 INSERT INTO bits SELECT i, i % 10, around(i, 203) FROM generate_series(3001, 3500) i;

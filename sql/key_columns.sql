@@ -133,6 +133,6 @@ SELECT 'CREATE INDEX kc_more ON kc4 USING ah (v, ' || string_agg('c' || c, ', ')
 SELECT 'CREATE INDEX kc_less ON kc4 USING ah (v, ' || string_agg('c' || c, ', ') || ')' FROM generate_series(1, 29) c \gexec
 INSERT INTO kc4 SELECT kc_row(8, i) FROM generate_series(301, 400) i;
 SELECT * FROM kc_problems;
-SELECT count(*) FROM (SELECT 1 FROM kc4 WHERE c1 = 1 AND c31 > 30 ORDER BY v <-> kc_row(8, 3) LIMIT 1000) s;
+SELECT count(*) AS rows FROM (SELECT 1 FROM kc4 WHERE c1 = 1 AND c31 > 30 ORDER BY v <-> kc_row(8, 3) LIMIT 1000) s;
 DROP TABLE kc_before, kc, kc2, kc3, kc4, kc_queries CASCADE;
 DROP FUNCTION kc_add, kc_row, kc_differences;

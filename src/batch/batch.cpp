@@ -12,7 +12,7 @@
 
 namespace vectorq {
 
-// Parts of the memory: copies of lists, vectors of rows.
+// Shares of the memory: copies of lists, vectors of rows.
 static constexpr Size kPageShare = 8, kRowShare = 8;
 static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
 static constexpr Size kMostRoundQueries = 16384, kMostBlockRows = 1024;

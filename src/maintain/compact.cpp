@@ -25,6 +25,7 @@ static constexpr BlockNumber kLeastFree = 16;
 namespace {
 struct Compaction {
     Relation index;
+    BufferAccessStrategy strategy;
     IndexCache* cache;
     const PostingGeometry* geometry;
     MetaPage meta, next;
@@ -97,7 +98,7 @@ static void copy_segment(Compaction* c, PostingBuilder* w, uint32 list, BlockNum
     const PostingGeometry* g = c->geometry;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     const SegmentLayout layout = LayoutOf(*g, header->capacity);
-    take_segment_codes(c->index, g, block, segment, c->codes);
+    take_segment_codes(c->index, g, block, segment, c->codes, c->strategy);
     for (uint32 slot = 0; slot < header->count; slot++) {
         const RowFields fields = TakeFields(*g, layout, segment, slot);
         if (!IsRow(fields.tid)) continue;
@@ -118,7 +119,7 @@ static void copy_list(Compaction* c, PostingBuilder* w, uint32 list) {
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         vacuum_delay();
         count_step(c->index, at, &steps);
-        Buffer buffer = read_segment(c->index, c->geometry, at, list, BUFFER_LOCK_SHARE);
+        Buffer buffer = read_segment(c->index, c->geometry, at, list, BUFFER_LOCK_SHARE, c->strategy);
         memcpy(c->page, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
         const SegmentHeader* header = segment_header(c->page, at.offset);
@@ -166,18 +167,19 @@ static void compact_in_context(Compaction* c, Garbage* garbage, MemoryContext co
     copy_regions(c);
     free_unsearched(c);
     publish_epoch(c->index, &c->next);
-    if (HasRecords(c->meta)) c->records = move_records(c->index, &c->meta, &c->sink);
+    if (HasRecords(c->meta)) c->records = move_records(c->index, &c->meta, &c->sink, c->strategy);
     VQ_FAULT("compact.lists");
     copy_lists(c);
     switch_epochs(c->index, &c->next);
 }
 
-void compact_index(Relation index, Relation heap, Garbage* garbage) {
+void compact_index(Relation index, Relation heap, Garbage* garbage, BufferAccessStrategy strategy) {
     const BlockNumber blocks = garbage->blocks;
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq compaction", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Compaction* c = static_cast<Compaction*>(palloc0(sizeof(Compaction)));
     c->index = index;
+    c->strategy = strategy;
     const StepLog step = begin_step(index, heap, "its pages will be copied close together");
     compact_in_context(c, garbage, context);
     end_step(&step,

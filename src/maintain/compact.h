@@ -12,6 +12,6 @@ bool has_room_within(Relation index, const MetaPage* meta, bool busy);
 bool worth_compacting(Relation index, const MetaPage* meta, const Garbage* garbage, bool busy);
 // Copies it, into garbage where all of it fits there, else behind the end; then another time will bring it to the
 // front. The caller is as for renew_index().
-void compact_index(Relation index, Relation heap, Garbage* garbage);
+void compact_index(Relation index, Relation heap, Garbage* garbage, BufferAccessStrategy strategy);
 
 }  // namespace vectorq

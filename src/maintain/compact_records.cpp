@@ -17,6 +17,7 @@ struct RecordCopy {
     Relation index;
     const MetaPage* meta;
     PageSink* sink;
+    BufferAccessStrategy strategy;
     MovedRecords* moved;
     char* from;    // (pages, BLCKSZ) the old extent at hand
     char* to;      // (pages, BLCKSZ) the new one
@@ -38,7 +39,7 @@ static void grow(T** array, Size count, Size* room, Size each) {
 static bool read_extent(RecordCopy* c, BlockNumber block) {
     const ReorderGeometry* g = &c->moved->geometry;
     VQ_FAULT("compact_records.read");
-    Buffer buffer = ReadBuffer(c->index, block);
+    Buffer buffer = ReadBufferExtended(c->index, MAIN_FORKNUM, block, RBM_NORMAL, c->strategy);
     VQ_FAULT("compact_records.lock");
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     memcpy(c->from, BufferGetPage(buffer), BLCKSZ);
@@ -49,7 +50,8 @@ static bool read_extent(RecordCopy* c, BlockNumber block) {
     const char* problem = extent_problem(g, c->from);
     if (problem != NULL) report_corruption(c->index, block, problem);
     for (uint32 part = 1; part < g->pages; part++) {
-        buffer = read_page(c->index, block + part, PageKind::kReorder, 0, static_cast<uint16>(part), BUFFER_LOCK_SHARE);
+        buffer = read_page(c->index, block + part, PageKind::kReorder, 0, static_cast<uint16>(part), BUFFER_LOCK_SHARE,
+                           c->strategy);
         memcpy(c->from + part * BLCKSZ, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
     }
@@ -115,7 +117,7 @@ static void copy_extent(RecordCopy* c, BlockNumber block) {
     }
 }
 
-MovedRecords move_records(Relation index, const MetaPage* meta, PageSink* sink) {
+MovedRecords move_records(Relation index, const MetaPage* meta, PageSink* sink, BufferAccessStrategy strategy) {
     MovedRecords moved;
     memset(&moved, 0, sizeof(moved));
     moved.geometry = meta_reorder_geometry(meta);
@@ -123,6 +125,7 @@ MovedRecords move_records(Relation index, const MetaPage* meta, PageSink* sink) 
     RecordCopy c = {index,
                     meta,
                     sink,
+                    strategy,
                     &moved,
                     static_cast<char*>(palloc(bytes)),
                     static_cast<char*>(palloc(bytes)),

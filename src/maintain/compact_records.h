@@ -24,7 +24,7 @@ struct MovedRecords {
 };
 
 // Copies those in use. To be called once the epoch is published: every entry that is copied has its record by then.
-MovedRecords move_records(Relation index, const MetaPage* meta, PageSink* sink);
+MovedRecords move_records(Relation index, const MetaPage* meta, PageSink* sink, BufferAccessStrategy strategy);
 // Where a record lies now; of block kInvalidBlock if there is none.
 Tid moved_record(const MovedRecords* moved, const Tid& record);
 

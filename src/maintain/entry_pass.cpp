@@ -24,7 +24,7 @@ struct PassState {
 static bool copy_page(PassState* s, BlockNumber block) {
     Relation index = s->pass->index;
     VQ_FAULT("pass.read");
-    Buffer buffer = ReadBuffer(index, block);
+    Buffer buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_NORMAL, s->pass->strategy);
     VQ_FAULT("pass.lock");
     LockBuffer(buffer, BUFFER_LOCK_SHARE);
     memcpy(s->page, BufferGetPage(buffer), BLCKSZ);
@@ -47,7 +47,7 @@ static void pass_segment(PassState* s, BlockNumber block, char* segment) {
     const EntryPass* pass = s->pass;
     const SegmentHeader* header = reinterpret_cast<const SegmentHeader*>(segment);
     if (header->list >= pass->lists->lists || !pass->lists->searched[header->list] || segment_is_late(header)) return;
-    if (pass->with_rows) take_segment_codes(pass->index, s->geometry, block, segment, s->codes);
+    if (pass->with_rows) take_segment_codes(pass->index, s->geometry, block, segment, s->codes, pass->strategy);
     const SegmentLayout layout = LayoutOf(*s->geometry, header->capacity);
     for (uint32 slot = 0; slot < header->count; slot++) {
         const RowFields fields = TakeFields(*s->geometry, layout, segment, slot);

@@ -13,6 +13,7 @@ struct EntryPass {
     const IndexCache* cache;
     const AllLists* lists;  // of which only those that are searched are read
     bool with_rows;         // whose codes are exact
+    BufferAccessStrategy strategy;
     // Each entry that is not dead. keys: packed; nobody's without key columns. row (code dims): its vector, or NULL.
     void (*take)(void* arg, const RowFields* fields, const char* keys, const float* row);
     void* arg;

@@ -96,14 +96,15 @@ static void cut_file(Relation index, Garbage* garbage) {
     UnlockRelation(index, AccessExclusiveLock);
 }
 
-void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut) {
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut,
+                       BufferAccessStrategy strategy) {
     if (may_cut) cut_file(index, garbage);
     const uint32 unit = meta->upkeep.free_unit;
     for (BlockNumber block = 1, run = 0; block < garbage->blocks; block++) {
         run = has(garbage, block) ? run + 1 : 0;
         if (run < unit) continue;
         vacuum_delay();
-        Buffer buffer = lock_block(index, block + 1 - unit, "garbage");
+        Buffer buffer = lock_block(index, block + 1 - unit, "garbage", strategy);
         put_free_page(index, buffer);
         UnlockReleaseBuffer(buffer);
         run = 0;

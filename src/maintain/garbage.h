@@ -28,6 +28,7 @@ BlockNumber garbage_within(const Garbage* garbage);
 void use_garbage(Garbage* garbage, PageSink* sink);
 // Cuts the file where only garbage follows, if that is wanted and nobody uses the index, and puts what else there is on
 // the list of free pages.
-void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut);
+void give_back_garbage(Relation index, const MetaPage* meta, Garbage* garbage, bool may_cut,
+                       BufferAccessStrategy strategy);
 
 }  // namespace vectorq

@@ -79,7 +79,7 @@ static bool closes_by_itself(Page page, SegmentRef at) {
 
 // Sets or clears the mark of each segment of a chain, from its head to its end: a segment that an insert adds meanwhile
 // comes behind one that is not marked yet.
-static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool sealed) {
+static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool sealed, BufferAccessStrategy strategy) {
     const PostingGeometry g = meta_geometry(index, meta);
     DirectoryEntry entry;
     read_directory(index, meta, list, &entry);
@@ -87,7 +87,7 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         CHECK_FOR_INTERRUPTS();
         count_step(index, at, &steps);
-        Buffer buffer = read_segment(index, &g, at, list, BUFFER_LOCK_EXCLUSIVE);
+        Buffer buffer = read_segment(index, &g, at, list, BUFFER_LOCK_EXCLUSIVE, strategy);
         const SegmentHeader* header = segment_header(BufferGetPage(buffer), at.offset);
         const SegmentRef next = next_segment(header);
         if (segment_is_sealed(header) != sealed && !(sealed && closes_by_itself(BufferGetPage(buffer), at))) {
@@ -102,13 +102,13 @@ static void mark_chain(Relation index, const MetaPage* meta, uint32 list, bool s
 }
 
 // The directory first: then an empty list gets no first segment any more.
-void seal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list) {
+void seal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list, BufferAccessStrategy strategy) {
     set_list_state(index, meta, table, list, ListState::kSealed);
-    mark_chain(index, meta, list, true);
+    mark_chain(index, meta, list, true, strategy);
 }
 
-void unseal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list) {
-    mark_chain(index, meta, list, false);
+void unseal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list, BufferAccessStrategy strategy) {
+    mark_chain(index, meta, list, false, strategy);
     set_list_state(index, meta, table, list, ListState::kLive);
 }
 
@@ -131,13 +131,13 @@ static void note_settled(Relation index, MetaPage* known, uint32 oldest_generati
         known);
 }
 
-void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table) {
+void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table, BufferAccessStrategy strategy) {
     // Scans on a standby must know before the first page changes.
     if (may_drop_lists(heap, meta)) note_settled(index, meta, meta->generation);
     const bool gone = meta->oldest_generation == meta->generation;
     for (uint32 list = 0; list < table->lists; list++) {
         const ListState state = static_cast<ListState>(table->entries[list].state);
-        if (table->searched[list] && state == ListState::kSealed) unseal_list(index, meta, table, list);
+        if (table->searched[list] && state == ListState::kSealed) unseal_list(index, meta, table, list, strategy);
         // Replaced, or written by a vacuum that did not come to its end.
         if (!table->searched[list] && state < ListState::kDropped && gone)
             set_list_state(index, meta, table, list, ListState::kDropped);

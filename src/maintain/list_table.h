@@ -29,15 +29,15 @@ inline bool is_unused(const AllLists* table, uint32 list) {
 // Writes the state of a list, in the table too; kDropped and kUnused take its chain away.
 void set_list_state(Relation index, const MetaPage* meta, AllLists* table, uint32 list, ListState state);
 // Closes a list to inserts, or opens it again: each segment and the directory.
-void seal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list);
-void unseal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list);
+void seal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list, BufferAccessStrategy strategy);
+void unseal_list(Relation index, const MetaPage* meta, AllLists* table, uint32 list, BufferAccessStrategy strategy);
 
 // True if there are lists that were replaced, and no scan is left that may know them.
 bool may_drop_lists(Relation heap, const MetaPage* meta);
 
 // Ends what a crash or an error has cut short, and drops replaced lists that nobody knows any more; changes *meta, too.
 // Vacuum only.
-void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table);
+void settle_lists(Relation index, Relation heap, MetaPage* meta, AllLists* table, BufferAccessStrategy strategy);
 // Numbers of dropped lists, when no page has segments of theirs any more.
 void release_numbers(Relation index, const MetaPage* meta, AllLists* table);
 

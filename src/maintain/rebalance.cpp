@@ -390,7 +390,7 @@ static void switch_lists(Rebalance* r, MetaPage* next) {
 static void seal_batch(Rebalance* r) {
     for (uint32 i = 0; i < r->batch->count; i++) {
         vacuum_delay();
-        seal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
+        seal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list, r->strategy);
     }
     VQ_FAULT("rebalance.sealed");
 }
@@ -409,7 +409,7 @@ static void keep_new_lists(Rebalance* r) {
 // Leaves the lists of the batch as they were.
 static void unseal_batch(Rebalance* r) {
     for (uint32 i = 0; i < r->batch->count; i++)
-        unseal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list);
+        unseal_list(r->index, &r->meta, &r->table, r->victims[r->batch->first + i].list, r->strategy);
 }
 
 static void replace_batch(Rebalance* r) {
@@ -446,10 +446,8 @@ static void replace_victims(Rebalance* r) {
     switch_lists(r, &next);
 }
 
-static void rebalance_in_context(Relation index, Relation heap, const MetaPage* meta, MemoryContext context) {
-    Rebalance* r = static_cast<Rebalance*>(palloc0(sizeof(Rebalance)));
-    r->index = index;
-    r->heap = heap;
+static void rebalance_in_context(Rebalance* r, const MetaPage* meta, MemoryContext context) {
+    Relation index = r->index, heap = r->heap;
     r->opclass = opclass_of_index(index);
     r->meta = *meta;
     r->cache = index_cache_pin(index, context);
@@ -467,14 +465,18 @@ static void rebalance_in_context(Relation index, Relation heap, const MetaPage* 
                              r->objects->numbers.size()));
 }
 
-void rebalance(Relation index, Relation heap) {
+void rebalance(Relation index, Relation heap, BufferAccessStrategy strategy) {
     MetaPage meta;
     read_meta(index, &meta);
     // Some scan may know the lists replaced last time: their numbers and the place of their centroids are not free yet.
     if (!rebalances(index, &meta) || meta.oldest_generation != meta.generation) return;
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq rebalance", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
-    rebalance_in_context(index, heap, &meta, context);
+    Rebalance* r = static_cast<Rebalance*>(palloc0(sizeof(Rebalance)));
+    r->index = index;
+    r->heap = heap;
+    r->strategy = strategy;
+    rebalance_in_context(r, &meta, context);
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);
 }

@@ -9,6 +9,6 @@ namespace vectorq {
 bool rebalances(Relation index, const MetaPage* meta);
 
 // Replaces lists that are out of balance by others, after the rows of all lists were counted. maintain/README.md.
-void rebalance(Relation index, Relation heap);
+void rebalance(Relation index, Relation heap, BufferAccessStrategy strategy);
 
 }  // namespace vectorq

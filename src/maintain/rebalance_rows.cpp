@@ -51,11 +51,11 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
     for (SegmentRef at = {entry.head, entry.head_offset}; has_segment(at);) {
         vacuum_delay();
         count_step(r->index, at, &steps);
-        Buffer buffer = read_segment(r->index, g, at, list, BUFFER_LOCK_SHARE);
+        Buffer buffer = read_segment(r->index, g, at, list, BUFFER_LOCK_SHARE, r->strategy);
         memcpy(first_page, BufferGetPage(buffer), BLCKSZ);
         UnlockReleaseBuffer(buffer);
         char* segment = segment_at(first_page, at.offset);
-        if (codes_are_rows(r)) take_segment_codes(r->index, g, at.block, segment, codes);
+        if (codes_are_rows(r)) take_segment_codes(r->index, g, at.block, segment, codes, r->strategy);
         take_rows(r, segment, codes);
         at = next_segment(HeaderOf(segment));
     }
@@ -64,7 +64,7 @@ static void read_chain(Rebalance* r, uint32 victim, char* first_page, uint8* cod
 // Rows that are dead to everybody are left out.
 static void read_from_table(Rebalance* r) {
     const IndexCache* cache = r->cache;
-    TableRows* rows = open_table_rows(r->heap, r->index, r->opclass, static_cast<int>(cache->meta.dims));
+    TableRows* rows = open_table_rows(r->heap, r->index, r->opclass, static_cast<int>(cache->meta.dims), r->strategy);
     float* vector = static_cast<float*>(palloc(sizeof(float) * cache->meta.dims));
     Size kept = 0;
     for (Size i = 0; i < r->num_rows; i++) {

@@ -54,6 +54,7 @@ struct RebalanceObjects {
 struct Rebalance {
     // — set at the start, then constant —
     Relation index, heap;
+    BufferAccessStrategy strategy;
     IndexCache* cache;
     AllLists table;
     const OpclassInfo* opclass;

@@ -51,6 +51,7 @@ namespace {
 struct Renewal {
     // — set at the start, then constant —
     Relation index, heap;
+    BufferAccessStrategy strategy;
     MemoryContext context;
     IndexCache* cache;  // of the present epoch
     AllLists lists;
@@ -129,7 +130,7 @@ static void sample_drawn(Renewal* r) {
 }
 
 static EntryPass entry_pass(Renewal* r, void (*take)(void*, const RowFields*, const char*, const float*)) {
-    return {r->index, r->cache, &r->lists, r->table == NULL, take, r};
+    return {r->index, r->cache, &r->lists, r->table == NULL, r->strategy, take, r};
 }
 
 // A pass over the rows that are drawn for it.
@@ -284,7 +285,7 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
     r->lists = read_list_table(r->index, &r->meta);
     r->build = begin_build(r->heap, r->index, NULL, static_cast<Size>(vacuum_memory()) * 1024, threads);
     if (!lists_keep_rows(&r->meta))
-        r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims));
+        r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims), r->strategy);
     sample_rows(r);
     build_learn(r->build);
     const bool done = r->build->trained || (wish.reason == RenewReason::kShrunk && r->rows < kFewestTrained);
@@ -308,12 +309,13 @@ static bool renew_in_context(Renewal* r, RenewalWish wish) {
     return done;
 }
 
-bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows) {
+bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows, BufferAccessStrategy strategy) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq renewal", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Renewal* r = static_cast<Renewal*>(palloc0(sizeof(Renewal)));
     r->index = index;
     r->heap = heap;
+    r->strategy = strategy;
     r->context = context;
     r->rows = rows;
     const bool done = renew_in_context(r, wish);

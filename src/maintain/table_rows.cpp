@@ -2,6 +2,7 @@
 #include "maintain/table_rows.h"
 
 #include "pg/entry.h"
+#include "pg/fault.h"
 #include "store/row_fields.h"
 
 extern "C" {
@@ -28,13 +29,15 @@ static void find_needed(TableRows* r) {
             r->needed[r->num_needed++] = column;
 }
 
-TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opclass, int dims) {
+TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opclass, int dims,
+                           BufferAccessStrategy strategy) {
     TableRows* r = static_cast<TableRows*>(palloc0(sizeof(TableRows)));
     r->heap = heap;
     r->index = index;
     r->opclass = opclass;
     r->key_columns = key_columns_of_index(index);
     r->dims = dims;
+    r->strategy = heap->rd_tableam == GetHeapamTableAmRoutine() ? strategy : NULL;
     r->toast = open_toast(heap);
     InitNonVacuumableSnapshot(r->snapshot, GlobalVisTestFor(heap));
     r->info = BuildIndexInfo(index);
@@ -49,7 +52,13 @@ TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opc
     return r;
 }
 
+static void unpin(TableRows* r) {
+    if (BufferIsValid(r->pinned)) ReleaseBuffer(r->pinned);
+    r->pinned = InvalidBuffer;
+}
+
 void close_table_rows(TableRows* r) {
+    unpin(r);
     table_index_fetch_end(r->fetch);
     ExecDropSingleTupleTableSlot(r->whole);
     ExecDropSingleTupleTableSlot(r->found);
@@ -121,7 +130,19 @@ static bool read_row(TableRows* r, ItemPointer tid, bool has_entry, float* vecto
     return kept;
 }
 
-bool read_table_row(TableRows* rows, ItemPointer tid, float* vector) { return read_row(rows, tid, true, vector); }
+// The server's fetch knows no ring of buffers: the block comes into the ring first, and is found there. It stays
+// pinned, since a buffer that is pinned anew counts as one that others use, too, and leaves the ring.
+static void pin_in_ring(TableRows* r, BlockNumber block) {
+    if (r->strategy == NULL || (BufferIsValid(r->pinned) && BufferGetBlockNumber(r->pinned) == block)) return;
+    unpin(r);
+    VQ_FAULT("table_rows.block");
+    r->pinned = ReadBufferExtended(r->heap, MAIN_FORKNUM, block, RBM_NORMAL, r->strategy);
+}
+
+bool read_table_row(TableRows* r, ItemPointer tid, float* vector) {
+    pin_in_ring(r, ItemPointerGetBlockNumber(tid));
+    return read_row(r, tid, true, vector);
+}
 
 const char* keys_of_table_row(TableRows* r) {
     if (r->key_columns->keys.count == 0) return NULL;

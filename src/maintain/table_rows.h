@@ -15,6 +15,7 @@ struct TableRows {
     Relation heap, index;
     const OpclassInfo* opclass;
     int dims;
+    BufferAccessStrategy strategy;  // of rows that are read by tid; NULL: none
     const KeyColumnInfo* key_columns;
     ToastReader toast;
     SnapshotData snapshot;
@@ -25,6 +26,7 @@ struct TableRows {
     ExprState* predicate;  // NULL: none
     float* scanned;        // (dims): of the row that scan_table_rows is at
     // — changed by each row —
+    Buffer pinned;  // the block of the last row that was read by tid; InvalidBuffer: none
     IndexFetchTableData* fetch;
     TupleTableSlot* found;  // as the table has it
     TupleTableSlot* whole;  // the needed columns, with what lay out of line; the others are null
@@ -34,7 +36,8 @@ struct TableRows {
 };
 
 // In the current memory context, which has to live until close_table_rows. A snapshot has to be active.
-TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opclass, int dims);
+TableRows* open_table_rows(Relation heap, Relation index, const OpclassInfo* opclass, int dims,
+                           BufferAccessStrategy strategy = NULL);
 void close_table_rows(TableRows* rows);
 
 // The vector (dims floats, as load_vector makes it) of the row that an entry with this tid stands for. False if the row

@@ -274,7 +274,7 @@ static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkD
     v.lists = read_list_table(v.index, &v.meta);
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
     give_up_epoch(v.index, &v.meta);
-    settle_lists(v.index, heap, &v.meta, &v.lists);
+    settle_lists(v.index, heap, &v.meta, &v.lists, info->strategy);
     table_close(heap, NoLock);
     v.geometry = meta_geometry(v.index, &v.meta);
     if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
@@ -353,8 +353,8 @@ static IndexBulkDeleteResult* collect_garbage(const IndexVacuumInfo* info, Relat
         stats = pass_pages(info, stats, NULL, NULL, &garbage);
         read_meta(info->index, &meta);
         const bool copy = copies < 2 && cut && worth_compacting(info->index, &meta, &garbage, is_busy(stats));
-        if (copy) compact_index(info->index, heap, &garbage);
-        else give_back_garbage(info->index, &meta, &garbage, cut);
+        if (copy) compact_index(info->index, heap, &garbage, info->strategy);
+        else give_back_garbage(info->index, &meta, &garbage, cut, info->strategy);
         pfree(garbage.bits);
         if (copy) continue;
         forget_garbage(info->index, &meta);
@@ -386,13 +386,14 @@ static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relatio
     MetaPage meta;
     read_meta(info->index, &meta);
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
-    if (wish.reason != RenewReason::kNone && renew_index(info->index, heap, wish, stats->num_index_tuples))
+    if (wish.reason != RenewReason::kNone &&
+        renew_index(info->index, heap, wish, stats->num_index_tuples, info->strategy))
         return collect_garbage(info, heap, stats, true);
     // A second time, if the lists that were replaced could go at once: the first leaves some lists open to inserts.
     for (int times = 0; times < 2; times++) {
         read_meta(info->index, &meta);
         const uint32 before = meta.generation;
-        rebalance(info->index, heap);
+        rebalance(info->index, heap, info->strategy);
         read_meta(info->index, &meta);
         if (meta.generation == before) break;
         stats = collect_garbage(info, heap, stats, true);
@@ -440,7 +441,7 @@ bool renew_now(Relation index, Relation heap) {
                  errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
                         RelationGetRelationName(index)),
                  errhint("Try again when the transactions that run now have ended.")));
-    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples);
+    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples, info.strategy);
     collect_garbage(&info, heap, stats, true);
     return done;
 }

@@ -41,10 +41,12 @@ inline uint32 segment_after(const PostingGeometry* g, Page page, uint32 at) {
     return SegmentAfter(*g, page_payload(page), at);
 }
 // Pins and locks the (first) page of a list's segment and checks both.
-Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode);
+Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode,
+                    BufferAccessStrategy strategy = NULL);
 // The codes of a segment, row after row into codes (capacity, code_bytes). segment: where it begins in its first page
 // or in a copy of that; its other pages, from `block` on, are read here.
-void take_segment_codes(Relation index, const PostingGeometry* g, BlockNumber block, const char* segment, uint8* codes);
+void take_segment_codes(Relation index, const PostingGeometry* g, BlockNumber block, const char* segment, uint8* codes,
+                        BufferAccessStrategy strategy = NULL);
 // More segments than this on a chain means that it runs in a circle.
 uint64 most_segments(Relation index);
 // Who goes along a chain counts its segments, from 0: raises an error when there are too many.

@@ -17,9 +17,9 @@ namespace {
 constexpr size_t kLutsAtATime = 8, kQueriesAtATime = 32;
 // Bytes of rows that stay in the first cache while all these queries pass.
 constexpr size_t kTileBytes = 16 * 1024;
-// Queries that a thread takes at a time, at least; parts for each thread, so that none waits long for another; bytes of
-// collectors that one part has.
-constexpr size_t kLeastQueries = 16, kPartsOfThread = 4, kPartBytes = 1024 * 1024;
+// Queries that a thread takes at a time, at least; portions for each thread, so that none waits long for another; bytes
+// of collectors that one portion has.
+constexpr size_t kLeastQueries = 16, kPortionsOfThread = 4, kPortionBytes = 1024 * 1024;
 
 bool TablesAreOfQuery(const Codec& codec) noexcept {
     return codec.kind == CodeKind::kPq4 && !TableDependsOnList(codec);
@@ -103,18 +103,19 @@ const std::vector<uint32_t>& BatchScorer::ListsToRead(const uint32_t* position, 
     });
     for (size_t i = 0; i < lists_.size(); i++) rank_[lists_[i]] = uint32_t(i);
     first_probe_.push_back(probes_.size());
-    const size_t for_threads = (queries_ + kPartsOfThread * workers_.size() - 1) / (kPartsOfThread * workers_.size());
-    const size_t for_cache = kPartBytes / (2 * shape_.capacity * sizeof(Candidate));
+    const size_t for_threads =
+        (queries_ + kPortionsOfThread * workers_.size() - 1) / (kPortionsOfThread * workers_.size());
+    const size_t for_cache = kPortionBytes / (2 * shape_.capacity * sizeof(Candidate));
     const size_t grain = std::max(kLeastQueries, std::min(for_threads, for_cache));
-    parts_.clear();
+    portions_.clear();
     for (size_t from = 0; from < queries_; from += grain) {
         const size_t begin = first_probe_[from];
-        parts_.push_back({begin, first_probe_[std::min(queries_, from + grain)], begin});
+        portions_.push_back({begin, first_probe_[std::min(queries_, from + grain)], begin});
     }
-    ParallelFor(parts_.size(), 1, shape_.threads, stop, [&](size_t begin, size_t end, int) {
+    ParallelFor(portions_.size(), 1, shape_.threads, stop, [&](size_t begin, size_t end, int) {
         for (size_t i = begin; i < end; i++) {
-            Probe* first = probes_.data() + parts_[i].begin;
-            Probe* last = probes_.data() + parts_[i].end;
+            Probe* first = probes_.data() + portions_[i].begin;
+            Probe* last = probes_.data() + portions_[i].end;
             for (Probe* probe = first; probe < last; probe++) probe->rank = rank_[probe->rank];
             std::sort(first, last, [](const Probe& a, const Probe& b) {
                 return a.rank != b.rank ? a.rank < b.rank : a.query < b.query;
@@ -278,16 +279,16 @@ void BatchScorer::ScoreList(const ListCopy& list, const Probe* begin, const Prob
 void BatchScorer::Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop) {
     PrepareQueryTables(stop);
     const size_t end_list = next_list_ + count;
-    ParallelTasks(parts_.size(), shape_.threads, stop, [&](size_t number, int thread) {
-        Part& part = parts_[number];
-        for (size_t at = part.next; at < part.end && probes_[at].rank < end_list;) {
+    ParallelTasks(portions_.size(), shape_.threads, stop, [&](size_t number, int thread) {
+        Portion& portion = portions_[number];
+        for (size_t at = portion.next; at < portion.end && probes_[at].rank < end_list;) {
             if (!KeepGoing(stop, thread)) return;
             const size_t rank = probes_[at].rank;
             size_t end = at;
-            while (end < part.end && probes_[end].rank == rank) end++;
+            while (end < portion.end && probes_[end].rank == rank) end++;
             ScoreList(lists[rank - next_list_], probes_.data() + at, probes_.data() + end, workers_[size_t(thread)]);
             // The rest of a list comes with the next call.
-            if (!partial || rank + 1 < end_list) part.next = end;
+            if (!partial || rank + 1 < end_list) portion.next = end;
             at = end;
         }
     });

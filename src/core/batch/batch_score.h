@@ -84,7 +84,7 @@ private:
         uint32_t rank, query;
     };
     // Queries that one thread takes at a time: their collectors lie in its second cache meanwhile.
-    struct Part {
+    struct Portion {
         size_t begin, end;  // of probes_, in the order of ranks
         size_t next;        // of these
     };
@@ -132,7 +132,7 @@ private:
     std::vector<uint8_t> overflowed_;
     std::vector<Probe> probes_;        // in the order of queries; rank is the list's number at first
     std::vector<size_t> first_probe_;  // of each query, and the end
-    std::vector<Part> parts_;
+    std::vector<Portion> portions_;
     std::vector<uint32_t> lists_, rank_;  // rank_[list]
     size_t next_list_ = 0;                // of lists_, that is scored next
     AlignedArray<uint8_t> query_luts_;
