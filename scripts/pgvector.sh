@@ -1,6 +1,7 @@
 #!/bin/bash
 # Builds pgvector from its Debian source package and installs it in the private server tree, beside vectorq.
 #   pgvector.sh [SUITE]       default trixie, which has 0.8; our own release has an older one
+#   PGVECTOR_SOURCE=DIR pgvector.sh     from the sources in DIR: another version, for docs/pgvector.md. DIR is built in.
 # The package lists go to a private folder, the system's apt configuration stays as it is; the archive's
 # address is taken from there, only the suite is changed. The built tree is kept in $VQ_DATA (default build/data).
 # Its own Makefile builds for this machine's processor (-march=native); Debian's patch removes that for portability,
@@ -15,7 +16,10 @@ pg_config=${PG_CONFIG:-pg_config}
 pgroot=$build/pgroot
 # The extensions vector and vectorq both own a type `vector`: they go to databases of their own. vectorq_pgvector uses vector's.
 "$here/scripts/bootstrap.sh" bench >&2
-if [ ! -e "$cache/built" ]; then
+tree=${PGVECTOR_SOURCE:-$cache/source/tree}
+if [ -n "${PGVECTOR_SOURCE:-}" ]; then
+    make -C "$tree" OPTFLAGS="${PGVECTOR_OPTFLAGS--march=native}" PG_CONFIG="$pg_config" >&2
+elif [ ! -e "$cache/built" ]; then
     mkdir -p "$cache"/apt/{lists/partial,archives/partial} "$cache/source"
     archive=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' |
         sed -n 's/^Debian|Debian|main|//p' | sort -u | head -1)
@@ -28,9 +32,9 @@ if [ ! -e "$cache/built" ]; then
     apt-get "${options[@]}" update >&2
     (cd "$cache/source" && apt-get "${options[@]}" source --download-only pgvector >&2 &&
         rm -rf tree && dpkg-source -q --no-check -x pgvector_*.dsc tree >&2)
-    make -C "$cache/source/tree" OPTFLAGS="${PGVECTOR_OPTFLAGS--march=native}" PG_CONFIG="$pg_config" >"$cache/build.log" 2>&1 || { tail -20 "$cache/build.log" >&2; exit 1; }
+    make -C "$tree" OPTFLAGS="${PGVECTOR_OPTFLAGS--march=native}" PG_CONFIG="$pg_config" >"$cache/build.log" 2>&1 || { tail -20 "$cache/build.log" >&2; exit 1; }
     rm -f "$cache/apt/sources.list"
     touch "$cache/built"
 fi
-make -s -C "$cache/source/tree" install OPTFLAGS="${PGVECTOR_OPTFLAGS--march=native}" DESTDIR="$pgroot" PG_CONFIG="$pg_config" >/dev/null
-echo "pgvector $(sed -n "s/^default_version = '\(.*\)'/\1/p" "$cache/source/tree/vector.control") installed in $pgroot" >&2
+make -s -C "$tree" install OPTFLAGS="${PGVECTOR_OPTFLAGS--march=native}" DESTDIR="$pgroot" PG_CONFIG="$pg_config" >/dev/null
+echo "pgvector $(sed -n "s/^default_version = '\(.*\)'/\1/p" "$tree/vector.control") installed in $pgroot" >&2

@@ -1,7 +1,6 @@
 -- What a session keeps of an index: not read again after a VACUUM or ANALYZE that changes nothing, given up when the
 -- index is gone, read anew when its file is another.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SET enable_seqscan = off;
 SELECT setseed(0.5);
 CREATE TABLE cached (id int, v vector(16));

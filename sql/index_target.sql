@@ -1,6 +1,5 @@
 -- Which target a scan has: the session's SET, else the index's option, else ALTER ROLE / DATABASE or the configuration, else the default.
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SELECT setseed(0.6);
 CREATE TABLE aimed (id int, v vector(8)) WITH (autovacuum_enabled = off);
 INSERT INTO aimed SELECT i, (SELECT array_agg(random() + 0 * (i + j))::vector FROM generate_series(1, 8) j) FROM generate_series(1, 4000) i;

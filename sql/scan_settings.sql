@@ -1,7 +1,6 @@
 -- What a scan takes from its session and from the query that it runs in.
 \set QUIET 1
 SET client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS vectorq;
 SET enable_seqscan = off;
 SELECT setseed(0.25);
 CREATE TABLE scan_rows (id int PRIMARY KEY, kind int, v vector(8));

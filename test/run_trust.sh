@@ -58,6 +58,7 @@ skipped=
 if scripts/pgvector.sh >"$build/pgvector.log" 2>&1; then
     export VQ_TYPES=pgvector
     part pgvector-regression '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_regress.sh
+    part pgvector-own-tests '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_pgvector_regress.sh
     part pgvector-isolation '^(test .* ok |ok [0-9])' '^(test .*FAILED|not ok [0-9])' test/run_isolation.sh
     for name in 001_crash 002_standby 003_concurrency 006_dump 008_sessions 009_damage_bytes 015_extension_upgrade 016_rebalance \
         019_pgvector 020_docs 021_migrate; do

@@ -72,6 +72,10 @@ fuzz-sql: server-tree
 	@scripts/bootstrap.sh sqlsmith
 	@$(PRIVATE) test/fuzz/sqlsmith.sh $(or $(TIME),300) $(SEED)
 
+# pgvector's own regression tests of its types, on ours. PGVECTOR_SOURCE=DIR: those of another version than Debian's
+check-pgvector: server-tree
+	@$(PRIVATE) test/run_pgvector_regress.sh $(TESTS)
+
 # make check-isolation TESTS=locks
 check-isolation: server-tree
 	@$(PRIVATE) test/run_isolation.sh $(TESTS)
@@ -96,7 +100,7 @@ check-upgrade:
 check-trust: fault-tree
 	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_trust.sh $(TRUST)
 
-.PHONY: placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
+.PHONY: placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-pgvector check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/clients.mk

@@ -28,6 +28,11 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_k ON t USING ivf ((v::halfvec(8)) halfvec_cosine_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE INDEX c_v ON c USING ah (v, id) WITH (lists = 4, subvectors = 32, replicas = soar, reorder = f32);
     CREATE INDEX t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8);
+    CREATE TABLE b (id bigserial PRIMARY KEY, v bit(96));
+    CREATE FUNCTION rb() RETURNS bit(96) VOLATILE LANGUAGE sql AS 'SELECT string_agg((random() < 0.3)::int::text, '''')::bit(96) FROM generate_series(1, 96)';
+    INSERT INTO b (v) SELECT rb() FROM generate_series(1, 800);
+    CREATE INDEX b_h ON b USING ivf (v bit_hamming_ops, id) WITH (lists = 8);
+    CREATE INDEX b_j ON b USING ivf (v bit_jaccard_ops) WITH (lists = 8, replicas = closure, closure_epsilon = 1);
     CREATE TABLE scans_of_goes (n bigint);
     -- waits a little for the first scan: a slow machine reads once in seconds
     CREATE FUNCTION count_scans_of_goes() RETURNS void LANGUAGE plpgsql AS $$
@@ -77,6 +82,12 @@ $node->safe_psql('postgres', q{
         SET LOCAL enable_seqscan = on; SET LOCAL enable_indexscan = off;
         SELECT array_agg(id) INTO by_seq FROM c;
         PERFORM agree('c', by_index, by_seq);
+        SELECT array_agg(id) INTO by_seq FROM b;
+        SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = on;
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM b ORDER BY v <~> 5::bit(96) LIMIT 1000000) s;
+        PERFORM agree('b by Hamming', by_index, by_seq);
+        SELECT array_agg(id) INTO by_index FROM (SELECT id FROM b ORDER BY v <%> 5::bit(96) LIMIT 1000000) s;
+        PERFORM agree('b by Jaccard', by_index, by_seq);
     END $$;
 });
 my %script = (
@@ -89,10 +100,13 @@ INSERT INTO w (v) SELECT array_fill(random()::float4, ARRAY[2500])::vector FROM 
 DELETE FROM w WHERE id % 61 = :r;
 INSERT INTO c (v) SELECT array_fill(random()::float4, ARRAY[1536])::vector FROM generate_series(1, 3);
 DELETE FROM c WHERE id % 61 = :r;
+INSERT INTO b (v) SELECT rb() FROM generate_series(1, 5);
+UPDATE b SET v = rb() WHERE id % 61 = :r;
+DELETE FROM b WHERE id % 67 = :r;
 },
     read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1000', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\nSELECT pg_stat_force_next_flush();\n",
     iterate => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '1', true), set_config('vectorq.max_scan_rows', '0', true);\nSELECT compare();\nCOMMIT;\nSELECT pg_stat_force_next_flush();\n",
-    vacuum => "VACUUM t;\nVACUUM w;\nVACUUM c;\n",
+    vacuum => "VACUUM t;\nVACUUM w;\nVACUUM c;\nVACUUM b;\n",
     # In one session: two that wait for each other's snapshots would be a deadlock of PostgreSQL's own.
     reindex => q{
 REINDEX INDEX CONCURRENTLY t_v;
@@ -100,6 +114,7 @@ SELECT count_scans_of_goes();
 DROP INDEX t_goes;
 CREATE INDEX CONCURRENTLY t_goes ON t USING ah (v vector_ip_ops) WITH (lists = 8);
 REINDEX INDEX CONCURRENTLY t_a;
+REINDEX INDEX CONCURRENTLY b_h;
 DROP INDEX CONCURRENTLY t_goes;
 CREATE INDEX CONCURRENTLY t_goes ON t USING ivf (v vector_l1_ops) WITH (lists = 8, replicas = closure);
 SELECT pg_sleep(0.2);
@@ -129,7 +144,7 @@ is($node->safe_psql('postgres', 'SELECT what FROM mismatches'), '', 'index and t
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_v')"), '', 't_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('w_v')"), '', 'w_v is sound');
 is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('t_p')"), '', 't_p is sound');
-is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c t_k t_goes c_v);
+is($node->safe_psql('postgres', "SELECT * FROM vectorq_check('$_')"), '', "$_ is sound") for qw(t_a t_c t_k t_goes c_v b_h b_j);
 my ($rounds, $scans) = split /\|/, $node->safe_psql('postgres', 'SELECT count(*), sum(n) FROM scans_of_goes');
 cmp_ok($rounds, '>', 0, "an index was dropped and built again $rounds times");
 cmp_ok($scans, '>', 0, "and was scanned $scans times between");

@@ -71,6 +71,8 @@ sub members
         $object =~ s/^\\(?:un)?restrict .*\n//mg;
         $object =~ s/^--\n?//mg;
         $object =~ s/\s+$//mg;
+        # pg_dump writes a family's operators of one strategy in any order.
+        $object = join "\n", sort map { s/\s*[,;]$//r } split /\n/, $object if $object =~ /^ALTER OPERATOR FAMILY .* ADD$/m;
         push @objects, $object if $object =~ /^ ?Name: /;
     }
     return join "\n", sort @objects;

@@ -26,11 +26,16 @@ $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE TABLE t (id bigserial PRIMARY KEY, v vector(8)) WITH (vacuum_truncate = off);
     CREATE TABLE w (id bigserial PRIMARY KEY, v vector(2500)) WITH (vacuum_truncate = off);
+    CREATE TABLE b (id bigserial PRIMARY KEY, v bit(96)) WITH (vacuum_truncate = off);
     CREATE TABLE mismatches (what text);
     CREATE FUNCTION rv(n int, shift float8, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(shift + random() + 0 * i)::vector FROM generate_series(1, n)';
+    -- more ones with a greater shift
+    CREATE FUNCTION rb(shift float8, i int) RETURNS bit(96) VOLATILE LANGUAGE sql AS
+        'SELECT string_agg((random() < (1 + shift) / 8 + 0 * i)::int::text, '''')::bit(96) FROM generate_series(1, 96)';
     SET seed = SEED;
     INSERT INTO t (v) SELECT rv(8, 0, i) FROM generate_series(1, 3000) i;
     INSERT INTO w (v) SELECT rv(2500, 0, i) FROM generate_series(1, 300) i;
+    INSERT INTO b (v) SELECT rb(0, i) FROM generate_series(1, 1500) i;
     CREATE INDEX t_flat ON t USING ivf (v) WITH (lists = 40);
     CREATE INDEX t_sq8 ON t USING ivf (v vector_cosine_ops, id) WITH (lists = 40, quantizer = sq8);
     CREATE INDEX t_ah ON t USING ah (v vector_ip_ops, id) WITH (lists = 40);
@@ -38,6 +43,10 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_c ON t USING ivf ((v::halfvec(8)) halfvec_l2_ops, id) WITH (lists = 40, quantizer = pq, bits = 4, subvectors = 4, reorder = f16);
     CREATE INDEX w_v ON w USING ivf (v, id) WITH (lists = 10);
     CREATE INDEX t_off ON t USING ivf ((v::halfvec(8)) halfvec_ip_ops) WITH (lists = 40, rebalance = off);
+    CREATE INDEX b_h ON b USING ivf (v bit_hamming_ops, id) WITH (lists = 20);
+    CREATE INDEX b_j ON b USING ivf (v bit_jaccard_ops) WITH (lists = 20, replicas = none);
+    -- the distances of b_h
+    CREATE INDEX b_off ON b USING ivf (((~v)::bit(96)) bit_hamming_ops) WITH (lists = 20, rebalance = off);
     CREATE FUNCTION ids(q text) RETURNS bigint[] LANGUAGE plpgsql AS $$
     DECLARE r bigint[];
     BEGIN
@@ -68,14 +77,20 @@ $node->safe_psql('postgres', q{
         in_table := all_ids('w');
         found := ids('w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector');
         IF found IS DISTINCT FROM in_table THEN RETURN NEXT format('w: index %s rows, table %s', cardinality(found), cardinality(in_table)); END IF;
+        in_table := all_ids('b');
+        FOREACH q IN ARRAY ARRAY['b ORDER BY v <~> 5::bit(96)', 'b ORDER BY v <%> 5::bit(96)'] LOOP
+            found := ids(q);
+            IF found IS DISTINCT FROM in_table THEN RETURN NEXT format('%s: index %s rows, table %s', q, cardinality(found), cardinality(in_table)); END IF;
+        END LOOP;
     END $$;
 } =~ s/SEED/($seed % 1000) \/ 1000/er);
 my $settings = 'SET vectorq.max_scan_rows = 0; SET vectorq.nprobe = 3;';
 my $by_index = "$settings SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;";
 # The comparison says nothing unless the planner takes the indexes.
 my %used = map { $_ => 1 } map { $node->safe_psql('postgres', "$by_index EXPLAIN SELECT id FROM $_ LIMIT 1000000") =~ /Index Scan using (\w+)/ }
-    (split /\n/, $node->safe_psql('postgres', 'SELECT unnest(queries())')), 'w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector';
-is(join(' ', sort keys %used), 't_ah t_c t_flat t_k t_sq8 w_v', 'the comparison goes through the indexes');
+    (split /\n/, $node->safe_psql('postgres', 'SELECT unnest(queries())')), 'w ORDER BY v <-> array_fill(0, ARRAY[2500])::vector',
+    'b ORDER BY v <~> 5::bit(96)', 'b ORDER BY v <%> 5::bit(96)';
+is(join(' ', sort keys %used), 'b_h b_j t_ah t_c t_flat t_k t_sq8 w_v', 'the comparison goes through the indexes');
 
 my %script = (
     write => q{
@@ -86,6 +101,9 @@ UPDATE t SET v = rv(8, :shift, 1) WHERE id % 61 = :r;
 DELETE FROM t WHERE id % 31 = :r;
 INSERT INTO w (v) SELECT rv(2500, :shift, i) FROM generate_series(1, 4) i;
 DELETE FROM w WHERE id % 31 = :r;
+INSERT INTO b (v) SELECT rb(:shift, i) FROM generate_series(1, 30) i;
+UPDATE b SET v = rb(:shift, 1) WHERE id % 61 = :r;
+DELETE FROM b WHERE id % 31 = :r;
 },
     # A snapshot that outlives vacuums: the lists that it knows stay. The cursor began before them, and ends after them.
     read => "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT set_config('vectorq.nprobe', '3', true), set_config('vectorq.max_scan_rows', '0', true), "
@@ -94,7 +112,7 @@ DELETE FROM w WHERE id % 31 = :r;
         . "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'on', true);\n"
         . "DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1,1,1,1]';\nFETCH 1 FROM c;\nINSERT INTO mismatches SELECT compare();\nSELECT pg_sleep(0.2);\n"
         . "INSERT INTO mismatches SELECT compare();\nINSERT INTO mismatches SELECT drain(id) FROM (SELECT min(id) AS id FROM at_start) s WHERE drain(id) <> '';\nCOMMIT;\n",
-    vacuum => "VACUUM (PARALLEL 0) t;\nVACUUM w;\n");
+    vacuum => "VACUUM (PARALLEL 0) t;\nVACUUM w;\nVACUUM b;\n");
 # Takes what is left of cursor c; says what differs from at_start but for the one row that was fetched before.
 $node->safe_psql('postgres', q{
     CREATE FUNCTION drain(bigint) RETURNS text LANGUAGE plpgsql AS $$
@@ -114,7 +132,7 @@ $node->safe_psql('postgres', q{
         RETURN '';
     END $$;
 });
-my @indexes = qw(t_flat t_sq8 t_ah t_k t_c w_v t_off);
+my @indexes = qw(t_flat t_sq8 t_ah t_k t_c w_v t_off b_h b_j b_off);
 sub under_load { my ($seconds, $kill) = @_; run_load($node, \%script, [ [ 'write', 3 ], [ 'read', 2 ], [ 'vacuum', 1 ] ], $seconds, $kill) }
 sub all_is_well
 {
@@ -182,14 +200,17 @@ for my $round (1 .. ($ENV{VQ_KILLS} || 2))
 for my $ms (map { 4 * 1.45**$_ } 0 .. 14)
 {
     $node->safe_psql('postgres', q{DELETE FROM t WHERE id % 17 = } . int(rand 17) . q{; INSERT INTO t (v) SELECT rv(8, 3 * random(), i) FROM generate_series(1, 100) i; SELECT txid_current()});
-    $node->psql('postgres', 'SET statement_timeout = ' . (1 + int $ms) . '; VACUUM (PARALLEL 0) t;', on_error_stop => 0, stderr => \my $ignored);
+    $node->safe_psql('postgres', q{DELETE FROM b WHERE id % 17 = } . int(rand 17) . q{; INSERT INTO b (v) SELECT rb(6 * random(), i) FROM generate_series(1, 60) i; SELECT txid_current()});
+    $node->psql('postgres', 'SET statement_timeout = ' . (1 + int $ms) . "; VACUUM (PARALLEL 0) $_;", on_error_stop => 0, stderr => \my $ignored) for qw(t b);
 }
 all_is_well('after cancels');
-vacuum(qw(t w t w));
+vacuum(qw(t w b t w b));
 all_is_well('after vacuum');
 # Vacuum has split what the shifted rows made long; without it the lists stay uneven.
 ($with, $without) = imbalances(qw(t_flat t_off));
 cmp_ok($with, '<', 0.6 * $without, "imbalance $with with rebalancing, $without without");
+($with, $without) = imbalances(qw(b_h b_off));
+cmp_ok($with, '<', 0.8 * $without, "of bit strings imbalance $with and $without");
 
 # 4. The rows move to and fro: pages and numbers of lists are used again, and there are not more lists each time. The same rows in
 # each run, from an index made anew.
@@ -203,7 +224,7 @@ for my $round (1 .. 24)
     vacuum('t');
     push @size, $node->safe_psql('postgres', "SELECT pg_relation_size('t_flat')");
 }
-@indexes = qw(t_flat w_v);
+@indexes = qw(t_flat w_v b_h b_j);
 cmp_ok($size[23], '<=', 1.3 * $size[3], "the index does not grow: @size");
 cmp_ok(lists('t_flat'), '<=', 1.3 * 40, 'nor the number of its lists');
 is($node->safe_psql('postgres', "$by_index SELECT count(*) = (SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 1000000) s), count(*) FROM t") =~ /^t/, 1, 'no row is lost');
