@@ -72,12 +72,12 @@ void fill_row_set(PlanState* below, BlockNumber table_blocks, Size most_bytes, T
     const Size blocks = std::min(static_cast<Size>(std::max(guess, 1.0)), most_bytes / kBlockBytes);
     core_call([=] { rows->Reset(blocks); });
     BitmapIndexScanState* btree = single_btree(below);
-    if (btree != NULL) {
-        if (read_btree(btree, most_bytes, rows)) return;
-        ExecReScan(below);
+    if (btree == NULL || !read_btree(btree, most_bytes, rows)) {
+        if (btree != NULL) ExecReScan(below);
         core_call([=] { rows->Reset(blocks); });
+        read_bitmap(below, rows);
     }
-    read_bitmap(below, rows);
+    core_call([rows] { rows->MakeSieve(); });
 }
 
 }  // namespace vectorq

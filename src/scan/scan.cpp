@@ -178,7 +178,8 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->first_target = state->choice.target;
     begin_query(search);
     state->started = true;
-    if (!never_matches(&state->filter)) find_rows(scan, state);
+    if (never_matches(&state->filter)) note_stats(scan, state);
+    else find_rows(scan, state);
 }
 
 // Vacuum cannot cut off the table's end while we hold its lock.

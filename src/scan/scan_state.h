@@ -64,6 +64,8 @@ struct ScanState {
 
 // Does what the rounds ask for until there is a row to return: true, or there are none.
 bool find_rows(IndexScanDesc scan, ScanState* state);
+// The counters of vectorq_stats() are those of this scan.
+void note_stats(IndexScanDesc scan, const ScanState* state);
 // The settings for `rows` rows where `share` of the rows match, as the rounds want them.
 RoundSettings settings_for(ScanState* state, uint64 rows, double share);
 

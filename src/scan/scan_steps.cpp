@@ -82,7 +82,7 @@ static SearchedEntries search_lists(Relation index, ListSearch* search, uint32 f
 
 // ---- rows
 
-static void note_stats(IndexScanDesc scan, const ScanState* state) {
+void note_stats(IndexScanDesc scan, const ScanState* state) {
     const RoundCounts& counts = state->rounds->counts();
     last_scan_stats.index = RelationGetRelid(scan->indexRelation);
     last_scan_stats.target = state->first_target;

@@ -77,6 +77,50 @@ TEST(TidBlocks, APageMayBeAddedTwice) {
     EXPECT_FALSE(rows.needs_recheck());
 }
 
+TEST(TidBlocks, TheSieveTurnsNoRowAwayThatIsThere) {
+    for (const uint32_t blocks : {0u, 1u, 300u, 4000u, 20000u}) {
+        std::mt19937_64 random(blocks);
+        TidBlocks rows;
+        rows.Reset(blocks);
+        std::set<uint64_t> want;
+        for (uint32_t i = 0; i < blocks; i++) {
+            const uint32_t block = uint32_t(random() % (4 * blocks));
+            const uint16_t offset = uint16_t(1 + random() % 2047);
+            rows.Add(block, &offset, 1);
+            want.insert(RowAt(block, offset));
+        }
+        rows.MakeSieve();
+        for (const uint64_t row : want) ASSERT_TRUE(rows.Contains(row));
+        for (uint32_t i = 0; i < 100000; i++) {
+            const uint64_t row = random() >> 16;
+            ASSERT_EQ(rows.Contains(row), want.count(row) > 0);
+        }
+        // A row that comes later is found, too.
+        const uint16_t offset = 2048;
+        rows.Add(5, &offset, 1);
+        EXPECT_TRUE(rows.Contains(RowAt(5, 2048)));
+        rows.MakeSieve();
+        EXPECT_TRUE(rows.Contains(RowAt(5, 2048)));
+        rows.AddLossyPage(1000000);
+        rows.MakeSieve();
+        EXPECT_TRUE(rows.Contains(RowAt(1000000, 77)));
+        EXPECT_TRUE(rows.Contains(RowAt(5, 2048)));
+        EXPECT_FALSE(rows.Contains(RowAt(1000001, 77)));
+    }
+}
+
+TEST(TidBlocks, WholeBlocksThatAreNeighboursTakeLittle) {
+    TidBlocks rows;
+    rows.Reset(0);
+    for (uint32_t block = 100; block < 1000100; block++) rows.AddLossyPage(block);
+    EXPECT_EQ(rows.lossy_pages(), 1000000u);
+    EXPECT_LE(rows.bytes(), 1u << 20);
+    EXPECT_FALSE(rows.Contains(RowAt(99, 1)));
+    EXPECT_TRUE(rows.Contains(RowAt(100, 1)));
+    EXPECT_TRUE(rows.Contains(RowAt(1000099, 9)));
+    EXPECT_FALSE(rows.Contains(RowAt(1000100, 1)));
+}
+
 TEST(TidBlocks, TakesAtMost64BytesForRowsOfABlock) {
     TidBlocks rows;
     rows.Reset(0);

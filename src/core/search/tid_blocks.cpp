@@ -1,9 +1,14 @@
 // See tid_blocks.h.
 #include "core/search/tid_blocks.h"
 
+#include <bit>
 #include <utility>
 
 namespace vectorq {
+
+namespace {
+constexpr uint64_t kBitsPerRow = 16, kMostSieved = 1 << 12;
+}  // namespace
 
 void TidBlocks::Reset(size_t expected_blocks) {
     size_t slots = kFewestSlots;
@@ -14,6 +19,7 @@ void TidBlocks::Reset(size_t expected_blocks) {
     count_ = 0;
     rows_ = lossy_pages_ = 0;
     recheck_ = false;
+    sieve_shift_ = 0;
 }
 
 void TidBlocks::Grow() {
@@ -26,6 +32,7 @@ void TidBlocks::Grow() {
 }
 
 TidBlocks::Slot* TidBlocks::Take(uint64_t key) {
+    sieve_shift_ = 0;
     if (2 * (count_ + 1) > slots_.size()) Grow();
     Slot* slot = const_cast<Slot*>(Find(key));
     if (slot->key == key) return slot;
@@ -47,10 +54,28 @@ void TidBlocks::Add(uint32_t block, const uint16_t* offsets, size_t count, bool 
 }
 
 void TidBlocks::AddLossyPage(uint32_t block) {
-    const size_t before = count_;
-    Take(uint64_t(block) << 16 | kLossy);
-    lossy_pages_ += count_ - before;
+    Slot* slot = Take(LossyKey(block));
+    const uint64_t bit = uint64_t(1) << (block & kLow);
+    lossy_pages_ += (slot->bits & bit) == 0;
+    slot->bits |= bit;
     recheck_ = true;
+}
+
+void TidBlocks::MakeSieve() {
+    // Of whole blocks the rows are not known. Of many rows a scan looks up too few to pay for the sieve: it takes 16 ns
+    // a row to make, and saves 12 ns a look-up in a set of 1,000 rows, 5 in one of 10,000.
+    if (lossy_pages_ > 0 || rows_ > kMostSieved) return;
+    const uint64_t bits = std::bit_ceil(rows_ * kBitsPerRow + 64);
+    if (sieve_.size() != bits / 64) sieve_.Resize(bits / 64);
+    sieve_.Fill(0);
+    sieve_shift_ = 64 - uint32_t(std::countr_zero(bits));
+    for (size_t i = 0; i < slots_.size(); i++) {
+        if (slots_[i].key == kNoKey) continue;
+        for (uint64_t left = slots_[i].bits; left != 0; left &= left - 1) {
+            const uint64_t bit = Hash(slots_[i].key + uint64_t(std::countr_zero(left))) >> sieve_shift_;
+            sieve_[bit / 64] |= uint64_t(1) << (bit % 64);
+        }
+    }
 }
 
 }  // namespace vectorq
