@@ -111,16 +111,31 @@ SELECT reloptions FROM pg_class WHERE relname = 'aimed_part_v_idx';
 CREATE INDEX ON aimed USING pq (v) WITH (target_recall = 0.8);
 CREATE INDEX ON aimed USING ah (v) WITH (target_recall = 1.5);
 ALTER INDEX aimed_v SET (target_recall = -1);
--- vectorq.expected_rows: of a scan whose LIMIT cannot be seen. The first one reckons with it.
+-- The same limits as the setting's.
+ALTER INDEX aimed_v SET (target_recall = 0.009);
+SET vectorq.target_recall = 0.009;
+ALTER INDEX aimed_v SET (target_recall = 0.01);
+ALTER INDEX aimed_v RESET (target_recall);
+-- What a scan reckons with whose LIMIT cannot be seen: the rows that the first FETCH asks for, at least as many as vectorq.expected_rows
+-- says, else as many as the last scan gave. Where that is enough, there is one round.
+\c -
+CREATE FUNCTION fetch_rounds(size int, times int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE c refcursor;
+BEGIN
+    SET LOCAL enable_seqscan = off;
+    OPEN c FOR SELECT id FROM aimed ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector;
+    FOR i IN 1 .. times LOOP EXECUTE format('MOVE FORWARD %s FROM %s', size, quote_ident(c::text)); END LOOP;
+    RETURN (SELECT rounds FROM vectorq_stats());
+END $$;
+SELECT fetch_rounds(100, 1) AS one_fetch;
+\c -
+SELECT fetch_rounds(10, 10) > 1 AS fetches_of_unknown_number;
+SELECT fetch_rounds(10, 10) AS second_scan;
 \c -
 SET vectorq.expected_rows = 100;
-BEGIN;
-SET LOCAL enable_seqscan = off;
-DECLARE c CURSOR FOR SELECT id FROM aimed ORDER BY v <-> array_fill(0.5, ARRAY[8])::vector;
-MOVE 100 FROM c;
-SELECT rounds, rows_returned FROM vectorq_stats();
-COMMIT;
+SELECT fetch_rounds(10, 10) AS told;
 RESET vectorq.expected_rows;
+DROP FUNCTION fetch_rounds;
 DROP TABLE aimed, aimed_parts;
 DROP FUNCTION target, target_set, nprobe;
 DROP OWNED BY aiming;

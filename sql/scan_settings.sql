@@ -74,6 +74,28 @@ INSERT INTO ordered_queries VALUES
 -- With the filter at 0.8 the last rows are such late ones.
 SELECT name, target, o.rows, CASE WHEN name = 'Merge Append, filter' AND target = '0.8' THEN least(o.in_order, 30) ELSE o.in_order END AS in_order, CASE WHEN target = '1' THEN o.wrong END AS wrong
     FROM ordered_queries, unnest(ARRAY['0.8', '1']) target, LATERAL set_config('vectorq.target_recall', target, false), LATERAL out_of_order(query) o ORDER BY name, target;
+-- So does a cursor, or whatever takes rows without a LIMIT: postgres_fdw's server merges what it fetches.
+CREATE FUNCTION fetched_in_order(condition text, size int, times int, OUT rows bigint, OUT in_order bigint, OUT "all" boolean) LANGUAGE plpgsql AS $$
+DECLARE r record; before float8 := '-infinity'; met boolean := false; ids int[];
+BEGIN
+    EXECUTE format('DECLARE cur CURSOR FOR SELECT id, v <-> ''[.5,.5,.5,.5,.5,.5,.5,.5]'' AS d FROM scan_rows %s ORDER BY 2', condition);
+    in_order := 0;
+    FOR t IN 1 .. times LOOP
+        FOR r IN EXECUTE format('FETCH %s FROM cur', size) LOOP
+            met := met OR r.d < before;
+            IF NOT met THEN in_order := in_order + 1; END IF;
+            before := r.d; ids := ids || r.id;
+        END LOOP;
+    END LOOP;
+    EXECUTE 'CLOSE cur';
+    rows := cardinality(ids);
+    EXECUTE format('SELECT count(*) = %s FROM scan_rows %s', (SELECT count(DISTINCT id) FROM unnest(ids) id), condition) INTO "all";
+END $$;
+SET vectorq.target_recall = 0.5;
+SELECT rows, in_order FROM fetched_in_order('', 10, 30);
+SELECT rows, in_order >= 10 AS first_fetch_in_order, "all" FROM fetched_in_order('WHERE kind = 7', 10, 10);
+RESET vectorq.target_recall;
+DROP FUNCTION fetched_in_order;
 RESET enable_sort; RESET max_parallel_workers_per_gather;
 DROP TABLE scan_rows, parted, fetched, ordered_queries;
 DROP FUNCTION cursor_rows, out_of_order;

@@ -14,6 +14,7 @@ namespace vectorq {
 Settings settings;
 
 static constexpr const char* kNoTransform = "none";
+static constexpr double kLeastTarget = 0.01;
 
 namespace {
 
@@ -159,12 +160,13 @@ const OptionRow kOptions[] = {
      "Rows to sample for training; 0 chooses by the number of lists", built_training_rows, rule_of_training_rows},
     {Scope::kIndex, kAllAms, OptionType::kInteger, "seed", 42, 0, INT_MAX, NULL, VQ_INDEX(seed),
      "Seed of sampling and training: the same rows, options and seed give the same index", built_seed},
-    {Scope::kIndex, kAllAms, OptionType::kReal, "target_recall", 0, 0, 1, NULL, VQ_INDEX(target_recall),
-     "Recall that scans of this index aim at where the session did not set vectorq.target_recall; 0 = the setting's",
+    {Scope::kIndex, kAllAms, OptionType::kReal, "target_recall", 0, kLeastTarget, 1, NULL, VQ_INDEX(target_recall),
+     "Recall that scans of this index aim at where the session did not set vectorq.target_recall; not given: the "
+     "setting's",
      NULL, NULL, ShareUpdateExclusiveLock},
     {Scope::kSession, 0, OptionType::kInteger, "nprobe", 0, 0, 1000000, NULL, VQ_SESSION(nprobe),
      "Number of lists to search; 0 chooses by target_recall"},
-    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, 0.01, 1, NULL, VQ_SESSION(target_recall),
+    {Scope::kSession, 0, OptionType::kReal, "target_recall", 0.95, kLeastTarget, 1, NULL, VQ_SESSION(target_recall),
      "Share of the true nearest rows that a scan is to find, as far as the index was calibrated; 1 = all lists"},
     {Scope::kSession, 0, OptionType::kChoice, "iterative_scan", static_cast<int>(IterativeScan::kRelaxed), 0, 0,
      kIterativeScans, VQ_SESSION(iterative_scan),

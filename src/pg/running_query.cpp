@@ -10,20 +10,26 @@ extern "C" {
 
 namespace vectorq {
 
-static QueryDesc* running;  // the innermost
+static QueryDesc* running;    // the innermost
+static uint64 running_count;  // rows that this run of it may return: what a FETCH or the protocol says; 0: all
 static ExecutorRun_hook_type run_before;
 static const CustomExecMethods* index_reading;
 
 static void run_query(QueryDesc* query, ScanDirection direction, uint64 count VQ_RUN_ONCE_PARAMETER) {
     QueryDesc* outer = running;
+    const uint64 outer_count = running_count;
     running = query;
+    running_count = count;
     PG_TRY();
     {
         if (run_before != NULL) run_before(query, direction, count VQ_RUN_ONCE_ARGUMENT);
         else standard_ExecutorRun(query, direction, count VQ_RUN_ONCE_ARGUMENT);
     }
     PG_FINALLY();
-    { running = outer; }
+    {
+        running = outer;
+        running_count = outer_count;
+    }
     PG_END_TRY();
 }
 
@@ -47,6 +53,8 @@ struct PlaceSearch {
 // below.
 static OrderUse order_use_below(const PlanState* node, OrderUse above) {
     switch (nodeTag(node)) {
+        // Who says LIMIT takes the rows as they come; merging needs their order all the same.
+        case T_LimitState: return above == OrderUse::kReturns ? OrderUse::kNone : above;
         case T_MergeAppendState:
         case T_GatherMergeState:
         case T_IncrementalSortState: return std::max(above, OrderUse::kMerges);
@@ -88,6 +96,7 @@ static bool visit_node(PlanState* node, void* arg) {
         place->order_use = order_use;
         if (outer->above != NULL && IsA(outer->above, LimitState))
             place->limit = reinterpret_cast<const LimitState*>(outer->above);
+        if (outer->above == NULL) place->fetched = running_count;
         return true;
     }
     PlaceSearch inner = {outer->scan, outer->place, node, order_use_below(node, order_use)};
@@ -98,7 +107,7 @@ void find_scan(IndexScanDesc scan, ScanPlace* place) {
     memset(place, 0, sizeof(*place));
     if (running == NULL || running->planstate == NULL) return;
     // Whether the leader merges what its workers found in order is not to be seen in a worker.
-    PlaceSearch search = {scan, place, NULL, IsParallelWorker() ? OrderUse::kReliesOn : OrderUse::kNone};
+    PlaceSearch search = {scan, place, NULL, IsParallelWorker() ? OrderUse::kReliesOn : OrderUse::kReturns};
     visit_node(running->planstate, &search);
 }
 

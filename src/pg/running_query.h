@@ -22,7 +22,9 @@ void note_index_reading_scan(const CustomExecMethods* methods);
 
 // What the nodes above a scan do with the order of its rows.
 enum class OrderUse {
-    kNone,      // return rows in that order, or in another one
+    kNone,      // bring rows in another one, or a LIMIT right above the scan ends it
+    kReturns,   // return rows in that order to who asks for them, until he stops: a client, or another server that
+                // merges
     kMerges,    // merge or sort on, by order: rows out of order end up out of order
     kReliesOn,  // answer wrongly, or fail, where rows are out of order: groups, merge joins
 };
@@ -30,6 +32,7 @@ enum class OrderUse {
 struct ScanPlace {
     const PlanState* node;    // the scan's; NULL: not found, then all below says nothing
     const LimitState* limit;  // right above it; NULL: none
+    uint64 fetched;           // rows that a FETCH takes of it, if it is the top of the plan; 0: all, or not known
     OrderUse order_use;       // of nodes above that take the rows for sorted; most of it counts
 };
 

@@ -172,7 +172,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     search->index_blocks = RelationGetNumberOfBlocks(index);
     search->entries_read = search->entries_scored = search->pages_read = 0;
     search->codec.symmetric = state->plan.session.distance == static_cast<int>(Distance::kSdc);
-    const uint64 expected = RowsExpected(state->plan.asked, search->cache->rows_taken);
+    const uint64 expected = rows_expected(&state->plan, search->cache->rows_taken);
     const RoundRules rules = rules_of(state);
     state->rounds->Begin(rules, first_settings(state, &rules, expected), expected);
     state->first_target = state->choice.target;

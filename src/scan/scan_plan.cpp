@@ -68,10 +68,11 @@ static uint64 rows_asked(const ScanPlace* place, IndexScanDesc scan) {
     return RowsAsked(place->limit->count, place->limit->offset, rows_for_one_of_filter(place->node, scan));
 }
 
-// Below a node that takes the rows for sorted, a relaxed scan keeps their order.
+// A relaxed scan keeps the order of rows below a node that takes them for sorted, and where no LIMIT says how many are
+// taken: then somebody else may merge them, as postgres_fdw's server does.
 static RoundOrder order_of(IterativeScan iterative, OrderUse use) {
     if (iterative == IterativeScan::kStrict || use == OrderUse::kReliesOn) return RoundOrder::kStrict;
-    return use == OrderUse::kMerges ? RoundOrder::kStrictThenRest : RoundOrder::kRelaxed;
+    return use == OrderUse::kNone ? RoundOrder::kRelaxed : RoundOrder::kStrictThenRest;
 }
 
 void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
@@ -83,8 +84,16 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     plan->order = order_of(iterative, place.order_use);
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
-    if (plan->asked == 0) plan->asked = static_cast<uint64>(plan->session.expected_rows);
     plan->share = 1 / rows_for_one(place.node, scan);
+    const int64 fetched = static_cast<int64>(std::min<uint64>(place.fetched, PG_INT64_MAX));
+    plan->fetched = fetched > 0 ? RowsAsked(fetched, 0, rows_for_one_of_filter(place.node, scan)) : 0;
+}
+
+uint64 rows_expected(const ScanPlan* plan, uint64 took) {
+    if (plan->asked > 0) return RowsExpected(plan->asked, 0);
+    // A cursor is read in several fetches, often of one row each: so the first one's size is the least to expect.
+    const uint64 usual = RowsExpected(static_cast<uint64>(plan->session.expected_rows), took);
+    return RowsExpected(std::max(usual, plan->fetched), 0);
 }
 
 }  // namespace vectorq

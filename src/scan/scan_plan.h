@@ -25,10 +25,13 @@ struct ScanPlan {
     RoundOrder order;  // of rows that further lists have too late
     bool one_window;   // no further lists than the first ones
     uint64 asked;      // rows, by the LIMIT; 0: not known
+    uint64 fetched;    // rows that are taken at first, by a FETCH; 0: not known
     double share;      // of the table's rows, those that the scan returns, by the planner
 };
 
 // The settings as they are, and what the running query says about the scan.
 void plan_scan(IndexScanDesc scan, ScanPlan* plan);
+// Rows that the executor is expected to take, where it `took` so many from the last scan (0: not known).
+uint64 rows_expected(const ScanPlan* plan, uint64 took);
 
 }  // namespace vectorq
