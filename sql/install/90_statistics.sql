@@ -41,7 +41,7 @@ COMMENT ON FUNCTION vectorq_stat_info() IS
     'of how many indexes there are statistics, how many may have such, and how many had to make room, in all databases';
 
 CREATE FUNCTION vectorq_stat_reset(index regclass DEFAULT NULL) RETURNS void
-    AS 'MODULE_PATHNAME', 'vectorq_stat_reset' LANGUAGE C VOLATILE PARALLEL SAFE;
+    AS 'MODULE_PATHNAME', 'vectorq_stat_reset' LANGUAGE C VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;
 
 REVOKE ALL ON FUNCTION vectorq_stat_reset(regclass) FROM PUBLIC;
 

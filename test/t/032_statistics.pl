@@ -90,8 +90,13 @@ $node->restart;
 is(sql('SELECT * FROM vectorq_stat_indexes ORDER BY indexrelid'), $whole, 'a restart keeps everything');
 my $file = $node->data_dir . '/pg_stat/vectorq.stat';
 ok(!-e $file, 'its file is gone');
-sql($ask);
 $node->stop('immediate');
+$node->start;
+is(sql('SELECT * FROM vectorq_stat_indexes ORDER BY indexrelid'), $whole, 'an immediate shutdown, too');
+my $postmaster = $node->{_pid};
+$node->kill9;
+# The next one may not start until all of it is gone. Its processes work in its folder.
+for (1 .. 600) { last unless kill(0, $postmaster) || grep { (readlink // '') eq $node->data_dir } glob '/proc/[0-9]*/cwd'; select undef, undef, undef, 0.1 }
 $node->start;
 is(counts('scans, since IS NULL'), '0|t', 'a crash of the server begins anew');
 sql($ask);
