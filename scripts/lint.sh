@@ -31,7 +31,7 @@ breach "src/core must not include PostgreSQL" < <(
 breach "an include names the path from src" < <(search '^ *# *include *["<]\.' "${sources[@]}")
 # A folder includes itself and those before it, nothing else. src/README.md describes them in this order.
 core_order='base simd page filter linear cluster transform quantize search calibrate batch factory'
-glue_order='core pg types am store lists insert scan bitmap batch measure build maintain inspect'
+glue_order='core pg types am stats store lists insert scan bitmap batch measure build maintain inspect'
 # out_of_order PREFIX ORDER FILE...: includes of a later folder, or of one that is not in the order.
 out_of_order() {
     local prefix=$1 order=$2

@@ -6,6 +6,7 @@
 #include "pg/fault.h"
 #include "pg/running_query.h"
 #include "scan/out_of_line.h"
+#include "stats/stat_table.h"
 
 extern "C" {
 _Pragma("GCC visibility push(default)") PG_MODULE_MAGIC;
@@ -16,6 +17,7 @@ _Pragma("GCC visibility pop")
 void _PG_init(void) {
     vectorq::register_fault_setting();
     vectorq::register_options_and_settings();
+    if (process_shared_preload_libraries_in_progress) vectorq::share_stats();
     vectorq::watch_running_queries();
     vectorq::help_planner_with_keys();
     vectorq::offer_bitmap_scans();

@@ -196,6 +196,13 @@ const OptionRow kOptions[] = {
      VQ_SESSION(cache_size),
      "Memory in which a session keeps what it has read of indexes (centroids, codebooks), beside that of indexes in "
      "use"},
+    {Scope::kSession, 0, OptionType::kChoice, "track_timing", 0, 0, 0, kSwitch, VQ_SESSION(track_timing),
+     "Whether scans measure the time of their stages for vectorq_stat_indexes: on or off"},
+    {Scope::kSession, 0, OptionType::kInteger, "stat_indexes", kUsualStatIndexes, 10, 100000, NULL,
+     VQ_SESSION(stat_indexes),
+     "Indexes that vectorq_stat_indexes has counts of, in all databases; takes effect at the start of a server that "
+     "preloads vectorq",
+     NULL, NULL, AccessExclusiveLock, PGC_POSTMASTER},
 };
 
 relopt_kind option_kinds[kNumAms];
@@ -257,17 +264,20 @@ void assign_target_source(double, void* extra) {
 void register_setting(const OptionRow& row) {
     const char* name = MemoryContextStrdup(TopMemoryContext, psprintf("vectorq.%s", row.name));
     int* number = static_cast<int*>(row.setting);
+    // No setting of the postmaster can be made later; it has no effect then.
+    const GucContext changed_by =
+        row.changed_by == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress ? PGC_SIGHUP : row.changed_by;
     if (row.type == OptionType::kInteger || row.type == OptionType::kKilobytes)
         DefineCustomIntVariable(name, row.help, NULL, number, static_cast<int>(row.def), static_cast<int>(row.lo),
-                                static_cast<int>(row.hi), PGC_USERSET,
+                                static_cast<int>(row.hi), changed_by,
                                 row.type == OptionType::kKilobytes ? GUC_UNIT_KB : 0, NULL, NULL, NULL);
     else if (row.type == OptionType::kReal)
         DefineCustomRealVariable(name, row.help, NULL, static_cast<double*>(row.setting), row.def, row.lo, row.hi,
-                                 PGC_USERSET, 0, row.setting == &settings.target_recall ? note_target_source : NULL,
+                                 changed_by, 0, row.setting == &settings.target_recall ? note_target_source : NULL,
                                  row.setting == &settings.target_recall ? assign_target_source : NULL, NULL);
     else {
         *number = static_cast<int>(row.def);  // the one kind whose variable may not be 0 before (an assertion since 16)
-        DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, PGC_USERSET, 0,
+        DefineCustomEnumVariable(name, row.help, NULL, number, static_cast<int>(row.def), row.choices, changed_by, 0,
                                  NULL, NULL, NULL);
     }
 }

@@ -51,7 +51,10 @@ struct Settings {
     int cache_size;        // kilobytes
     int warn_short_scans;  // 0 or 1
     int batch_threads;     // 0 = as builds
+    int track_timing;      // 0 or 1
+    int stat_indexes;      // of the server
 };
+inline constexpr int kUsualStatIndexes = 1000;
 extern Settings settings;
 // Where the target of a scan of the index comes from, the first that says one: the session (SET, a function's SET, the
 // connection's options), the index, the server (ALTER ROLE, ALTER DATABASE, its configuration), the setting's default.
@@ -82,6 +85,7 @@ struct OptionRow {
     const char* (*rule)(const MetaPage* meta);
     // What changing it locks. Less than all: only later scans read it.
     LOCKMODE lock = AccessExclusiveLock;
+    GucContext changed_by = PGC_USERSET;  // a setting's
 };
 const OptionRow* option_rows(int* count);
 

@@ -183,6 +183,7 @@ void finish_batch(Batch* b) {
         MemoryContextReset(b->round_context);
     }
     note_batch_stats(b);
+    count_batch(b);
     tuplesort_end(b->sort);
     ExecDropSingleTupleTableSlot(b->slot);
     if (b->single != NULL) index_endscan(b->single);

@@ -165,6 +165,7 @@ void answer_round(Batch* b) {
             if (tid == 0) continue;
             emit_row(b, q, tid, sql_distance(metric, rows[i].distance));
             emitted++;
+            b->returned++;
         }
         if ((q & 63) == 63) CHECK_FOR_INTERRUPTS();
     }

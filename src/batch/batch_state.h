@@ -82,7 +82,8 @@ struct Batch {
     IndexScanDesc single;  // NULL until used
     // — counted —
     uint64 lists_read, entries_scored, done;
-    uint64 alone;  // queries that were asked again by a scan of their own
+    uint64 alone;     // queries that were asked again by a scan of their own
+    uint64 returned;  // rows, but those of such scans
     BatchObjects* objects;
 };
 
@@ -101,5 +102,8 @@ void order_round(Batch* b);
 
 // batch_answers.cpp: hands out the rows of the round.
 void answer_round(Batch* b);
+
+// count_batch.cpp: adds the batch to the statistics of its index.
+void count_batch(const Batch* b);
 
 }  // namespace vectorq

@@ -11,6 +11,7 @@
 #include "insert/record_writer.h"
 #include "store/row_fields.h"
 #include "store/tid.h"
+#include "stats/stat_table.h"
 #include "pg/entry.h"
 #include "pg/fault.h"
 
@@ -238,6 +239,7 @@ bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid
     InsertState* state = insert_state(index, info);
     MemoryContext before = MemoryContextSwitchTo(state->scratch);
     insert_row(index, state, values, isnull, heap_tid);
+    add_stat(RelationGetRelid(index), StatCount::kInserts, 1);
     MemoryContextSwitchTo(before);
     MemoryContextReset(state->scratch);
     return false;

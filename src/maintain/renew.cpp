@@ -12,6 +12,7 @@
 #include "maintain/next_epoch.h"
 #include "maintain/state.h"
 #include "maintain/step_log.h"
+#include "stats/stat_table.h"
 #include "maintain/table_rows.h"
 #include "measure/measure_recall.h"
 #include "pg/entry.h"
@@ -275,6 +276,10 @@ static void end_renewal(const Renewal* r, RenewalWish wish, const StepLog* step,
     end_step(step, psprintf("renewed, since %s: " UINT64_FORMAT " rows, %u lists instead of %u, trained on %u rows",
                             renewal_reason(wish.reason, wish.measured), r->next.rows, r->next.live_lists,
                             r->meta.live_lists, r->next.training_rows));
+    StatCounts more = {};
+    more[StatCount::kRenewals] = 1;
+    more[StatCount::kRenewalMicros] = static_cast<uint64>(1000 * step_millis(step));
+    add_stats(RelationGetRelid(r->index), &more);
 }
 
 static bool renew_in_context(Renewal* r, RenewalWish wish) {

@@ -13,6 +13,10 @@ extern "C" {
 #include "nodes/extensible.h"
 #include "nodes/tidbitmap.h"
 #include "postmaster/autovacuum.h"
+#include "storage/ipc.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
 }
 
 namespace vectorq {
@@ -125,6 +129,38 @@ inline uint32 random_bits() {
     return pg_prng_uint32(&pg_global_prng_state);
 #else
     return static_cast<uint32>(random());
+#endif
+}
+
+// ---- shared memory
+
+// Calls `request` when a preloaded module may ask for shared memory; from _PG_init, once.
+#if PG_VERSION_NUM >= 150000
+inline shmem_request_hook_type request_before;
+inline void (*own_request)();
+inline void request_in_turn() {
+    if (request_before != NULL) request_before();
+    own_request();
+}
+inline void on_shared_memory_request(void (*request)()) {
+    own_request = request;
+    request_before = shmem_request_hook;
+    shmem_request_hook = request_in_turn;
+}
+#else
+inline void on_shared_memory_request(void (*request)()) { request(); }
+#endif
+
+// Memory that all sessions share, of this name; the first one that asks makes it, by `begin`. From 17 on no module
+// needs to be preloaded for it.
+inline constexpr bool kSharesWithoutPreloading = PG_VERSION_NUM >= 170000;
+inline void* named_shared_memory(const char* name, Size bytes, void (*begin)(void*)) {
+#if PG_VERSION_NUM >= 170000
+    bool found;
+    return GetNamedDSMSegment(name, bytes, begin, &found);
+#else
+    static_cast<void>(name), static_cast<void>(bytes), static_cast<void>(begin);
+    return NULL;
 #endif
 }
 

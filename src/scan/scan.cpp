@@ -36,6 +36,7 @@ void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
     if (keys != NULL && scan->numberOfKeys > 0) memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
     if (orderbys != NULL && scan->numberOfOrderBys > 0)
         memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+    count_ended_scan(scan, state);
     note_rows_taken(state);
     state->started = false;
     state->bitmap = NULL;
@@ -49,6 +50,7 @@ void set_scan_bitmap(IndexScanDesc scan, const TidBlocks* rows, double share) {
 
 void vq_endscan(IndexScanDesc scan) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
+    count_ended_scan(scan, state);
     note_rows_taken(state);
     MemoryContextDelete(state->context);
     pfree(state);
@@ -176,6 +178,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     const RoundRules rules = rules_of(state);
     state->rounds->Begin(rules, first_settings(state, &rules, expected), expected);
     state->first_target = state->choice.target;
+    state->times = StageTimes();
     begin_query(search);
     state->started = true;
     if (never_matches(&state->filter)) note_stats(scan, state);

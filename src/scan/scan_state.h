@@ -40,6 +40,11 @@ struct RowReading {
     BlockNumber heap_blocks;  // of the table, as far as rows of this scan lie in it
 };
 
+// Nanoseconds that a scan spent in its stages; 0 without vectorq.track_timing.
+struct StageTimes {
+    uint64 choose, search, order;
+};
+
 struct ScanState {
     // — set by beginscan, then constant —
     MemoryContext context;
@@ -60,6 +65,7 @@ struct ScanState {
     ListChooser chooser;
     RowReading reading;
     ScanRounds* rounds;
+    StageTimes times;
 };
 
 // Does what the rounds ask for until there is a row to return: true, or there are none.
@@ -68,6 +74,12 @@ bool find_rows(IndexScanDesc scan, ScanState* state);
 void note_stats(IndexScanDesc scan, const ScanState* state);
 // The settings for `rows` rows where `share` of the rows match, as the rounds want them.
 RoundSettings settings_for(ScanState* state, uint64 rows, double share);
+
+// What the scan did since it started goes to the statistics of its index. In count_scan.cpp.
+void count_ended_scan(IndexScanDesc scan, const ScanState* state);
+// The time that a stage begins at, if the scan is to know it; and its end.
+uint64 begin_stage(const ScanState* state);
+void end_stage(ScanState* state, RoundStep::Kind kind, uint64 began);
 
 // Raises ERRCODE_INDEX_CORRUPTED if the row cannot be in the table: the heap's own error would not say which index to
 // rebuild.

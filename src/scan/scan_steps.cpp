@@ -111,6 +111,7 @@ bool find_rows(IndexScanDesc scan, ScanState* state) {
     for (;;) {
         CHECK_FOR_INTERRUPTS();
         const RoundStep step = next_step(rounds);
+        const uint64 began = begin_stage(state);
         switch (step.kind) {
             case RoundStep::kChoose: rounds->Chose(settings_for(state, step.rows, step.share)); break;
             case RoundStep::kOpen: {
@@ -127,6 +128,7 @@ bool find_rows(IndexScanDesc scan, ScanState* state) {
             case RoundStep::kReturn: note_stats(scan, state); return true;
             case RoundStep::kEnd: note_stats(scan, state); return false;
         }
+        end_stage(state, step.kind, began);
     }
 }
 

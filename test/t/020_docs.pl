@@ -114,7 +114,7 @@ is_deeply([links("see [a](b.md#c)\n`[no](link)`\n")], [[1, 'b.md#c']], 'links');
 
 my $node = PostgreSQL::Test::Cluster->new('docs');
 $node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 256MB\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 256MB\nshared_preload_libraries = 'vectorq'\n");
 $node->start;
 
 # Neither blocks nor statements of these pages need what the README makes.
