@@ -1,0 +1,112 @@
+// See scan_bound.h.
+//
+// A sphere around the query itself bounds the distance by its radius. One around another vector does by the triangle
+// inequality: what is within r of c is within r + d(q, c) of q. So it is for all metrics but the inner product; cosine
+// distances are those of angles.
+#include "scan/scan_bound.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/simd/metric_distance.h"
+#include "types/sphere.h"
+#include "pg/entry.h"
+
+namespace vectorq {
+
+// What sums of another order may differ by, as a part of what is summed up.
+static constexpr double kRounding = 1e-5;
+
+static double infinite() { return get_float8_infinity(); }
+
+// By cosine distance: rows within an angle of the centre, which is `apart` (-cosine) from the query.
+static double bound_of_angles(double radius, double apart) {
+    if (radius >= 2) return infinite();
+    const double angle = std::acos(std::clamp(1 - radius, -1.0, 1.0)) + std::acos(std::clamp(-apart, -1.0, 1.0));
+    return angle < M_PI ? -std::cos(angle) : infinite();
+}
+
+// The bound of rows within the sphere, in the order of the metric. apart: of centre and query, in the same order; 0:
+// they are one.
+static double bound_of(const MetricTraits& metric, double radius, bool same, double apart) {
+    if (same && metric.normalised) return radius - 1;
+    if (metric.normalised) return bound_of_angles(radius, apart);
+    if (metric.dot) return same ? radius : infinite();
+    if (metric.sum != Sum::kSquares || metric.bits) return radius + (same ? 0 : apart);
+    const double length = radius + (same ? 0 : std::sqrt(std::max(apart, 0.0)));
+    return length * length;
+}
+
+// Of the numbers that are added up for a distance near the bound.
+static double magnitude(const ListSearch* search, double bound) {
+    const MetricTraits& metric = TraitsOf(search->opclass->metric);
+    if (metric.normalised) return 1;
+    if (!metric.dot) return std::fabs(bound);
+    double square = 0;
+    for (uint32 d = 0; d < search->cache->meta.dims; d++)
+        square += static_cast<double>(search->query[d]) * search->query[d];
+    return std::fabs(bound) + square;
+}
+
+static double bound_of_sphere(const ListSearch* search, const Sphere* sphere, const float* center) {
+    const MetricTraits& metric = TraitsOf(search->opclass->metric);
+    const uint32 dims = search->cache->meta.dims;
+    if (search->null_query) return infinite();
+    const bool same = std::equal(center, center + dims, search->query);
+    const double apart = same ? 0 : MetricDistance(search->opclass->metric, search->query, center, dims);
+    const double bound = bound_of(metric, sphere->radius, same, apart);
+    return bound < infinite() ? bound + kRounding * magnitude(search, bound) : bound;
+}
+
+namespace {
+// What the keys have said so far.
+struct BoundReader {
+    IndexScanDesc scan;
+    ListSearch* search;
+    float* center;
+    bool has_query;
+};
+}  // namespace
+
+// The distance that rows of one sphere are within; less than all distances: no row is.
+static double read_sphere(BoundReader* r, Datum value) {
+    const uint32 dims = r->search->cache->meta.dims;
+    const Sphere sphere = sphere_from_datum(value);
+    if (sphere.is_null) return -infinite();
+    check_radius(r->search->opclass->metric, sphere.radius);
+    // From a vector without a direction no row has a distance.
+    if (!load_vector(r->search->opclass, sphere.center, static_cast<int>(dims), r->center)) return -infinite();
+    if (!r->has_query) std::copy(r->center, r->center + dims, r->search->query);
+    r->has_query = true;
+    return bound_of_sphere(r->search, &sphere, r->center);
+}
+
+// The same of `ANY (…)`: of the widest sphere.
+static double read_key(BoundReader* r, const ScanKeyData* key) {
+    if ((key->sk_flags & SK_ISNULL) != 0) return -infinite();
+    if ((key->sk_flags & SK_SEARCHARRAY) == 0) return read_sphere(r, key->sk_argument);
+    ArrayType* array = DatumGetArrayTypeP(key->sk_argument);
+    ArrayIterator elements = array_create_iterator(array, 0, NULL);
+    double widest = -infinite();
+    Datum value;
+    bool is_null;
+    while (array_iterate(elements, &value, &is_null))
+        if (!is_null) widest = std::max(widest, read_sphere(r, value));
+    array_free_iterator(elements);
+    return widest;
+}
+
+ScanBound scan_bound(IndexScanDesc scan, ListSearch* search) {
+    ScanBound bound = {false, false, get_float4_infinity()};
+    BoundReader reader = {scan, search, NULL, scan->numberOfOrderBys > 0};
+    for (const ScanKeyData* key = scan->keyData; key < scan->keyData + scan->numberOfKeys; key++) {
+        if (!is_bound_key(key)) continue;
+        if (!bound.given) reader.center = static_cast<float*>(palloc(sizeof(float) * search->cache->meta.dims));
+        bound.given = true;
+        bound.distance = static_cast<float>(std::min<double>(bound.distance, read_key(&reader, key)));
+    }
+    bound.never = bound.distance == -get_float4_infinity();
+    return bound;
+}
+
+}  // namespace vectorq
