@@ -102,6 +102,13 @@ static double guessed_share(const ScanState* state) {
     return state->bitmap != NULL ? std::min(share, state->bitmap_share) : share;
 }
 
+// The bound in the unit of the distances that rows are put in order by. Records of normalised rows are compared by L2.
+static float bound_of_order(const ScanState* state) {
+    const bool by_l2 =
+        KeepsRecords(state->reading.from) && state->search.cache->records.codec.metric != state->search.codec.metric;
+    return by_l2 ? 2 * (state->bound.distance + 1) : state->bound.distance;
+}
+
 static RoundRules rules_of(const ScanState* state) {
     const IndexCache* cache = state->search.cache;
     const ScanPlan* plan = &state->plan;
@@ -113,7 +120,8 @@ static RoundRules rules_of(const ScanState* state) {
     rules.filtered = state->search.filter != NULL;
     rules.share = rules.filtered ? guessed_share(state) : 1;
     rules.bounded = is_bounded(state);
-    rules.bound = state->bound.distance;
+    rules.code_bound = state->bound.distance;
+    rules.bound = bound_of_order(state);
     rules.lists_by_hand = plan->session.nprobe > 0;
     rules.rows_per_answer = rows_per_answer(cache);
     rules.may_miss = 1 - plan->session.target_recall;

@@ -14,10 +14,24 @@
 
 namespace vectorq {
 
-// What sums of another order may differ by, as a part of what is summed up.
-static constexpr double kRounding = 1e-5;
-
 static double infinite() { return get_float8_infinity(); }
+
+// What distances may err by, as a part of what is added up: sums of floats, and codes that have the last word.
+static constexpr double kRounding = 1e-5, kHalfRounding = 1e-3, kCodeRounding = 1e-2;
+
+static double rounding_of(const ListSearch* search) {
+    const Reorder reorder = static_cast<Reorder>(search->cache->meta.reorder);
+    if (reorder == Reorder::kHeap) return kRounding;
+    const CodeKind code = reorder == Reorder::kOff ? search->codec.kind : TraitsOf(reorder).code;
+    return code == CodeKind::kF16 ? kHalfRounding : TraitsOf(code).exact ? kRounding : kCodeRounding;
+}
+
+static double length_of(const ListSearch* search) {
+    double square = 0;
+    for (uint32 d = 0; d < search->cache->meta.dims; d++)
+        square += static_cast<double>(search->query[d]) * search->query[d];
+    return std::sqrt(square);
+}
 
 // By cosine distance: rows within an angle of the centre, which is `apart` (-cosine) from the query.
 static double bound_of_angles(double radius, double apart) {
@@ -26,36 +40,28 @@ static double bound_of_angles(double radius, double apart) {
     return angle < M_PI ? -std::cos(angle) : infinite();
 }
 
-// The bound of rows within the sphere, in the order of the metric. apart: of centre and query, in the same order; 0:
-// they are one.
-static double bound_of(const MetricTraits& metric, double radius, bool same, double apart) {
-    if (same && metric.normalised) return radius - 1;
-    if (metric.normalised) return bound_of_angles(radius, apart);
-    if (metric.dot) return same ? radius : infinite();
-    if (metric.sum != Sum::kSquares || metric.bits) return radius + (same ? 0 : apart);
-    const double length = radius + (same ? 0 : std::sqrt(std::max(apart, 0.0)));
+// The distance, in the order of the metric, that no row of the sphere exceeds. same: the centre is the query; else they
+// are `apart`, in the same order.
+static double bound_of(const ListSearch* search, double radius, bool same, double apart) {
+    const MetricTraits& metric = TraitsOf(search->opclass->metric);
+    const double rounding = rounding_of(search), query = length_of(search);
+    if (metric.normalised) return (same ? radius - 1 : bound_of_angles(radius, apart)) + rounding;
+    if (metric.dot) return same ? radius + rounding * (std::fabs(radius) + query * query) : infinite();
+    if (metric.bits) return (radius + apart) * (1 + rounding);
+    // Differences of floats are exact, those of coarser numbers err as these do.
+    const double coarse = rounding > kRounding ? rounding * query : 0;
+    if (metric.sum == Sum::kAbsolute)
+        return (radius + apart) * (1 + rounding) + coarse * std::sqrt(static_cast<double>(search->cache->meta.dims));
+    const double length = (radius + std::sqrt(std::max(apart, 0.0))) * (1 + rounding) + coarse;
     return length * length;
 }
 
-// Of the numbers that are added up for a distance near the bound.
-static double magnitude(const ListSearch* search, double bound) {
-    const MetricTraits& metric = TraitsOf(search->opclass->metric);
-    if (metric.normalised) return 1;
-    if (!metric.dot) return std::fabs(bound);
-    double square = 0;
-    for (uint32 d = 0; d < search->cache->meta.dims; d++)
-        square += static_cast<double>(search->query[d]) * search->query[d];
-    return std::fabs(bound) + square;
-}
-
 static double bound_of_sphere(const ListSearch* search, const Sphere* sphere, const float* center) {
-    const MetricTraits& metric = TraitsOf(search->opclass->metric);
     const uint32 dims = search->cache->meta.dims;
     if (search->null_query) return infinite();
     const bool same = std::equal(center, center + dims, search->query);
-    const double apart = same ? 0 : MetricDistance(search->opclass->metric, search->query, center, dims);
-    const double bound = bound_of(metric, sphere->radius, same, apart);
-    return bound < infinite() ? bound + kRounding * magnitude(search, bound) : bound;
+    return bound_of(search, sphere->radius, same,
+                    same ? 0 : MetricDistance(search->opclass->metric, search->query, center, dims));
 }
 
 namespace {

@@ -541,7 +541,7 @@ std::vector<size_t> RowsWithin(const MadeIndex& index, float bound) {
 
 RoundRules Bounded(RoundRules rules, float bound) {
     rules.bounded = true;
-    rules.bound = bound;
+    rules.bound = rules.code_bound = bound;
     rules.limit_known = false;
     return rules;
 }
@@ -585,8 +585,8 @@ TEST(ScanRounds, NoRowOutsideTheBoundComes) {
         for (const size_t limit : kTaken) {
             const Outcome run = Execute(index, &rounds, rules, settings, expected, limit, seed);
             ExpectEachOnce(run);
-            if (rules.reorders || index.codes_are_exact())
-                for (const size_t row : run.rows) EXPECT_LE(index.exact(row), bound);
+            const size_t end = rules.reorders || index.codes_are_exact() ? run.rows.size() : 0;
+            for (size_t i = 0; i < end; i++) EXPECT_LE(index.exact(run.rows[i]), bound);
             if (rules.order == RoundOrder::kStrict) ExpectInOrder(run, 0, run.distances.size());
         }
     });
@@ -659,7 +659,7 @@ TEST(ScanRounds, TheTargetIsMetForHoweverManyRowsAreWithin) {
                 const NearIndex index(50000, 400, reorders ? 0.5 : 0, seed);
                 RoundRules rules;
                 rules.bounded = true;
-                rules.bound = float(within) + 0.5f;
+                rules.bound = rules.code_bound = float(within) + 0.5f;
                 rules.reorders = rules.by_need = reorders;
                 rules.may_miss = 0.05;
                 rules.most_capacity = 1000000;
@@ -682,7 +682,7 @@ TEST(ScanRounds, ALimitBoundsTheLists) {
     const NearIndex index(50000, 400, 0, 1);
     RoundRules rules;
     rules.bounded = rules.limit_known = true;
-    rules.bound = 5000;
+    rules.bound = rules.code_bound = 5000;
     rules.may_miss = 0.05;
     rules.most_capacity = 1000000;
     rules.lists = 400;

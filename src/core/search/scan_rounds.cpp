@@ -269,6 +269,7 @@ void ScanRounds::NoteReturned() {
 void ScanRounds::BeginRest() {
     NoteReturned();
     in_rest_ = true;
+    all_met_ = false;
     std::swap(met_, returned_);
     collected_ = reordered_ = count_ = next_ = 0;
     promised_ = kNoEnd;
@@ -296,7 +297,7 @@ void ScanRounds::BeginRound() {
 
 void ScanRounds::StartSearch() {
     collector_.Reset(capacity_);
-    if (rules_.bounded && !rules_.reorders) collector_.SetLimit(rules_.bound);
+    if (rules_.bounded && !rules_.reorders) collector_.SetLimit(rules_.code_bound);
     segment_ = 0;
     searched_to_ = list_begin_;
     phase_ = Phase::kSearching;
@@ -319,7 +320,7 @@ RoundStep ScanRounds::SearchStep() noexcept {
 
 void ScanRounds::Searched(const SearchedEntries& entries) {
     searched_to_ = EndOfStep();
-    if (searched_to_ == checkpoint_) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    if (searched_to_ == checkpoint_) NoteCheckpoint();
     if (searched_to_ <= lists_counted_) return;
     entries_seen_ += entries.read;
     evidence_.Add(entries.asked, entries.matches);
@@ -340,9 +341,14 @@ bool ScanRounds::MayExtend() const noexcept {
 // Where half of the lists are searched, or, where that is behind, where new lists begin.
 void ScanRounds::PlanCheckpoint() {
     checkpoint_ = 0;
-    if (rules_.bounded) return;
     if (MayExtend() && settings_.keeps_target) checkpoint_ = std::max(searched_to_, list_end_ / 2);
-    if (checkpoint_ == searched_to_ && checkpoint_ > 0) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    if (checkpoint_ == searched_to_ && checkpoint_ > 0) NoteCheckpoint();
+}
+
+void ScanRounds::NoteCheckpoint() {
+    if (!rules_.bounded) return evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    rows_noted_ = RowsWithin();
+    evidence_.NoteLists(checkpoint_);
 }
 
 // The window has been searched. Before its rows are put in order: whether it takes more lists.

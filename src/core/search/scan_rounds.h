@@ -76,7 +76,8 @@ struct RoundRules {
     double share = 1;       // of the rows that match, as it is guessed before
     bool bounded = false;   // rows farther than the bound are not wanted
     float bound = std::numeric_limits<float>::infinity();
-    bool lists_by_hand = false;  // the number of lists is the user's
+    float code_bound = std::numeric_limits<float>::infinity();  // in the unit of the codes' distances
+    bool lists_by_hand = false;                                 // the number of lists is the user's
 
     // Lists that max_rows allows after so many entries, where more than the fewest are wished for.
     uint32_t AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept;
@@ -232,6 +233,8 @@ private:
     void StartSearch();
     void Extend(double lists) noexcept;
     void PlanCheckpoint();
+    void NoteCheckpoint();
+    uint64_t RowsWithin();
     uint64_t RowsOfEvidence() const noexcept;
     RoundStep ChooseStep(uint64_t rows) noexcept;
     void EndRound();
@@ -261,6 +264,7 @@ private:
     double settings_share_ = 1;  // the settings are for rows / this
     MatchEvidence evidence_;
     // — of a bound —
+    uint64_t rows_noted_ = 0;     // within it, by their codes, at the checkpoint
     uint64_t rows_before_ = 0;    // that were met before the window got wider last
     bool bound_reached_ = false;  // of the round at hand: entries behind those that are done are hardly within
     bool all_met_ = false;        // and further lists hardly have such

@@ -11,6 +11,9 @@ namespace {
 
 // What the room for entries grows by at once, where there is too little of it.
 constexpr size_t kWithinGrowth = 16;
+// Of fewer lists the last do not tell what others have. What lists are extended to, as a multiple.
+constexpr uint32_t kFewestLists = 4;
+constexpr double kFurtherLists = 1.5;
 // Settings do for so many times the rows that they are for.
 constexpr double kRowsSlack = 1.1;
 // No target wants more: a share of the rows within that is met, at least.
@@ -28,21 +31,36 @@ uint64_t ScanRounds::RowsToProvideFor(uint64_t within) const noexcept {
     return std::min(promised_, uint64_t(rows));
 }
 
+// That were collected, by their codes.
+uint64_t ScanRounds::RowsWithin() {
+    return rules_.replicas ? collector_.RowsWithin(rules_.code_bound, &found_)
+                           : collector_.EntriesWithin(rules_.code_bound);
+}
+
 // The window has been searched. Codes tell about how many rows are within: before rows are put in order, there may be
-// room for them, and the lists that they lie in.
+// room for them, and the lists that they lie in. Rows may lie in clusters, many of which begin where a bound ends: so
+// it goes on, too, while the last lists brought more rows than the target lets a scan miss.
 void ScanRounds::EndBoundedSearch() {
-    const size_t entries = collector_.EntriesWithin(rules_.bound), room = Fitting(kWithinGrowth * capacity_);
+    const size_t entries = collector_.EntriesWithin(rules_.code_bound), room = Fitting(kWithinGrowth * capacity_);
     if (collector_.overflowed() && 2 * entries > capacity_ && counts_.returned + capacity_ < promised_ &&
         room > capacity_) {
         capacity_ = room;
         return StartSearch();
     }
     if (!MayExtend() || !settings_.keeps_target) return EndRound();
-    uint64_t rows = RowsToProvideFor(entries);
-    if (rows > settings_rows_ && rules_.replicas) rows = RowsToProvideFor(collector_.RowsWithin(rules_.bound, &found_));
-    if (rows <= settings_rows_ && !FewerMatch()) return EndRound();
-    settings_rows_ = std::max(settings_rows_, rows);
-    phase_ = Phase::kJudging;
+    const uint64_t within = RowsWithin(), rows = RowsToProvideFor(within);
+    if (rows > settings_rows_ || FewerMatch()) {
+        settings_rows_ = std::max(settings_rows_, rows);
+        phase_ = Phase::kJudging;
+    } else if (within == 0 || counts_.returned + within >= promised_) {
+        EndRound();
+    } else if (list_end_ < kFewestLists) {
+        Extend(kFewestLists);
+    } else if (double(within - rows_noted_) > evidence_.NewRowsAllowed(within, list_end_, rules_.may_miss)) {
+        Extend(kFurtherLists * list_end_);
+    } else {
+        EndRound();
+    }
 }
 
 // Rows within are at hand. Before they are returned: whether there are more.
@@ -51,6 +69,7 @@ void ScanRounds::DecideWithin() {
     phase_ = Phase::kRows;
     // As many as are wanted, or as fit into memory.
     if (rows >= promised_ || (waiting > 0 && waiting >= Fitting(kMostCollected))) return;
+    if (waiting > 0 && !rules_.reorders && overflowed_ && MoreRoom() <= capacity_) return;
     if (!bound_reached_ && HasUnordered()) return BeginOrdering();
     if (!bound_reached_ && overflowed_) {
         capacity_ = MoreRoom();
