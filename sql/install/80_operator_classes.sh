@@ -21,6 +21,27 @@ support() {
 CREATE FUNCTION $1(internal) RETURNS internal
     AS 'MODULE_PATHNAME', '$1' LANGUAGE C IMMUTABLE PARALLEL SAFE;"
 }
+# within TYPE DISTANCE: the operator that tells whether a row is within a sphere. bit without quotes would be bit(1).
+within() {
+    of=$(echo "$distances" | awk -v name="$2" '$1 == name { print $2 }')
+    echo "
+CREATE FUNCTION $1_$2_within($1, sphere_$1) RETURNS bool
+    AS 'MODULE_PATHNAME', 'vectorq_$1_$2_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2;
+COMMENT ON FUNCTION $1_$2_within($1, sphere_$1) IS 'implementation of <$of> operator';
+CREATE OPERATOR <$of> (
+    LEFTARG = $1, RIGHTARG = sphere_$1, FUNCTION = $1_$2_within,
+    RESTRICT = vectorq_sphere_selectivity, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR <$of> ($1, sphere_$1) IS 'whether $of to the centre is less than the radius';"
+}
+# sphere TYPE
+sphere() {
+    echo "
+CREATE TYPE sphere_$1 AS (center \"$1\", radius real);
+COMMENT ON TYPE sphere_$1 IS 'what is nearer than a radius to a $1';
+CREATE FUNCTION sphere($1, real) RETURNS sphere_$1 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN ROW(\$1, \$2)::sphere_$1;
+COMMENT ON FUNCTION sphere($1, real) IS 'what is nearer than the radius to the centre';"
+}
 # classes TYPE DISTANCE SUPPORT DEFAULT: of all access methods that have the distance
 classes() {
     echo "$distances" | while read -r distance operator methods; do
@@ -29,12 +50,24 @@ classes() {
             echo "
 CREATE OPERATOR CLASS $1_$2_ops
     $4FOR TYPE $1 USING $method AS
-    OPERATOR 1 $operator ($1, $1) FOR ORDER BY float_ops,
+    OPERATOR 1 $operator ($1, $1) FOR ORDER BY float_ops,$([ "$1" = sparsevec ] || printf '\n    OPERATOR 2 <%s> (%s, sphere_%s),' "$operator" "$1" "$1")
     FUNCTION 1 $3(internal);"
         done
     done
 }
-echo '-- Operator classes. Support function 1 tells the distance and the type of the column.'
+echo '-- Spheres, and whether a row is within one.
+
+CREATE FUNCTION vectorq_sphere_selectivity(internal, oid, internal, integer) RETURNS float8
+    AS '"'MODULE_PATHNAME'"' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION vectorq_sphere_selectivity(internal, oid, internal, integer) IS '"'restriction selectivity of spheres'"';'
+echo "$types" | while read -r type names; do
+    [ -n "$type" ] || continue
+    sphere "$type"
+    for name in $names; do within "$type" "$name"; done
+done
+
+echo '
+-- Operator classes. Support function 1 tells the distance and the type of the column.'
 echo "$types" | while read -r type names; do
     default='DEFAULT '  # the first is the type's default
     for name in $names; do

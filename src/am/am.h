@@ -13,6 +13,7 @@ bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid
 IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys);
 void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 bool vq_gettuple(IndexScanDesc scan, ScanDirection direction);
+int64 vq_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap);
 void vq_endscan(IndexScanDesc scan);
 IndexBulkDeleteResult* vq_bulkdelete(IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                      IndexBulkDeleteCallback callback, void* callback_state);

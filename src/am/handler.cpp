@@ -43,7 +43,7 @@ static IndexAmRoutine* make_routine(amoptions_function parse_options) {
     am->ambeginscan = vq_beginscan;
     am->amrescan = vq_rescan;
     am->amgettuple = vq_gettuple;
-    am->amgetbitmap = NULL;
+    am->amgetbitmap = vq_getbitmap;
     am->amendscan = vq_endscan;
     am->ammarkpos = NULL;
     am->amrestrpos = NULL;

@@ -280,8 +280,8 @@ int key_conditions(Relation index, ScanKey keys, int nkeys, MemoryContext contex
     for (ScanKey key = keys; key < keys + nkeys; key++) {
         const int column = key->sk_attno - 2;
         if (column >= 0) out[n++] = condition_of(&info->columns[column], column, key);
-        // The vector itself: rows without one are not in the index.
-        else if ((key->sk_flags & SK_SEARCHNOTNULL) == 0) out[n++] = condition_on(0, KeyCondition::kNever);
+        // The vector itself: rows without one are not in the index. Spheres are for scan/scan_bound.h.
+        else if ((key->sk_flags & SK_SEARCHNULL) != 0) out[n++] = condition_on(0, KeyCondition::kNever);
     }
     MemoryContextSwitchTo(before);
     return n;

@@ -15,6 +15,9 @@ struct OpclassInfo {
 };
 inline constexpr uint32 kOpclassMagic = 0x56514F50;
 
+// Operators of the class: that it orders by, and that it searches by: whether a row is within a sphere.
+inline constexpr StrategyNumber kDistanceStrategy = 1, kWithinStrategy = 2;
+
 // The operator class of the index's vector column, the first. Errors out if its support function is not ours, or if the
 // further columns are not ones that an index may have (am/keys.h).
 const OpclassInfo* opclass_of_index(Relation index);

@@ -1,5 +1,6 @@
 // amvalidate. An operator class is right if it has one support function, and that says
-// - of a vector column: one operator, which orders by distance on its own type;
+// - of a vector column: one operator, which orders by distance on its own type, and perhaps one that searches by a
+//   bound on the distance;
 // - of a key column: search operators by strategies that its kind can answer, which compare its type.
 #include "am/am.h"
 #include "am/keys.h"
@@ -25,15 +26,18 @@ static bool complain(const char* opclass, const char* problem, Oid object) {
 
 static bool validate_distances(CatCList* operators, Oid type, const char* name) {
     bool valid = true;
+    int distances = 0;
     for (int i = 0; i < operators->n_members; i++) {
         const Form_pg_amop op = reinterpret_cast<Form_pg_amop>(GETSTRUCT(&operators->members[i]->tuple));
-        if (op->amopstrategy != 1) valid = complain(name, "has an operator with an unknown strategy", op->amopopr);
-        if (op->amoppurpose != AMOP_ORDER)
-            valid = complain(name, "has an operator that is not for ordering", op->amopopr);
-        if (!check_amop_signature(op->amopopr, FLOAT8OID, type, type))
+        const bool orders = op->amoppurpose == AMOP_ORDER;
+        if (op->amopstrategy != (orders ? kDistanceStrategy : kWithinStrategy))
+            valid = complain(name, "has an operator with an unknown strategy", op->amopopr);
+        if (!(orders ? check_amop_signature(op->amopopr, FLOAT8OID, type, type)
+                     : check_amop_signature(op->amopopr, BOOLOID, type, op->amoprighttype)))
             valid = complain(name, "has an operator with a wrong signature", op->amopopr);
+        distances += orders;
     }
-    if (operators->n_members != 1) valid = complain(name, "needs exactly one operator", InvalidOid);
+    if (distances != 1) valid = complain(name, "needs exactly one operator that orders", InvalidOid);
     return valid;
 }
 

@@ -32,7 +32,7 @@ static void refuse_twin(const char* twin, const char* hint) {
                     errhint("%s", hint)));
 }
 
-static void refuse_taken_type(Oid schema, const char* type) {
+static void refuse_taken_type(const char* extension, Oid schema, const char* type) {
     const Oid taken = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(type), ObjectIdGetDatum(schema));
     if (!OidIsValid(taken)) return;
     const Oid owner = getExtensionOfObject(TypeRelationId, taken);
@@ -44,7 +44,7 @@ static void refuse_taken_type(Oid schema, const char* type) {
                 get_namespace_name(schema)),
          pgvector ? errhint("CREATE EXTENSION vectorq_pgvector makes the same indexes for pgvector's columns. To have "
                             "both kinds of types, so as to move rows: CREATE EXTENSION vectorq SCHEMA another_schema.")
-                  : errhint("Name another schema: CREATE EXTENSION vectorq SCHEMA another_schema.")));
+                  : errhint("Name another schema: CREATE EXTENSION %s SCHEMA another_schema.", extension)));
 }
 
 // CREATE EXTENSION shows what its script says from warnings on only.
@@ -62,15 +62,16 @@ static void begin_vectorq() {
         "vectorq_pgvector",
         "Its indexes work on pgvector's columns. DROP EXTENSION vectorq_pgvector if you want vectorq's own types.");
     const Oid schema = target_schema();
-    refuse_taken_type(schema, "vector");
-    refuse_taken_type(schema, "halfvec");
-    refuse_taken_type(schema, "sparsevec");
+    for (const char* type : {"vector", "halfvec", "sparsevec", "sphere_vector"})
+        refuse_taken_type("vectorq", schema, type);
     if (has_extension("vector")) note_pgvector();
 }
 
 // CREATE EXTENSION has seen to it that pgvector is there.
 static void begin_vectorq_pgvector() {
     refuse_twin("vectorq", "DROP EXTENSION vectorq once no column has its types, or keep it and its own types.");
+    // VectorChord has spheres of the same names.
+    refuse_taken_type("vectorq_pgvector", target_schema(), "sphere_vector");
     if (OidIsValid(TypenameGetTypid("halfvec"))) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("vectorq_pgvector needs pgvector 0.7 or later"),
                     errhint("Install it, then: ALTER EXTENSION vector UPDATE.")));

@@ -6,6 +6,10 @@
 //
 // Conditions on key columns are the scan's own: as many lists are read as for rows / share rows without them, of their
 // codes the blocks that have a match are scored, and only matches come out.
+//
+// A scan with a bound reads the lists for as many rows as are within, and no others: that is its total. How many are
+// within is the estimate of the operator (types/sphere.cpp): of a vector of up to 1 kB the share of those that ANALYZE
+// keeps, else a thousandth of the rows. With a LIMIT it begins with lists for so many rows.
 #include <algorithm>
 #include <cmath>
 
@@ -63,13 +67,23 @@ static IndexShape shape_of(const IndexOptInfo* info, double rows) {
     return shape;
 }
 
-// Of the rows, those that satisfy the path's conditions.
-static double share_of_conditions(PlannerInfo* root, IndexPath* path) {
-    if (path->indexclauses == NIL) return 1;
-    List* quals = get_quals_from_indexclauses(path->indexclauses);
+static double share_of(PlannerInfo* root, const IndexPath* path, List* clauses) {
+    if (clauses == NIL) return 1;
+    List* quals = get_quals_from_indexclauses(clauses);
     return std::clamp(
         clauselist_selectivity(root, quals, static_cast<int>(path->indexinfo->rel->relid), JOIN_INNER, NULL), 1e-9,
         1.0);
+}
+
+// Those that bound the distance; others on the vector's column ask for NULL.
+static List* clauses_of_bound(const IndexPath* path) {
+    List* found = NIL;
+    ListCell* cell;
+    foreach (cell, path->indexclauses) {
+        IndexClause* clause = static_cast<IndexClause*>(lfirst(cell));
+        if (clause->indexcol == 0 && !IsA(clause->rinfo->clause, NullTest)) found = lappend(found, clause);
+    }
+    return found;
 }
 
 // Of the entries, those in blocks that have a match.
@@ -123,7 +137,8 @@ void cost_filtered_scan(const PlannerInfo* root, const IndexPath* path, double s
 
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
                      Selectivity* selectivity, double* correlation, double* pages) {
-    if (path->indexorderbys == NIL) {  // the scan cannot run without an order
+    List* bound = clauses_of_bound(path);
+    if (path->indexorderbys == NIL && bound == NIL) {  // the scan cannot run without an order
         *startup = *total = get_float8_infinity();
         disable_path(path);
         *selectivity = 0;
@@ -131,19 +146,23 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
         *pages = 0;
         return;
     }
-    const double share = share_of_conditions(root, path);
-    const IndexShape shape = shape_of(path->indexinfo, rows_to_look_through(root, path->indexinfo, share));
+    const double share = share_of(root, path, path->indexclauses);
+    const double share_within = share_of(root, path, bound), within = share_within * path->indexinfo->tuples;
+    const double looked_through = rows_to_look_through(root, path->indexinfo, share);
+    const bool ends = bound != NIL;
+    const IndexShape shape = shape_of(path->indexinfo, ends ? std::min(looked_through, within) : looked_through);
     const double part = shape.probes / shape.lists;
+    const double whole = ends ? shape_of(path->indexinfo, within).probes / shape.lists : 1;
     const double conditions = static_cast<double>(list_length(path->indexclauses));
-    const double entry =
-        cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_cost(&shape);
+    const double entry = cpu_operator_cost * kOperatorsPerCondition * conditions +
+                         share_scored(std::min(1.0, share / share_within)) * score_cost(&shape);
     const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
     *startup = cost_of_beginning(path->indexinfo, &shape) + part * all_lists;
-    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
+    *total = *startup + std::max(0.0, whole - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
              cost_of_the_rest(&shape, share * path->indexinfo->tuples);
     *selectivity = share;
     *correlation = 0;
-    *pages = shape.list_pages;
+    *pages = shape.list_pages * whole;
 }
 
 }  // namespace vectorq

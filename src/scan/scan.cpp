@@ -5,6 +5,7 @@
 #include "am/key_conditions.h"
 #include "scan/list_filter.h"
 #include "scan/reorder.h"
+#include "scan/scan_bound.h"
 #include "scan/scan_state.h"
 #include "pg/entry.h"
 #include "pg/memory.h"
@@ -25,7 +26,7 @@ IndexScanDesc vq_beginscan(Relation index, int nkeys, int norderbys) {
 // query, and a guess too low costs a round: so it falls slowly, unless to less than half, which is another kind of
 // query.
 static void note_rows_taken(const ScanState* state) {
-    if (!state->started) return;
+    if (!state->started || state->bound.given) return;
     const uint64 taken = state->rounds->counts().returned, before = state->search.cache->rows_taken;
     if (taken == 0) return;
     state->search.cache->rows_taken = taken >= before || 2 * taken < before ? taken : taken + 3 * (before - taken) / 4;
@@ -69,6 +70,8 @@ static void prepare_scan(Relation index, ScanState* state) {
 }
 
 static void load_query(IndexScanDesc scan, ListSearch* search) {
+    search->null_query = false;
+    if (scan->numberOfOrderBys == 0) return;  // the centre of a sphere will be the query
     const ScanKey key = &scan->orderByData[0];
     const int dims = static_cast<int>(search->cache->meta.dims);
     search->null_query = (key->sk_flags & SK_ISNULL) != 0;
@@ -92,10 +95,20 @@ static Size most_capacity(const RoundRules* rules) {
     return static_cast<Size>(1024.0 * work_mem * hash_mem_multiplier) / bytes;
 }
 
-// Of the rows those that match, before any was asked: as the planner has it, or who made the bitmap.
+static bool is_bounded(const ScanState* state) { return state->bound.distance < get_float4_infinity(); }
+
+// Of the rows those that match, before any was asked: as the planner has it, or who made the bitmap. The planner's
+// share is of a bound, too, which says nothing of the rows that are near.
 static double guessed_share(const ScanState* state) {
-    const double share = state->filter.num_conditions > 0 ? state->plan.share : 1;
+    const double share = state->filter.num_conditions > 0 && !is_bounded(state) ? state->plan.share : 1;
     return state->bitmap != NULL ? std::min(share, state->bitmap_share) : share;
+}
+
+// The bound in the unit of the distances that rows are put in order by. Records of normalised rows are compared by L2.
+static float bound_of_order(const ScanState* state) {
+    const bool by_l2 =
+        KeepsRecords(state->reading.from) && state->search.cache->records.codec.metric != state->search.codec.metric;
+    return by_l2 ? 2 * (state->bound.distance + 1) : state->bound.distance;
 }
 
 static RoundRules rules_of(const ScanState* state) {
@@ -108,6 +121,10 @@ static RoundRules rules_of(const ScanState* state) {
     rules.entries_a_row = EntriesPerRow(cache->meta);
     rules.filtered = state->search.filter != NULL;
     rules.share = rules.filtered ? guessed_share(state) : 1;
+    rules.bounded = is_bounded(state);
+    rules.code_bound = state->bound.distance;
+    rules.bound = bound_of_order(state);
+    rules.lists_by_hand = plan->session.nprobe > 0;
     rules.rows_per_answer = rows_per_answer(cache);
     rules.may_miss = 1 - plan->session.target_recall;
     rules.one_window = plan->one_window;
@@ -123,7 +140,8 @@ static RoundRules rules_of(const ScanState* state) {
 
 // The settings that a scan begins with. A LIMIT larger than usual gets as many lists as a usual one, and more only as
 // vectorq.max_scan_rows allows.
-static RoundSettings first_settings(ScanState* state, const RoundRules* rules, uint64 expected) {
+static RoundSettings first_settings(ScanState* state, const RoundRules* rules, uint64 expected_rows) {
+    const uint64 expected = ScanRounds::FirstRows(*rules, expected_rows);
     uint32 usual = 0;
     const double share = ScanRounds::FirstShare(*rules);
     if (expected > kUsualRows) usual = settings_for(state, kUsualRows, share).lists;
@@ -133,16 +151,34 @@ static RoundSettings first_settings(ScanState* state, const RoundRules* rules, u
     return settings;
 }
 
+// Empty at first: what a bound takes, then what the conditions do.
+static MemoryContext condition_context(ScanState* state) {
+    if (state->key_context == NULL)
+        state->key_context = AllocSetContextCreate(state->context, "vectorq conditions", ALLOCSET_SMALL_SIZES);
+    MemoryContextReset(state->key_context);
+    return state->key_context;
+}
+
+static bool has_bound_key(IndexScanDesc scan) {
+    return std::any_of(scan->keyData, scan->keyData + scan->numberOfKeys,
+                       [](const ScanKeyData& key) { return is_bound_key(&key); });
+}
+
+static void begin_bound(IndexScanDesc scan, ScanState* state) {
+    state->bound = {false, false, get_float4_infinity()};
+    if (likely(scan->numberOfKeys == 0)) return;
+    MemoryContext before = MemoryContextSwitchTo(condition_context(state));
+    state->bound = scan_bound(scan, &state->search);
+    MemoryContextSwitchTo(before);
+}
+
 // The conditions and rows that this scan is to keep to.
 static void begin_filter(IndexScanDesc scan, ScanState* state) {
     RowFilter* filter = &state->filter;
     *filter = RowFilter();
     filter->rows = state->bitmap;
-    state->lossy_filter = state->bitmap != NULL && state->bitmap->needs_recheck();
-    if (scan->numberOfKeys > 0) {
-        if (state->key_context == NULL)
-            state->key_context = AllocSetContextCreate(state->context, "vectorq conditions", ALLOCSET_SMALL_SIZES);
-        MemoryContextReset(state->key_context);
+    state->lossy_filter = state->bound.given || (state->bitmap != NULL && state->bitmap->needs_recheck());
+    if (scan->numberOfKeys > 0 && !(state->bound.given && scan->numberOfKeys == 1)) {
         KeyCondition* conditions = static_cast<KeyCondition*>(
             MemoryContextAlloc(state->key_context, sizeof(KeyCondition) * static_cast<Size>(scan->numberOfKeys)));
         filter->conditions = conditions;
@@ -158,7 +194,9 @@ static void begin_filter(IndexScanDesc scan, ScanState* state) {
     state->search.filter = filter->num_conditions > 0 || filter->rows != NULL ? filter : NULL;
 }
 
-static bool never_matches(const RowFilter* filter) {
+static bool never_matches(const ScanState* state) {
+    const RowFilter* filter = &state->filter;
+    if (state->bound.never) return true;
     for (uint32 i = 0; i < filter->num_conditions; i++)
         if (filter->conditions[i].kind == KeyCondition::kNever) return true;
     return false;
@@ -170,6 +208,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     ListSearch* search = &state->search;
     plan_scan(scan, &state->plan);
     load_query(scan, search);
+    begin_bound(scan, state);
     begin_filter(scan, state);
     search->index_blocks = RelationGetNumberOfBlocks(index);
     search->entries_read = search->entries_scored = search->pages_read = 0;
@@ -181,7 +220,7 @@ static void start_scan(IndexScanDesc scan, ScanState* state) {
     state->times = StageTimes();
     begin_query(search);
     state->started = true;
-    if (never_matches(&state->filter)) note_stats(scan, state);
+    if (never_matches(state)) note_stats(scan, state);
     else find_rows(scan, state);
 }
 
@@ -202,9 +241,9 @@ static void check_scan(IndexScanDesc scan, ScanDirection direction) {
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("index \"%s\" cannot be scanned backwards", RelationGetRelationName(scan->indexRelation)),
                  errhint("Declare the cursor with SCROLL, or fetch forward only.")));
-    if (scan->numberOfOrderBys != 1)
+    if (scan->numberOfOrderBys != 1 && !has_bound_key(scan))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("index \"%s\" cannot be scanned without an ORDER BY distance",
+                        errmsg("index \"%s\" cannot be scanned without an ORDER BY distance, or a sphere",
                                RelationGetRelationName(scan->indexRelation))));
     // The snapshot is what makes stale tids harmless (store/README.md, Concurrency).
     if (!IsMVCCSnapshot(scan->xs_snapshot))
@@ -220,24 +259,49 @@ static void warn_if_short(IndexScanDesc scan, const ScanState* state) {
              errhint("Set vectorq.max_scan_rows to 0 and vectorq.iterative_scan to relaxed to search all lists.")));
 }
 
-bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
-    ScanState* state = static_cast<ScanState*>(scan->opaque);
-    check_scan(scan, direction);
+// Whether there is a row to take.
+static bool next_row(IndexScanDesc scan, ScanState* state) {
     if (!state->started) {
         count_index_scan(scan);
         start_scan(scan, state);
     }
-    if (unlikely(!state->rounds->HasRow()) && (never_matches(&state->filter) || !find_rows(scan, state))) {
-        warn_if_short(scan, state);
-        return false;
-    }
+    if (likely(state->rounds->HasRow()) || (!never_matches(state) && find_rows(scan, state))) return true;
+    warn_if_short(scan, state);
+    return false;
+}
+
+static void take_row(IndexScanDesc scan, ScanState* state, ItemPointer pointer) {
     const uint64 tid = state->rounds->TakeRow().tid;
     check_heap_block(scan, state, tid);
-    unpack_tid(tid, &scan->xs_heaptid);
+    unpack_tid(tid, pointer);
+    last_scan_stats.rows_returned = state->rounds->counts().returned;
+}
+
+bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    check_scan(scan, direction);
+    if (!next_row(scan, state)) return false;
+    take_row(scan, state, &scan->xs_heaptid);
     scan->xs_recheck = state->lossy_filter;
     scan->xs_recheckorderby = false;
-    last_scan_stats.rows_returned = state->rounds->counts().returned;
     return true;
+}
+
+// The executor gives a bitmap's scan no table, which rows are put in order from.
+int64 vq_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    check_scan(scan, ForwardScanDirection);
+    scan->heapRelation = table_open(scan->indexRelation->rd_index->indrelid, NoLock);
+    int64 rows = 0;
+    for (; next_row(scan, state); rows++) {
+        ItemPointerData pointer;
+        if ((rows & 1023) == 1023) CHECK_FOR_INTERRUPTS();
+        take_row(scan, state, &pointer);
+        tbm_add_tuples(bitmap, &pointer, 1, state->lossy_filter);
+    }
+    table_close(scan->heapRelation, NoLock);
+    scan->heapRelation = NULL;
+    return rows;
 }
 
 }  // namespace vectorq

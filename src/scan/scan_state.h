@@ -3,6 +3,7 @@
 #pragma once
 #include "lists/list_chooser.h"
 #include "scan/list_search.h"
+#include "scan/scan_bound.h"
 #include "scan/scan_filter.h"
 #include "scan/scan_plan.h"
 #include "core/search/scan_rounds.h"
@@ -60,6 +61,7 @@ struct ScanState {
     ListSearch search;
     MemoryContext key_context;  // of the conditions; NULL without any
     RowFilter filter;           // if it has any source
+    ScanBound bound;            // of conditions on the vector column
     bool lossy_filter;          // a row that passes has to be looked at
     ScanChoice choice;          // for so many rows as were promised last
     ListChooser chooser;

@@ -530,5 +530,180 @@ TEST(ScanRounds, RowsAskedDoesNotOverflow) {
     EXPECT_EQ(RowsExpected(0, 0), kUsualRows);
 }
 
+// ---- a bound
+
+std::vector<size_t> RowsWithin(const MadeIndex& index, float bound) {
+    std::vector<size_t> rows;
+    for (size_t row = 0; row < index.rows(); row++)
+        if (index.exact(row) <= bound) rows.push_back(row);
+    return rows;
+}
+
+RoundRules Bounded(RoundRules rules, float bound) {
+    rules.bounded = true;
+    rules.bound = rules.code_bound = bound;
+    rules.limit_known = false;
+    return rules;
+}
+
+RoundSettings AllLists(uint64_t, double) { return {1000, 1000, 50, true}; }
+
+// At a target of 1 nothing may be missed, whatever the codes err.
+TEST(ScanRounds, OfAllListsEachRowWithinTheBoundComes) {
+    ScanRounds rounds;
+    ForManyScans([&](const RoundRules& given, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        for (const float bound : {-1.0f, 0.0f, 1.0f, 7.0f, 30.0f, 1000.0f}) {
+            RoundRules rules = Bounded(given, bound);
+            rules.reorders = rules.reorders || !index.codes_are_exact();
+            rules.may_miss = 0;
+            const Outcome run = Execute(index, &rounds, rules, AllLists, expected, kAll, seed, false);
+            ExpectEachOnce(run);
+            std::vector<size_t> rows = run.rows;
+            std::sort(rows.begin(), rows.end());
+            if (rules.order == RoundOrder::kStrict && rules.most_capacity < 100000) {
+                for (const size_t row : rows) EXPECT_LE(index.exact(row), bound);
+                ExpectInOrder(run, 0, run.distances.size());
+            } else {
+                EXPECT_EQ(rows, RowsWithin(index, bound)) << "bound " << bound;
+            }
+            if (rules.most_capacity == 100000) ExpectInOrder(run, 0, run.distances.size());
+            EXPECT_FALSE(rounds.ended_short());
+        }
+    });
+}
+
+// Whatever the settings: none outside, none twice, an end; in order where memory does not force another round.
+TEST(ScanRounds, NoRowOutsideTheBoundComes) {
+    ScanRounds rounds;
+    ForManyScans([&](RoundRules rules, Settings settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        const float bound = float(seed % 25);
+        const bool limit_known = rules.limit_known;
+        rules = Bounded(rules, bound);
+        rules.limit_known = limit_known;
+        rules.lists_by_hand = seed % 3 == 0;
+        rules.one_window = seed % 7 == 0;
+        for (const size_t limit : kTaken) {
+            const Outcome run = Execute(index, &rounds, rules, settings, expected, limit, seed);
+            ExpectEachOnce(run);
+            const size_t end = rules.reorders || index.codes_are_exact() ? run.rows.size() : 0;
+            for (size_t i = 0; i < end; i++) EXPECT_LE(index.exact(run.rows[i]), bound);
+            if (rules.order == RoundOrder::kStrict) ExpectInOrder(run, 0, run.distances.size());
+        }
+    });
+}
+
+// Rows lie the farther apart in the lists the farther they are: of the k nearest, 95 of 100 in the first 4 + sqrt(k).
+class NearIndex {
+public:
+    NearIndex(size_t rows, uint32_t lists, double error, uint64_t seed) : lists_(lists), exact_(rows) {
+        std::mt19937_64 random(seed);
+        std::normal_distribution<double> normal;
+        for (size_t i = 0; i < rows; i++) {
+            exact_[i] = float(i + 1);
+            const bool far = random() % 25 == 0;
+            const uint32_t near = std::min(lists, ListsOf(i + 1));
+            const uint32_t list = uint32_t(random() % (far ? lists : near));
+            lists_[list].push_back(
+                {float(exact_[i] + error * std::sqrt(double(i + 1)) * normal(random)), 0, MadeIndex::TidOf(i)});
+        }
+    }
+    static uint32_t ListsOf(uint64_t rows) { return uint32_t(4 + std::sqrt(double(rows))); }
+    static RoundSettings Settings(uint64_t rows, double) {
+        return {ListsOf(rows), ListsOf(rows), size_t(3 * rows + 30), true};
+    }
+    // Rows within the bound that a scan returns; *lists, *ordered: what it looked at.
+    size_t Scan(ScanRounds* rounds, RoundRules rules, uint64_t expected) const {
+        rules.lists = uint32_t(lists_.size());
+        rounds->Begin(rules, Settings(ScanRounds::FirstRows(rules, expected), 1), expected);
+        size_t rows = 0;
+        for (RoundStep step = rounds->Next(); step.kind != RoundStep::kEnd; step = rounds->Next()) {
+            for (; rounds->HasRow(); rows++) EXPECT_LE(rounds->TakeRow().distance, rules.bound);
+            if (step.kind == RoundStep::kChoose) rounds->Chose(Settings(step.rows, step.share));
+            if (step.kind == RoundStep::kOpen) rounds->Opened(step.to);
+            if (step.kind == RoundStep::kSearch) Search(rounds, step.from, step.to);
+            if (step.kind == RoundStep::kOrder) {
+                const Candidate* lent = rounds->Lend(size_t(step.rows));
+                for (uint64_t i = 0; i < step.rows; i++) {
+                    const Candidate candidate = lent[i];
+                    rounds->Keep(candidate, exact_[MadeIndex::RowOfTid(candidate.tid)]);
+                }
+                rounds->Ordered(size_t(step.rows));
+            }
+        }
+        return rows;
+    }
+
+private:
+    void Search(ScanRounds* rounds, uint32_t from, uint32_t to) const {
+        uint64_t read = 0;
+        for (uint32_t list = from; list < to; list++)
+            for (const Candidate& entry : lists_[list]) {
+                if (entry.distance <= rounds->collector().threshold())
+                    rounds->collector().Push(entry.distance, entry.tid);
+                read++;
+            }
+        rounds->Searched({read, read, read});
+    }
+
+    std::vector<std::vector<Candidate>> lists_;
+    std::vector<float> exact_;
+};
+
+TEST(ScanRounds, TheTargetIsMetForHoweverManyRowsAreWithin) {
+    ScanRounds rounds;
+    for (const bool reorders : {false, true}) {
+        for (const size_t within : {0, 1, 10, 100, 1000, 10000}) {
+            size_t found = 0, lists = 0, ordered = 0;
+            const size_t trials = within < 100 ? 200 : 10;
+            for (uint64_t seed = 0; seed < trials; seed++) {
+                const NearIndex index(50000, 400, reorders ? 0.5 : 0, seed);
+                RoundRules rules;
+                rules.bounded = true;
+                rules.bound = rules.code_bound = float(within) + 0.5f;
+                rules.reorders = rules.by_need = reorders;
+                rules.may_miss = 0.05;
+                rules.most_capacity = 1000000;
+                found += index.Scan(&rounds, rules, 5000);
+                lists += rounds.counts().lists;
+                ordered += rounds.counts().reordered;
+                EXPECT_FALSE(rounds.ended_short());
+            }
+            SCOPED_TRACE(testing::Message() << within << " rows within" << (reorders ? ", reordered" : ""));
+            EXPECT_GE(double(found), 0.945 * double(within * trials));
+            EXPECT_LE(lists, trials * 1.2 * NearIndex::ListsOf(std::max<size_t>(10, within * 20 / 19)));
+            EXPECT_LE(ordered, trials * (2 * within + 150));
+        }
+    }
+}
+
+// A LIMIT that is less than what is within: as many lists as for so many rows.
+TEST(ScanRounds, ALimitBoundsTheLists) {
+    ScanRounds rounds;
+    const NearIndex index(50000, 400, 0, 1);
+    RoundRules rules;
+    rules.bounded = rules.limit_known = true;
+    rules.bound = rules.code_bound = 5000;
+    rules.may_miss = 0.05;
+    rules.most_capacity = 1000000;
+    rules.lists = 400;
+    rounds.Begin(rules, NearIndex::Settings(ScanRounds::FirstRows(rules, 5), 1), 5);
+    RoundStep step = rounds.Next();
+    ASSERT_EQ(step.kind, RoundStep::kOpen);
+    EXPECT_EQ(step.to, NearIndex::ListsOf(5));
+    EXPECT_EQ(rounds.capacity(), 64u);
+}
+
+TEST(ScanRounds, ListsByHandAreNotWidened) {
+    ScanRounds rounds;
+    ForManyScans([&](RoundRules rules, Settings, uint64_t expected, const MadeIndex& index, uint64_t seed) {
+        rules = Bounded(rules, 1000);
+        rules.lists_by_hand = true;
+        rules.filtered = false;
+        const Outcome run = Execute(index, &rounds, rules, ByHand, expected, kAll, seed, false);
+        EXPECT_EQ(run.searched.size(), std::min(3u, index.lists()));
+        EXPECT_EQ(run.windows, 1u);
+    });
+}
+
 }  // namespace
 }  // namespace vectorq::test

@@ -46,6 +46,9 @@ public:
         noted_lists_ = lists;
     }
 
+    // Notes the lists alone: the caller counts rows.
+    void NoteLists(uint32_t lists) noexcept { noted_lists_ = lists; }
+
     // How many rows are among the k nearest now: fewer than k if there are fewer. Throws std::bad_alloc.
     size_t NearestRows(TopK* collector, size_t k) {
         collector->NearestRows(k, &nearest_);

@@ -2,11 +2,13 @@
 // reordered so far tell how large that error is, for this query and these codes. Candidates come in the order of
 // their codes, so once a row's code distance, less what codes err, lies above the k-th exact distance, no row after
 // it is likely to be among the k nearest. Nothing has to be chosen: coarse codes and crowded queries reorder more.
+// Where only rows within a bound are wanted, the bound takes the place of the k-th distance until there are k of them.
 // Errors are taken for normally distributed.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 
 #include "core/base/matrix.h"
 
@@ -39,17 +41,20 @@ inline constexpr double kMissedShare = 0.2, kMissedShareBeyond = 8;
 // Not thread-safe. Distances are in the metric's order, codes' and exact ones in the same unit.
 class ReorderStop {
 public:
-    // k: rows that are wanted. Throws std::bad_alloc.
-    void Reset(size_t k) {
+    // k: rows that are wanted; 0: all within `bound`. Throws std::bad_alloc.
+    void Reset(size_t k, float bound = std::numeric_limits<float>::infinity()) {
         if (nearest_.size() < k) nearest_.Resize(k);
         k_ = k;
-        kept_ = seen_ = 0;
+        bound_ = bound;
+        kept_ = seen_ = within_ = 0;
         shift_ = sum_ = squares_ = 0;
     }
 
     // A candidate that has been reordered.
     void Add(float code, float exact) noexcept {
         AddError(code, exact);
+        if (exact > bound_) return;
+        within_++;
         float* heap = nearest_.data();
         if (kept_ < k_) {
             heap[kept_++] = exact;
@@ -65,14 +70,19 @@ public:
     // as likely as the next, no more than `missed` * k are expected among the k nearest. So the more are left, the
     // surer it must be of each: where codes tell rows apart badly, thousands are left and the nearest is any of them.
     bool Enough(float next_code, size_t left, double missed) const noexcept {
-        if (kept_ < k_ || seen_ < kFewest) return false;
+        const float limit = HasAll() ? nearest_[0] : bound_;
+        if (!(limit < std::numeric_limits<float>::infinity()) || seen_ < kFewest) return false;
         const double n = static_cast<double>(seen_), mean = sum_ / n;
         const double deviation = std::sqrt(std::max(squares_ / n - mean * mean, 0.0));
-        const double above = next_code + shift_ + mean - nearest_[0];
+        const double above = next_code + shift_ + mean - limit;
         if (!(above > 0)) return false;
         const double likely = deviation > 0 ? 0.5 * std::erfc(above / deviation / std::sqrt(2.0)) : 0;
-        return static_cast<double>(left) * likely <= missed * static_cast<double>(k_);
+        const size_t wanted = HasAll() ? k_ : std::max<size_t>(within_, 1);
+        return static_cast<double>(left) * likely <= missed * static_cast<double>(wanted);
     }
+
+    // There are k rows.
+    bool HasAll() const noexcept { return k_ > 0 && kept_ >= k_; }
 
 private:
     // Duplicates come one after another and tell nothing new: ten of one row would look like errors that are all
@@ -89,7 +99,8 @@ private:
 
     static constexpr size_t kFewest = 8;  // errors to judge by
     AlignedArray<float> nearest_;         // max-heap of the k smallest exact distances
-    size_t k_ = 0, kept_ = 0, seen_ = 0;  // seen_: errors
+    float bound_ = std::numeric_limits<float>::infinity();
+    size_t k_ = 0, kept_ = 0, seen_ = 0, within_ = 0;  // seen_: errors; within_: rows within the bound
     float last_code_ = 0, last_exact_ = 0;
     double shift_ = 0, sum_ = 0, squares_ = 0;  // of errors, less the first one
 };

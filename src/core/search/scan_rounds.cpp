@@ -28,6 +28,8 @@ constexpr uint64_t kMostExpected = 10000;
 constexpr double kShareLess = 0.9;
 // What lists are extended to, as a multiple: for further matches, and where there are fewer than are asked for.
 constexpr double kFurtherLists = 1.5, kMoreLists = 2;
+// Where the rows within a bound alone are collected.
+constexpr size_t kWithinCapacity = 4096;
 // Rows whose nearness tells whether lists are enough: more tell no more.
 constexpr uint64_t kMostEvidence = 1000;
 
@@ -65,14 +67,16 @@ void ScanRounds::Begin(const RoundRules& rules, const RoundSettings& settings, u
     rules_ = rules;
     settings_ = settings;
     counts_ = RoundCounts();
-    asked_ = expected;
+    settings_rows_ = FirstRows(rules, expected);
+    asked_ = WantsAllWithin() ? settings_rows_ : expected;
     Promise(expected);
-    const size_t few = rules.limit_known ? std::max<size_t>(kLeastCapacity, kRowsPerAsked * asked_)
-                                         : std::max<size_t>(kFirstCapacity, asked_);
+    const size_t few = WantsAllWithin()    ? kWithinCapacity
+                       : rules.limit_known ? std::max<size_t>(kLeastCapacity, kRowsPerAsked * asked_)
+                                           : std::max<size_t>(kFirstCapacity, asked_);
     capacity_ = Fitting(rules.reorders ? WantedEntries() : few);
     collected_before_ = collected_ = calibrated_ = reordered_ = pending_count_ = count_ = next_ = 0;
-    entries_seen_ = lists_counted_ = 0;
-    overflowed_ = left_out_ = in_rest_ = false;
+    entries_seen_ = lists_counted_ = rows_before_ = 0;
+    overflowed_ = left_out_ = in_rest_ = bound_reached_ = all_met_ = false;
     farthest_ = kNothingDone;
     settings_share_ = FirstShare(rules);
     evidence_.Begin(rules.share);
@@ -86,7 +90,9 @@ RoundStep ScanRounds::Next() {
                 Decide();
                 break;
             case Phase::kChoosing: return ChooseStep(promised_ * kPromiseGrowth);
-            case Phase::kJudging: return ChooseStep(promised_);
+            case Phase::kJudging: return ChooseStep(rules_.bounded ? settings_rows_ : promised_);
+            case Phase::kWidening: return ChooseStep(settings_rows_);
+            case Phase::kWithin: DecideWithin(); break;
             case Phase::kSameLists: GoOnWithoutLists(); break;
             case Phase::kOpening:
             case Phase::kGrowing:
@@ -107,10 +113,15 @@ RoundStep ScanRounds::Next() {
 void ScanRounds::Decide() {
     if (counts_.returned >= promised_) {
         phase_ = Phase::kChoosing;
+    } else if (rules_.bounded && !all_met_) {
+        DecideWithin();
+    } else if (rules_.bounded) {
+        if (left_out_ && InOrder() && rules_.order == RoundOrder::kStrictThenRest) BeginRest();
+        else phase_ = Phase::kEnded;
     } else if (HasUnordered()) {
         BeginOrdering();
     } else if (overflowed_) {
-        capacity_ = Fitting(capacity_ * (rules_.reorders ? kReorderGrowth : kCapacityGrowth));
+        capacity_ = MoreRoom();
         RepeatRound();
     } else if (list_end_ >= rules_.lists || !MayReadMore() || rules_.one_window) {
         if (left_out_ && InOrder() && rules_.order == RoundOrder::kStrictThenRest) BeginRest();
@@ -124,7 +135,7 @@ void ScanRounds::Decide() {
 // ---- promises
 
 void ScanRounds::Promise(uint64_t rows) noexcept {
-    promised_ = settings_.keeps_target && !rules_.one_window ? rows : kNoEnd;
+    promised_ = settings_.keeps_target && !rules_.one_window && !WantsAllWithin() ? rows : kNoEnd;
     returned_before_ = counts_.returned;
 }
 
@@ -137,6 +148,15 @@ size_t ScanRounds::Fitting(size_t capacity) const noexcept {
     return std::max<size_t>(1, std::min({capacity, rules_.most_capacity, kMostCollected}));
 }
 
+size_t ScanRounds::MoreRoom() const noexcept {
+    return Fitting(capacity_ * (rules_.reorders ? kReorderGrowth : kCapacityGrowth));
+}
+
+// Than the settings are for.
+bool ScanRounds::FewerMatch() const noexcept {
+    return rules_.filtered && evidence_.share() < kShareLess * settings_share_;
+}
+
 RoundStep ScanRounds::ChooseStep(uint64_t rows) noexcept {
     if (rules_.filtered) settings_share_ = evidence_.share();
     return {RoundStep::kChoose, 0, 0, rows, 0, settings_share_};
@@ -147,7 +167,9 @@ RoundStep ScanRounds::ChooseStep(uint64_t rows) noexcept {
 void ScanRounds::Chose(const RoundSettings& settings) noexcept {
     settings_ = settings;
     if (phase_ == Phase::kJudging) return Extend(settings.own_lists);
+    if (phase_ == Phase::kWidening) return WidenWindow(settings.own_lists);
     Promise(promised_ * kPromiseGrowth);
+    settings_rows_ = std::max(settings_rows_, promised_ < kNoEnd ? promised_ : 0);
     const uint64_t waiting = count_ - next_;
     if (promised_ < kNoEnd) asked_ = std::max<uint64_t>(promised_ - std::min(promised_, counts_.returned + waiting), 1);
     wanted_end_ =
@@ -162,7 +184,7 @@ void ScanRounds::Chose(const RoundSettings& settings) noexcept {
 
 void ScanRounds::GoOnWithoutLists() {
     phase_ = Phase::kRows;
-    if (!rules_.reorders) return;
+    if (!rules_.reorders || rules_.bounded) return;
     if (HasUnordered()) return BeginOrdering();
     if (!overflowed_) return;
     GrowForPromise();
@@ -247,6 +269,7 @@ void ScanRounds::NoteReturned() {
 void ScanRounds::BeginRest() {
     NoteReturned();
     in_rest_ = true;
+    all_met_ = false;
     std::swap(met_, returned_);
     collected_ = reordered_ = count_ = next_ = 0;
     promised_ = kNoEnd;
@@ -268,8 +291,13 @@ void ScanRounds::BeginRound() {
         if (!rules_.reorders) NoteReturned();
         collected_before_ += done;
     }
-    collector_.Reset(capacity_);
     counts_.rounds++;
+    StartSearch();
+}
+
+void ScanRounds::StartSearch() {
+    collector_.Reset(capacity_);
+    if (rules_.bounded && !rules_.reorders) collector_.SetLimit(rules_.code_bound);
     segment_ = 0;
     searched_to_ = list_begin_;
     phase_ = Phase::kSearching;
@@ -292,7 +320,7 @@ RoundStep ScanRounds::SearchStep() noexcept {
 
 void ScanRounds::Searched(const SearchedEntries& entries) {
     searched_to_ = EndOfStep();
-    if (searched_to_ == checkpoint_) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    if (searched_to_ == checkpoint_) NoteCheckpoint();
     if (searched_to_ <= lists_counted_) return;
     entries_seen_ += entries.read;
     evidence_.Add(entries.asked, entries.matches);
@@ -306,22 +334,29 @@ uint64_t ScanRounds::RowsOfEvidence() const noexcept { return std::min(asked_, k
 
 // Only before the first row of a promise is returned: further lists may have nearer ones.
 bool ScanRounds::MayExtend() const noexcept {
-    return rules_.filtered && counts_.returned == returned_before_ && !rules_.one_window && !in_rest_ &&
-           list_begin_ == 0 && list_end_ < rules_.lists && num_segments_ < kMostSegments && MayReadMore();
+    return (rules_.filtered || rules_.bounded) && counts_.returned == returned_before_ && !rules_.one_window &&
+           !in_rest_ && list_begin_ == 0 && list_end_ < rules_.lists && num_segments_ < kMostSegments && MayReadMore();
 }
 
 // Where half of the lists are searched, or, where that is behind, where new lists begin.
 void ScanRounds::PlanCheckpoint() {
     checkpoint_ = 0;
     if (MayExtend() && settings_.keeps_target) checkpoint_ = std::max(searched_to_, list_end_ / 2);
-    if (checkpoint_ == searched_to_ && checkpoint_ > 0) evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    if (checkpoint_ == searched_to_ && checkpoint_ > 0) NoteCheckpoint();
+}
+
+void ScanRounds::NoteCheckpoint() {
+    if (!rules_.bounded) return evidence_.Note(&collector_, RowsOfEvidence(), checkpoint_);
+    rows_noted_ = RowsWithin();
+    evidence_.NoteLists(checkpoint_);
 }
 
 // The window has been searched. Before its rows are put in order: whether it takes more lists.
 void ScanRounds::EndSearch() {
+    if (rules_.bounded) return EndBoundedSearch();
     if (!MayExtend()) return EndRound();
     const uint64_t k = RowsOfEvidence();
-    if (settings_.keeps_target && promised_ < kNoEnd && evidence_.share() < kShareLess * settings_share_) {
+    if (settings_.keeps_target && promised_ < kNoEnd && FewerMatch()) {
         phase_ = Phase::kJudging;
     } else if (evidence_.NearestRows(&collector_, k) < k && !collector_.overflowed()) {
         Extend(kMoreLists * list_end_);
@@ -355,7 +390,7 @@ void ScanRounds::EndRound() {
     } else {
         next_ = 0;
         count_ = collected_;
-        phase_ = Phase::kRows;
+        phase_ = rules_.bounded ? Phase::kWithin : Phase::kRows;
     }
 }
 
@@ -367,18 +402,20 @@ void ScanRounds::BeginOrdering() {
     NoteReturned();
     SetPendingAside();
     const bool first = reordered_ == 0, all = OrdersAll();
-    ordering_by_need_ = first && !all;
-    order_end_ = first || all ? collected_ : std::min(collected_, 2 * reordered_);
+    ordering_by_need_ = (first || rules_.bounded) && !all;
+    order_end_ = first || all || rules_.bounded ? collected_ : std::min(collected_, 2 * reordered_);
     next_ = count_ = 0;
     if (results_.size() < collected_ + pending_count_) results_.Resize(collected_ + pending_count_);
-    if (rules_.reorders) stop_.Reset(ordering_by_need_ ? asked_ : 0);
+    if (rules_.reorders) stop_.Reset(ordering_by_need_ && !WantsAllWithin() ? asked_ : 0, rules_.bound);
+    bound_reached_ = false;
     phase_ = Phase::kOrdering;
     if (reordered_ >= order_end_) FinishOrdering();
 }
 
 RoundStep ScanRounds::OrderStep() const noexcept {
     const uint64_t left = order_end_ - reordered_;
-    const uint64_t step = ordering_by_need_ ? std::max<uint64_t>(kOrderStep, asked_ / 4) : left;
+    const uint64_t usual = rules_.bounded ? reordered_ : asked_;
+    const uint64_t step = ordering_by_need_ ? std::max<uint64_t>(kOrderStep, usual / 4) : left;
     return {RoundStep::kOrder, 0, 0, std::min(step, left), left};
 }
 
@@ -391,7 +428,10 @@ Candidate* ScanRounds::Lend(size_t n) noexcept {
 void ScanRounds::Ordered(size_t n) noexcept {
     reordered_ += n;
     counts_.reordered += n;
-    if (reordered_ >= order_end_ || (ordering_by_need_ && MayStop())) FinishOrdering();
+    if (reordered_ >= order_end_) return FinishOrdering();
+    if (!ordering_by_need_ || !MayStop()) return;
+    bound_reached_ = !stop_.HasAll();
+    FinishOrdering();
 }
 
 bool ScanRounds::MayStop() noexcept {
@@ -402,6 +442,9 @@ bool ScanRounds::MayStop() noexcept {
 }
 
 void ScanRounds::FinishOrdering() noexcept {
+    // Without a better sign: so many entries brought few of the rows within.
+    if (rules_.bounded && !ordering_by_need_ && rules_.may_miss > 0)
+        bound_reached_ = double(count_) <= rules_.may_miss * double(counts_.returned + count_ + pending_count_);
     if (pending_count_ > 0) {
         std::memcpy(results_.data() + count_, pending_.data(), sizeof(Candidate) * pending_count_);
         count_ += pending_count_;
@@ -409,7 +452,7 @@ void ScanRounds::FinishOrdering() noexcept {
     }
     std::sort(results_.data(), results_.data() + count_, NearerFirst());
     if (InOrder()) LeaveOutNearerThanLast();
-    phase_ = Phase::kRows;
+    phase_ = rules_.bounded ? Phase::kWithin : Phase::kRows;
 }
 
 void ScanRounds::SetPendingAside() {

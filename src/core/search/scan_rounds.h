@@ -20,11 +20,17 @@
 // The windows are disjoint and a row is in one list, so no row is returned twice. Where replicas put it in several, the
 // rounds remember the rows that they have met once they go on to a second one.
 //
+// A scan with a bound returns rows no farther than it, and ends when it has likely met as many of them as the target
+// wants. The rows within are the nearest ones, so the settings for as many rows say which lists hold them. How many
+// there are shows only while it goes on: it begins with lists for few rows, and whenever there turn out to be more
+// within, it takes the lists for those. All of that is done before the first row is returned, so rows come in order.
+//
 // Rows that come too late for the order are left out by RoundOrder::kStrict. kStrictThenRest returns them at the end:
 // when there is nothing else, all lists opened so far are searched once more for the rows that were not returned.
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "core/base/matrix.h"
 #include "core/search/match_evidence.h"
@@ -68,6 +74,10 @@ struct RoundRules {
     bool replicas = false;  // a row may be in several lists
     bool filtered = false;  // only some entries are collected: those that match
     double share = 1;       // of the rows that match, as it is guessed before
+    bool bounded = false;   // rows farther than the bound are not wanted
+    float bound = std::numeric_limits<float>::infinity();
+    float code_bound = std::numeric_limits<float>::infinity();  // in the unit of the codes' distances
+    bool lists_by_hand = false;                                 // the number of lists is the user's
 
     // Lists that max_rows allows after so many entries, where more than the fewest are wished for.
     uint32_t AllowedLists(uint64_t entries_seen, uint32_t fewest, uint32_t wanted) const noexcept;
@@ -126,6 +136,7 @@ public:
     // the room of candidates before them.
     void Keep(const Candidate& lent, float distance) noexcept {
         stop_.Add(lent.distance, distance);
+        if (distance > rules_.bound) return;
         results_[count_++] = {distance, lent.source, lent.tid};
     }
     void Ordered(size_t n) noexcept;
@@ -152,8 +163,10 @@ public:
     // The share of rows that settings for the first lists are to reckon with: of the guess its root. Where matches lie
     // near the query, these are enough, and else the window is extended at once.
     static double FirstShare(const RoundRules& rules) noexcept;
+    // Of `expected` rows, as many as the first settings are for.
+    static uint64_t FirstRows(const RoundRules& rules, uint64_t expected) noexcept;
     // At the end: there are lists left that a limit or the rules kept from being searched.
-    bool ended_short() const noexcept { return phase_ == Phase::kEnded && list_end_ < rules_.lists; }
+    bool ended_short() const noexcept { return phase_ == Phase::kEnded && list_end_ < rules_.lists && !all_met_; }
 
 private:
     enum class Phase : uint8_t {
@@ -168,6 +181,8 @@ private:
         kSearching,  // waits for Searched(): the segment at hand
         kCollected,
         kOrdering,  // waits for Ordered()
+        kWithin,    // of a bound: whether there are more rows within than those at hand
+        kWidening,  // waits for Chose(): the lists for as many rows as are within
         kEnded
     };
 
@@ -181,6 +196,8 @@ private:
     void Promise(uint64_t rows) noexcept;
     size_t WantedEntries() const noexcept;
     size_t Fitting(size_t capacity) const noexcept;
+    size_t MoreRoom() const noexcept;
+    bool FewerMatch() const noexcept;
     // Entries of this round that need no second look: put in order, or returned. The others are collected again if
     // there is another round.
     size_t EntriesDone() const noexcept { return rules_.reorders ? reordered_ : next_; }
@@ -190,7 +207,10 @@ private:
     bool HasUnordered() const noexcept { return rules_.reorders && reordered_ < collected_; }
     bool InOrder() const noexcept { return rules_.order != RoundOrder::kRelaxed && !in_rest_; }
     // Whether rounds put all in order that they collect.
-    bool OrdersAll() const noexcept { return rules_.order != RoundOrder::kRelaxed || !rules_.by_need; }
+    bool OrdersAll() const noexcept {
+        return (rules_.order != RoundOrder::kRelaxed && !WantsAllWithin()) || !rules_.by_need;
+    }
+    bool WantsAllWithin() const noexcept { return rules_.bounded && !rules_.limit_known; }
     void Decide();
     void GoOnWithoutLists();
     void GrowForPromise() noexcept;
@@ -205,8 +225,16 @@ private:
     void AddSegment(const Candidate& done) noexcept;
     bool MayExtend() const noexcept;
     void EndSearch();
+    void EndBoundedSearch();
+    void DecideWithin();
+    bool NeedsWiderWindow(uint64_t rows) noexcept;
+    void WidenWindow(double lists) noexcept;
+    uint64_t RowsToProvideFor(uint64_t within) const noexcept;
+    void StartSearch();
     void Extend(double lists) noexcept;
     void PlanCheckpoint();
+    void NoteCheckpoint();
+    uint64_t RowsWithin();
     uint64_t RowsOfEvidence() const noexcept;
     RoundStep ChooseStep(uint64_t rows) noexcept;
     void EndRound();
@@ -224,6 +252,7 @@ private:
     uint64_t promised_ = 0;  // rows that may be returned before the scan looks further
     uint64_t asked_ = 0;
     uint64_t returned_before_ = 0;  // rows that earlier promises were for
+    uint64_t settings_rows_ = 0;    // that the settings are for
     // — by each window —
     uint32_t list_begin_ = 0, list_end_ = 0;  // that a round searches
     uint32_t wanted_end_ = 0;                 // of the window that is being opened or that grows
@@ -234,6 +263,11 @@ private:
     uint32_t checkpoint_ = 0;    // after these lists the nearest rows are noted
     double settings_share_ = 1;  // the settings are for rows / this
     MatchEvidence evidence_;
+    // — of a bound —
+    uint64_t rows_noted_ = 0;     // within it, by their codes, at the checkpoint
+    uint64_t rows_before_ = 0;    // that were met before the window got wider last
+    bool bound_reached_ = false;  // of the round at hand: entries behind those that are done are hardly within
+    bool all_met_ = false;        // and further lists hardly have such
     // — by each round —
     size_t capacity_ = 0;          // of the collector
     size_t collected_before_ = 0;  // entries that were done in earlier rounds

@@ -42,9 +42,12 @@ public:
         capacity_ = capacity;
         count_ = 0;
         overflowed_ = false;
-        threshold_ = std::numeric_limits<float>::infinity();
+        threshold_ = limit_ = std::numeric_limits<float>::infinity();
         bounded_ = false;
     }
+
+    // Rows with a larger distance are not wanted, from a Reset until the next; they do not count as dropped.
+    void SetLimit(float distance) noexcept { threshold_ = limit_ = distance; }
 
     // Only rows strictly after this one, in the order above, are kept from now on.
     void SetLowerBound(float distance, uint64_t tid) noexcept {
@@ -66,11 +69,24 @@ public:
         const Candidate candidate{distance, source, tid};
         if (bounded_ && !NearerFirst()(bound_, candidate)) return;
         if (distance > threshold_ || capacity_ == 0) {
-            overflowed_ = true;
+            overflowed_ = overflowed_ || distance <= limit_;
             return;
         }
         buffer_[count_++] = candidate;
         if (count_ == buffer_.size()) Shrink();
+    }
+
+    // How many entries so far are no farther than this, and how many rows they are of. Between two pushes. The second
+    // throws std::bad_alloc.
+    size_t EntriesWithin(float distance) const noexcept {
+        return size_t(std::count_if(buffer_.data(), buffer_.data() + count_,
+                                    [distance](const Candidate& candidate) { return candidate.distance <= distance; }));
+    }
+    size_t RowsWithin(float distance, TidSet* rows) const {
+        rows->Reset(count_);
+        for (size_t i = 0; i < count_; i++)
+            if (buffer_[i].distance <= distance) rows->Add(RowOf(buffer_[i]), 0);
+        return rows->size();
     }
 
     // The rows of the nearest entries so far, k of them if there are as many, each once. Between two pushes. Throws
@@ -157,6 +173,7 @@ private:
     static constexpr size_t kSortStep = 32;
     size_t capacity_ = 0, count_ = 0, sorted_ = 0;
     float threshold_ = std::numeric_limits<float>::infinity();
+    float limit_ = std::numeric_limits<float>::infinity();
     Candidate bound_{};
     bool bounded_ = false, overflowed_ = false;
 };
