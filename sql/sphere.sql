@@ -44,7 +44,7 @@ CREATE FUNCTION sp_try(col text, op text, rows int[], ways text[] DEFAULT '{orde
 DECLARE q record; w sp_ways; n int; r real; there int[]; got int[]; d float8[]; sphere text; near text;
 BEGIN
     within := 0; met := 0; outside := 0; disorder := 0;
-    FOR q IN EXECUTE format('SELECT id, quote_literal(%I) || ''::%s'' AS x FROM sp WHERE id IN (41, 1302, 2777, 4000)', col, CASE col WHEN 'v' THEN 'vector' WHEN 'h' THEN 'halfvec' ELSE 'bit(48)' END) LOOP
+    FOR q IN EXECUTE format('SELECT id, quote_literal(%I) || ''::%s'' AS x FROM sp WHERE id IN (41, 1302)', col, CASE col WHEN 'v' THEN 'vector' WHEN 'h' THEN 'halfvec' ELSE 'bit(48)' END) LOOP
         near := format('%s %s %s', col, op, q.x);
         FOREACH n IN ARRAY rows LOOP
             EXECUTE format('SELECT max(d) FROM (SELECT %1$s AS d FROM sp WHERE %2$I IS NOT NULL AND (%1$s) <> ''NaN'' ORDER BY 1 LIMIT %3$s) s', near, col, n) INTO r;
@@ -57,7 +57,7 @@ BEGIN
                 outside := outside + cardinality(got) - (SELECT count(DISTINCT x) FROM unnest(got) x WHERE x = ANY (there));
                 IF w.way = 'ordered' THEN
                     EXECUTE format('SELECT array_agg(%s ORDER BY n) FROM unnest($1) WITH ORDINALITY u(g, n) JOIN sp ON id = g', near) INTO d USING got;
-                    disorder := disorder + (SELECT count(*) FROM generate_series(2, cardinality(d)) i WHERE d[i] < d[i - 1] - 1e-3);
+                    disorder := disorder + (SELECT count(*) FROM generate_series(2, cardinality(d)) i WHERE d[i] < d[i - 1] - 1e-2);
                 END IF;
             END LOOP;
         END LOOP;
@@ -81,26 +81,23 @@ BEGIN
         EXECUTE 'CREATE INDEX sp_i ON sp USING ' || i.definition;
         FOREACH mode IN ARRAY ARRAY['relaxed', 'strict'] LOOP
             PERFORM set_config('vectorq.target_recall', '1', true), set_config('vectorq.iterative_scan', mode, true);
-            SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,10,300,4000}');
+            SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,300,4000}', ways => CASE mode WHEN 'strict' THEN ARRAY['ordered'] ELSE '{ordered,plain,bitmap}' END);
             IF t.met <> t.within OR t.outside > 0 OR t.disorder > 0 OR t.within = 0 THEN RAISE WARNING '% %: %', i.definition, mode, t; END IF;
         END LOOP;
         PERFORM set_config('vectorq.iterative_scan', 'relaxed', true);
         -- lists by hand
         PERFORM set_config('vectorq.target_recall', '0.95', true), set_config('vectorq.nprobe', '1000', true);
-        SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,10,300,4000}');
+        SELECT * INTO t FROM sp_try(i.col, i.op, '{10,4000}', ways => '{plain}');
         IF t.met < 0.98 * t.within OR t.outside > 0 THEN RAISE WARNING '% by hand: %', i.definition, t; END IF;
         PERFORM set_config('vectorq.nprobe', '0', true);
         -- the target
-        FOREACH mode IN ARRAY ARRAY['0.9', '0.95'] LOOP
-            PERFORM set_config('vectorq.target_recall', mode, true);
-            SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,10,100,1000}');
-            IF t.met < (mode::float8 - 0.02) * t.within OR t.outside > 0 OR t.disorder > 0 THEN RAISE WARNING '% %: %', i.definition, mode, t; END IF;
-        END LOOP;
-        PERFORM set_config('vectorq.target_recall', '0.95', true);
+        SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,10,100,1000}', ways => '{ordered,bitmap}');
+        IF t.met < 0.93 * t.within OR t.outside > 0 OR t.disorder > 0 THEN RAISE WARNING '%: %', i.definition, t; END IF;
         DROP INDEX sp_i;
     END LOOP;
 END $$;
 -- Key columns beside it, and a filter of the executor: all lists, then the target; little memory; the first window alone returns no row outside.
+DROP INDEX sp_cat;
 CREATE INDEX sp_i ON sp USING ah (v vector_l2_ops, cat) WITH (lists = 40);
 SET vectorq.target_recall = 1;
 SELECT within, within - met AS lost, outside, disorder FROM sp_try('v', '<->', '{10,300,3000}', filter => 'cat = 7');
@@ -139,7 +136,7 @@ CREATE FUNCTION sp_differ(query text, OUT rows bigint, OUT differ bigint, OUT no
 DECLARE line text; got text[]; want text[]; n text;
 BEGIN
     FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP node := concat(node, line, ' '); END LOOP;
-    node := concat_ws(', ', substring(node FROM 'VectorqBitmap'), substring(node FROM 'BitmapAnd'), substring(node FROM 'BitmapOr'), substring(node FROM 'Index Cond: [^:]*<<'));
+    node := concat_ws(', ', substring(node FROM 'VectorqBitmap'), substring(node FROM 'BitmapAnd'), substring(node FROM 'BitmapOr'), substring(node FROM 'Index Cond: .*<<'));
     node := regexp_replace(node, 'Index Cond:.*', 'Index Cond');
     EXECUTE format('SELECT array_agg(s::text) FROM (%s) s', query) INTO got;
     FOREACH n IN ARRAY '{indexscan,bitmapscan}'::text[] LOOP PERFORM set_config('enable_' || n, 'off', true); END LOOP;
@@ -152,7 +149,6 @@ BEGIN
 END $$;
 SET vectorq.target_recall = 1;
 CREATE FUNCTION sp_q(i int) RETURNS vector STABLE LANGUAGE sql AS 'SELECT v FROM sp WHERE id = i';
-DROP INDEX sp_cat;
 CREATE TABLE sp_cases (n int, query text);
 INSERT INTO sp_cases VALUES
     (1, 'SELECT id FROM sp WHERE v <<->> sphere(sp_q(41), 3) ORDER BY v <-> sp_q(1302)'),
