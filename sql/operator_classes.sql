@@ -26,7 +26,7 @@ DO $$
 DECLARE c record; said text;
 BEGIN
     FOR c IN SELECT am.amname, k.opcname, k.opcintype::regtype AS type, o.oprname FROM pg_opclass k JOIN pg_am am ON am.oid = k.opcmethod
-        JOIN pg_amop a ON a.amopfamily = k.opcfamily JOIN pg_operator o ON o.oid = a.amopopr
+        JOIN pg_amop a ON a.amopfamily = k.opcfamily AND a.amoppurpose = 'o' JOIN pg_operator o ON o.oid = a.amopopr
         WHERE am.amname IN ('ah', 'ivf', 'pq') AND k.opcintype::regtype IN ('vector', 'halfvec', 'bit') LOOP
         EXECUTE format('CREATE INDEX oc_i ON oc USING %s (%s %s)', c.amname, left(c.type::text, 1), c.opcname);
         SELECT string_agg(value, ' ' ORDER BY name) INTO said FROM vectorq_index_details('oc_i') WHERE name IN ('access_method', 'distance', 'operator', 'operator_class', 'type');

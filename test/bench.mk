@@ -39,6 +39,12 @@ bench-batch: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_batch.py $(BENCH_ARGS)
 .PHONY: bench-batch
 
+# Rows within a radius beside FAISS's range_search. make bench-bounds BENCH_ARGS='--rows 200000'
+bench-bounds: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_bounds.py $(BENCH_ARGS)
+.PHONY: bench-bounds
+
 # Does vectorq.target_recall keep its word? make bench-recall BENCH_ARGS='--sets sift-photo:100000'
 bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
 	scripts/bootstrap.sh bench

@@ -21,6 +21,7 @@ help:
 	@echo 'make bench-ivf                beside pgvector on a million SIFT rows; BENCH_ARGS="--rows 100000" is a quick look'
 	@echo 'make bench-faiss              beside FAISS in process, on the same rows'
 	@echo 'make bench-batch              vectorq_knn beside LATERAL and the batches of FAISS and ScaNN'
+	@echo 'make bench-bounds             rows within a radius beside FAISS range_search'
 	@echo 'make bench-bits               ivf on bit strings beside pgvector hnsw on the same bits'
 	@echo 'make bench-cold               cold caches, beside pgvector hnsw; bench-prune: pages that vectorq.prune_epsilon saves'
 	@echo 'make bench-plans              does the planner take the quicker of index and sequential scan?'

@@ -56,6 +56,13 @@ CREATE FUNCTION vectorq_recall(index regclass, queries anyarray, k integer DEFAU
 COMMENT ON FUNCTION vectorq_recall(regclass, anyarray, integer) IS
     'recall@k of the present settings against an exact scan, with a 95 % confidence interval';
 
+CREATE FUNCTION vectorq_recall(index regclass, queries anyarray, radius real,
+    OUT recall double precision, OUT low double precision, OUT high double precision, OUT queries_measured integer)
+    AS 'MODULE_PATHNAME', 'vectorq_recall_within' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_recall(regclass, anyarray, real) IS
+    'share of the rows within a radius that the present settings find, over the queries that have some, with a 95 % confidence interval';
+
 CREATE FUNCTION vectorq_calibrate(index regclass, queries anyarray) RETURNS integer
     AS 'MODULE_PATHNAME', 'vectorq_calibrate' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
 

@@ -39,7 +39,7 @@ void vq_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
         memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
     count_ended_scan(scan, state);
     note_rows_taken(state);
-    state->started = false;
+    state->started = state->has_radius = false;
     state->bitmap = NULL;
 }
 
@@ -47,6 +47,12 @@ void set_scan_bitmap(IndexScanDesc scan, const TidBlocks* rows, double share) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     state->bitmap = rows;
     state->bitmap_share = share;
+}
+
+void set_scan_radius(IndexScanDesc scan, float radius) {
+    ScanState* state = static_cast<ScanState*>(scan->opaque);
+    state->has_radius = true;
+    state->radius = radius;
 }
 
 void vq_endscan(IndexScanDesc scan) {
@@ -166,6 +172,7 @@ static bool has_bound_key(IndexScanDesc scan) {
 
 static void begin_bound(IndexScanDesc scan, ScanState* state) {
     state->bound = {false, false, get_float4_infinity()};
+    if (state->has_radius) state->bound = bound_of_radius(&state->search, state->radius);
     if (likely(scan->numberOfKeys == 0)) return;
     MemoryContext before = MemoryContextSwitchTo(condition_context(state));
     state->bound = scan_bound(scan, &state->search);

@@ -56,6 +56,18 @@ static double bound_of(const ListSearch* search, double radius, bool same, doubl
     return length * length;
 }
 
+double radius_in_order(Metric metric, float radius) {
+    const MetricTraits& traits = TraitsOf(metric);
+    const double value = radius;
+    if (traits.normalised) return value - 1;
+    return traits.sum == Sum::kSquares && !traits.bits ? value * value : value;
+}
+
+ScanBound bound_of_radius(const ListSearch* search, float radius) {
+    check_radius(search->opclass->metric, radius);
+    return {true, false, static_cast<float>(bound_of(search, radius, true, 0))};
+}
+
 static double bound_of_sphere(const ListSearch* search, const Sphere* sphere, const float* center) {
     const uint32 dims = search->cache->meta.dims;
     if (search->null_query) return infinite();

@@ -21,4 +21,14 @@ inline bool is_bound_key(const ScanKeyData* key) {
 // no order. May allocate in the current memory context.
 ScanBound scan_bound(IndexScanDesc scan, ListSearch* search);
 
+// The same of one sphere around the query.
+ScanBound bound_of_radius(const ListSearch* search, float radius);
+
+// A radius in the order of the metric, as MetricDistance has distances.
+double radius_in_order(Metric metric, float radius);
+
+// The scan returns rows within this distance only, until the next rescan: to be called between rescan and the first
+// gettuple, of a scan with an order and without conditions on the vector column. Nobody rechecks its rows.
+void set_scan_radius(IndexScanDesc scan, float radius);
+
 }  // namespace vectorq

@@ -53,6 +53,8 @@ struct ScanState {
     // — set by set_scan_bitmap, and forgotten by rescan —
     const TidBlocks* bitmap;  // the rows that may be returned; NULL: all
     double bitmap_share;
+    bool has_radius;  // set_scan_radius, likewise
+    float radius;
     // — set when a scan starts, then constant —
     bool started;
     ScanPlan plan;
