@@ -4,7 +4,7 @@
 # Default: from the major version at hand to 17, both from their source packages: these are of about the same age, and a cluster of a
 # newer minor release may have what an older one of the next version cannot restore (15.20 has a column option that 17.11 does not know).
 # vectorq is built for each in a copy of the sources below $BUILD/versions. pgvector too, in Debian unstable's version, which knows every
-# server; where it cannot be had, the test upgrades our own types only, and the closing line says so.
+# server, or from PGVECTOR_SOURCE (sources that nothing was built in); where it cannot be had, the test upgrades our own types only, and the closing line says so.
 set -eu
 cd "$(dirname "$0")/.."
 build=$(realpath -m "${BUILD:-build}")
@@ -19,7 +19,9 @@ sources_for() {
     copy=$build/versions/upgrade_$("$1" --version | grep -oE '[0-9][0-9.]*' | head -1)
     scripts/copy_sources.sh "$copy"
     env -u BUILD "${MAKE:-make}" -s -C "$copy" server-tree PG_CONFIG="$1" BUILD=build >"$copy.log" 2>&1 || { tail -20 "$copy.log" >&2; return 1; }
-    env BUILD="$copy/build" VQ_DATA="$copy/build/data" PG_CONFIG="$1" scripts/pgvector.sh sid >"$copy-pgvector.log" 2>&1 || echo "no pgvector: $(tail -1 "$copy-pgvector.log")" >&2
+    if [ -n "${PGVECTOR_SOURCE:-}" ]; then rm -rf "$copy-pgvector" && cp -r "$PGVECTOR_SOURCE" "$copy-pgvector"; fi
+    env BUILD="$copy/build" VQ_DATA="$copy/build/data" PG_CONFIG="$1" ${PGVECTOR_SOURCE:+PGVECTOR_SOURCE="$copy-pgvector"} scripts/pgvector.sh sid >"$copy-pgvector.log" 2>&1 ||
+        echo "no pgvector: $(tail -1 "$copy-pgvector.log")" >&2
     echo "$copy"
 }
 old_copy=$(sources_for "$old")

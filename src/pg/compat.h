@@ -263,4 +263,16 @@ inline bool owns_relation(Oid relation, Oid role) {
 #endif
 }
 
+// ---- a row without system columns, palloced: since 18 with room in front of it
+
+#if PG_VERSION_NUM >= 180000
+inline MinimalTuple form_minimal_tuple(TupleDesc columns, const Datum* values, const bool* nulls) {
+    return heap_form_minimal_tuple(columns, values, nulls, 0);
+}
+#else
+inline MinimalTuple form_minimal_tuple(TupleDesc columns, Datum* values, bool* nulls) {
+    return heap_form_minimal_tuple(columns, values, nulls);
+}
+#endif
+
 }  // namespace vectorq

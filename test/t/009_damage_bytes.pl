@@ -2,7 +2,7 @@
 # module with fault points, so a trial costs milliseconds and no restart. Each query and each check gives, in
 # bounded time, rows of the table or an error of class XX with a hint; where a query gives a row twice or
 # not at all, the check tells why.
-# VQ_TRIALS: how many (default 1000; make damage-long: 10,000). VQ_SEED repeats a run.
+# VQ_TRIALS: how many (default 1000; make damage-long: 10,000). VQ_SEED repeats a run. VQ_INDEXES: a pattern of the indexes to damage.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -14,6 +14,7 @@ plan skip_all => 'needs the module with fault points: make fault-tree' unless $E
 my $trials = $ENV{VQ_TRIALS} || 1000;
 my $seed = $ENV{VQ_SEED} || time;
 srand($seed);
+my $pattern = $ENV{VQ_INDEXES} || '.';
 note("$trials trials, VQ_SEED=$seed");
 my $node = PostgreSQL::Test::Cluster->new('bytes', install_path => $ENV{VQ_FAULT_INSTALL});
 $node->init;
@@ -99,10 +100,11 @@ sub random_place
     return 8 + int rand 16 if $r < 0.55;
     return 24 + int rand 8160;
 }
+my @damaged = grep { /$pattern/ } @names;
 my $sql = $settings;
 for my $i (1 .. $trials)
 {
-    my $name = $names[ $i % @names ];
+    my $name = $damaged[ $i % @damaged ];
     my $block = rand() < 0.2 ? 0 : int rand $pages{$name};
     my $at = random_place();
     my $n = (1, 1, 1, 2, 4, 8, 64)[ int rand 7 ];
