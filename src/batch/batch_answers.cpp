@@ -2,7 +2,6 @@
 // have fewer than k rows, though there may be more; those that would have put more entries in order than they
 // collected; and those that have no distance to anything (a zero vector under cosine).
 #include <algorithm>
-#include <cmath>
 
 #include "batch/batch_state.h"
 #include "core/simd/metric_distance.h"
@@ -21,14 +20,6 @@ struct Sighting {
     uint32 query, at;  // at: which of the query's rows
 };
 }  // namespace
-
-// What the operator of SQL returns, from the metric's order.
-static double sql_distance(Metric metric, float distance) {
-    const double d = distance;
-    if (metric == Metric::kL2) return std::sqrt(std::max(d, 0.0));
-    if (metric == Metric::kCosine) return 1 + std::clamp(d, -1.0, 1.0);
-    return d;
-}
 
 static void emit_row(Batch* b, Size q, uint64 tid, double distance) {
     ItemPointerData row;
@@ -71,7 +62,7 @@ static double distance_of_slot(Batch* b, Size q, RowValue* value) {
     MemoryContextSwitchTo(before);
     if (!kept) return get_float8_nan();
     const float* query = b->objects->queries.data() + q * dims;
-    return sql_distance(opclass->metric, MetricDistance(opclass->metric, query, value->row, dims));
+    return OperatorDistance(opclass->metric, MetricDistance(opclass->metric, query, value->row, dims));
 }
 
 static void answer_alone(Batch* b, Size q) {
@@ -163,7 +154,7 @@ void answer_round(Batch* b) {
         for (size_t i = 0, emitted = 0; i < count && emitted < k; i++) {
             const uint64 tid = versions == NULL ? rows[i].tid : versions[q * keep + i];
             if (tid == 0) continue;
-            emit_row(b, q, tid, sql_distance(metric, rows[i].distance));
+            emit_row(b, q, tid, OperatorDistance(metric, rows[i].distance));
             emitted++;
             b->returned++;
         }

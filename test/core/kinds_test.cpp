@@ -149,6 +149,18 @@ TEST(Kinds, BitCodesGiveTheMetricsDistance) {
     }
 }
 
+TEST(Kinds, OperatorDistanceIsTheOperators) {
+    const float a[] = {0.6f, 0.8f}, b[] = {0.8f, 0.6f};
+    const auto of = [&](Metric metric) { return OperatorDistance(metric, MetricDistance(metric, a, b, 2)); };
+    EXPECT_NEAR(of(Metric::kL2), std::sqrt(0.08), 1e-6);
+    EXPECT_NEAR(of(Metric::kInnerProduct), -0.96, 1e-6);
+    EXPECT_NEAR(of(Metric::kCosine), 0.04, 1e-6);
+    EXPECT_NEAR(of(Metric::kL1), 0.4, 1e-6);
+    // Rounding takes no distance below the least.
+    EXPECT_EQ(OperatorDistance(Metric::kL2, -1e-9f), 0);
+    EXPECT_EQ(OperatorDistance(Metric::kCosine, -1.00001f), 0);
+}
+
 TEST(Kinds, MetricLengthIsADistance) {
     const float a[2] = {3, 0}, b[2] = {0, 4};
     EXPECT_FLOAT_EQ(MetricLength(Metric::kL2, MetricDistance(Metric::kL2, a, b, 2), 12), 5);

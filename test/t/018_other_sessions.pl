@@ -10,13 +10,14 @@ use Time::HiRes qw(time);
 
 my $node = PostgreSQL::Test::Cluster->new('others', $ENV{VQ_FAULT_INSTALL} ? (install_path => $ENV{VQ_FAULT_INSTALL}) : ());
 $node->init;
-$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 64MB\nmaintenance_work_mem = 256MB\n");
+$node->append_conf('postgresql.conf', "autovacuum = off\nfsync = off\nshared_buffers = 64MB\nmaintenance_work_mem = 512MB\n");
 $node->start;
 $node->safe_psql('postgres', q{
     CREATE EXTENSION vectorq;
     CREATE FUNCTION rv(n int, i int) RETURNS vector VOLATILE LANGUAGE sql AS 'SELECT array_agg(random() + 0 * i)::vector FROM generate_series(1, n)';
-    CREATE TABLE t (id int, v vector(128));
-    INSERT INTO t SELECT i, rv(128, i) FROM generate_series(1, 30000) i;
+    -- Wide, so that the training takes long, and quickly made.
+    CREATE TABLE t (id int, v vector(480));
+    INSERT INTO t SELECT i, a || a || a || a FROM (SELECT i, rv(120, i) AS a FROM generate_series(1, 30000) i) s;
     CREATE TABLE s (id int, v vector(16));
     INSERT INTO s SELECT i, rv(16, i) FROM generate_series(1, 1800) i;
     CREATE INDEX s_l2 ON s USING ivf (v) WITH (lists = 40);
@@ -24,13 +25,6 @@ $node->safe_psql('postgres', q{
     CREATE INDEX s_ip ON s USING ivf (v vector_ip_ops) WITH (lists = 40);
 });
 
-# 1. A training of minutes; it is cancelled as soon as the databases are gone. Without answers DROP DATABASE would return after it.
-my ($out, $err) = ('', '');
-my $build = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 20000)' ],
-    '<', \undef, '>', \$out, '2>', \$err);
-my $training = "FROM pg_stat_progress_create_index WHERE phase LIKE '%training lists'";
-$node->poll_query_until('postgres', "SELECT count(*) = 1 $training") or die 'no training';
-my $pid = $node->safe_psql('postgres', "SELECT pid $training");
 $node->safe_psql('postgres', q{
     CREATE FUNCTION counts(wanted int) RETURNS TABLE (done bigint, total bigint) LANGUAGE plpgsql AS $$
     DECLARE seen int := 0; last bigint;
@@ -45,11 +39,13 @@ $node->safe_psql('postgres', q{
         END LOOP;
     END $$;
 });
-my @counts = map { [ split /\|/ ] } split /\n/, $node->safe_psql('postgres', 'SELECT * FROM counts(4)');
-note('rows done of all: ' . join ', ', map { "$_->[0] of $_->[1]" } @counts);
-is(scalar @counts, 4, 'four counts of a training');
-is((grep { $counts[ $_ - 1 ][0] >= $counts[$_][0] } 1 .. $#counts), 0, 'each higher than the one before');
-is((grep { $_->[1] != $counts[0][1] || $_->[0] > $_->[1] } @counts), 0, 'of the same number of rows');
+# 1. A training of minutes; it is cancelled at the end. Without answers DROP DATABASE would return after it.
+my ($out, $err) = ('', '');
+my $build = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', 'CREATE INDEX t_v ON t USING ivf (v) WITH (lists = 20000)' ],
+    '<', \undef, '>', \$out, '2>', \$err);
+my $training = "FROM pg_stat_progress_create_index WHERE phase LIKE '%training lists'";
+$node->poll_query_until('postgres', "SELECT count(*) = 1 $training") or die 'no training';
+my $pid = $node->safe_psql('postgres', "SELECT pid $training");
 my $start = time;
 for my $i (1 .. 3)
 {
@@ -58,6 +54,11 @@ for my $i (1 .. 3)
 }
 note(sprintf 'three databases made and dropped in %.2f s', time - $start);
 is($node->safe_psql('postgres', "SELECT pid $training"), $pid, 'databases are dropped while lists are trained');
+my @counts = map { [ split /\|/ ] } split /\n/, $node->safe_psql('postgres', 'SELECT * FROM counts(4)');
+note('rows done of all: ' . join ', ', map { "$_->[0] of $_->[1]" } @counts);
+is(scalar @counts, 4, 'four counts of a training');
+is((grep { $counts[ $_ - 1 ][0] >= $counts[$_][0] } 1 .. $#counts), 0, 'each higher than the one before');
+is((grep { $_->[1] != $counts[0][1] || $_->[0] > $_->[1] } @counts), 0, 'of the same number of rows');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
 IPC::Run::finish($build);
 like($err, qr/canceling statement due to user request/, 'and a cancel is heard after that');

@@ -42,6 +42,13 @@ float MetricLength(Metric metric, float score, float norm) noexcept {
     return std::sqrt(std::max(2 + 2 * score / norm, 0.0f));
 }
 
+double OperatorDistance(Metric metric, float distance) noexcept {
+    const double d = distance;
+    if (metric == Metric::kL2) return std::sqrt(std::max(d, 0.0));
+    if (metric == Metric::kCosine) return 1 + std::clamp(d, -1.0, 1.0);
+    return d;
+}
+
 uint32_t PrunedEnd(Metric metric, const ListScore* lists, uint32_t count, float norm, double epsilon) noexcept {
     const float limit = float(1 + epsilon) * MetricLength(metric, lists[0].score, norm);
     while (count > 1 && MetricLength(metric, lists[count - 1].score, norm) > limit) count--;

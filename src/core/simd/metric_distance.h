@@ -17,6 +17,9 @@ float ExactDistance(Metric metric, const float* query, const float* row, size_t 
 // how far apart the two would be at length 1.
 float MetricLength(Metric metric, float score, float norm) noexcept;
 
+// What the operator of SQL returns, from such a distance.
+double OperatorDistance(Metric metric, float distance) noexcept;
+
 // Chen et al. 2021 (SPANN), section 3.3: of lists in order, 1 or more, those that are no farther than (1 + epsilon)
 // times the nearest, so that easy queries read few. Returns their end. norm: of each list, as of MetricLength.
 uint32_t PrunedEnd(Metric metric, const ListScore* lists, uint32_t count, float norm, double epsilon) noexcept;
