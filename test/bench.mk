@@ -45,6 +45,18 @@ bench-bounds: server-tree $(VQ_DATA)/sift-photo-1000000.json
 	$(BENCH_ENV) $(BENCH_PYTHON) test/bench/run_bounds.py $(BENCH_ARGS)
 .PHONY: bench-bounds
 
+# Rows merged from shards; Merge Append over partitions. make bench-shards BENCH_ARGS='--only partitions'
+bench-shards: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) "$$(BUILD=$(BUILD) scripts/venv.sh --system numpy)" test/bench/run_shards.py $(BENCH_ARGS)
+.PHONY: bench-shards
+
+# Lists trained by FAISS beside our own. make bench-centroids BENCH_ARGS='--rows 200000'
+bench-centroids: server-tree $(VQ_DATA)/sift-photo-1000000.json
+	scripts/bootstrap.sh bench
+	$(BENCH_ENV) $(PEERS_PYTHON) test/bench/run_centroids.py $(BENCH_ARGS)
+.PHONY: bench-centroids
+
 # Does vectorq.target_recall keep its word? make bench-recall BENCH_ARGS='--sets sift-photo:100000'
 bench-recall: server-tree $(VQ_DATA)/sift-photo-1000000.json $(VQ_DATA)/gloss-minilm-105000.json
 	scripts/bootstrap.sh bench

@@ -75,6 +75,19 @@ CREATE FUNCTION vectorq_renew(index regclass) RETURNS boolean
 COMMENT ON FUNCTION vectorq_renew(regclass) IS
     'trains an index anew on its rows while it is used, as VACUUM does when they call for it; false if they are too few';
 
+CREATE FUNCTION vectorq_centroids(index regclass, OUT list integer, OUT centroid real[]) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_centroids' LANGUAGE C STRICT VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp;
+
+COMMENT ON FUNCTION vectorq_centroids(regclass) IS 'the centroids of a vectorq index without a transform; no rows if it is not trained';
+
+-- Found by measurement: docs/shards.md.
+CREATE FUNCTION vectorq_shard_target(recall double precision, shards integer, k integer DEFAULT 10) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    AS $$SELECT CASE WHEN $1 BETWEEN 0 AND 1 AND $2 >= 1 AND $3 >= 1 THEN greatest(0.01, 1 - (1 - $1) * least($2, $3) ^ 0.5::double precision) END$$;
+
+COMMENT ON FUNCTION vectorq_shard_target(double precision, integer, integer) IS
+    'the target_recall of each of so many shards, asked for k rows each, at which the k nearest of all have the wanted recall; rows are spread over shards by chance';
+
 CREATE FUNCTION vectorq_recall_curve(index regclass,
     OUT k integer, OUT target real, OUT recall real, OUT nprobe integer, OUT reorder_rows integer) RETURNS SETOF record
     AS 'MODULE_PATHNAME', 'vectorq_recall_curve' LANGUAGE C STRICT VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp;

@@ -9,11 +9,15 @@
 #include "types/element.h"
 #include "pg/entry.h"
 
+extern "C" {
+#include "utils/varlena.h"
+}
+
 namespace vectorq {
 
 Settings settings;
 
-static constexpr const char* kNoTransform = "none";
+static constexpr const char* kNoText = "none";
 static constexpr double kLeastTarget = 0.01;
 
 namespace {
@@ -152,6 +156,8 @@ const OptionRow kOptions[] = {
     {Scope::kIndex, kAllAms, OptionType::kText, "transform", 0, 0, 0, NULL, VQ_INDEX(transform),
      "Applied before coding: none, center, pcaN, pcawN, pcarN, pcawrN, rr, rrN, opqM, opqM_N, balanceM, corrM",
      built_transform, rule_of_transform},
+    {Scope::kIndex, kIvf | kAh, OptionType::kText, "centroids", 0, 0, 0, NULL, VQ_INDEX(centroids),
+     "Table, as schema.table, whose vectors become the lists' centroids when the index is built; none = training"},
     {Scope::kIndex, kAllAms, OptionType::kChoice, "reorder", kReorderAuto, 0, 0, kReorderChoices.entries,
      VQ_INDEX(reorder),
      "What puts the best rows in order: off, heap (the table), records in the index (f32, f16, sq8), or auto",
@@ -212,6 +218,17 @@ void validate_transform(const char* value) {
     core_call([&] { ParseTransform(value); });
 }
 
+// A name with its schema: pg_dump restores without any search_path.
+void validate_centroids(const char* value) {
+    if (value == NULL || strcmp(value, kNoText) == 0) return;
+    if (list_length(textToQualifiedNameList(cstring_to_text(value))) == 2) return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid value for option centroids: \"%s\"", value),
+             errhint("Name the table with its schema, as in centroids = 'public.my_centroids'.")));
+}
+
+bool is_transform(const OptionRow& row) { return row.offset == offsetof(IndexOptions, transform); }
+
 void register_enum_option(relopt_kind kind, const OptionRow& row) {
     int count = 0;
     while (row.choices[count].name != NULL) count++;
@@ -240,7 +257,8 @@ void register_index_option(relopt_kind kind, const OptionRow& row) {
             return;
         case OptionType::kReal: add_real_reloption(kind, row.name, row.help, row.def, row.lo, row.hi, row.lock); return;
         case OptionType::kText:
-            add_string_reloption(kind, row.name, row.help, NULL, validate_transform, row.lock);
+            add_string_reloption(kind, row.name, row.help, NULL,
+                                 is_transform(row) ? validate_transform : validate_centroids, row.lock);
             return;
         case OptionType::kChoice: register_enum_option(kind, row); return;
         case OptionType::kKilobytes: return;  // settings only
@@ -327,6 +345,11 @@ AmKind am_of_index(Relation index) {
     return parse == parse_pq_options ? AmKind::kPq : parse == parse_ah_options ? AmKind::kAh : AmKind::kIvf;
 }
 
+// The text at an offset that reloptions keep; NULL if none was given.
+static const char* text_at(const IndexOptions* given, int offset) {
+    return given != NULL && offset != 0 ? reinterpret_cast<const char*>(given) + offset : NULL;
+}
+
 // One option of `options` from what was given, else its default.
 static void take_option(const OptionRow& row, const IndexOptions* given, IndexOptions* options) {
     char* to = reinterpret_cast<char*>(options) + row.offset;
@@ -346,9 +369,11 @@ IndexOptions index_options(Relation index) {
     for (const OptionRow& row : kOptions)
         if (row.scope == Scope::kIndex && (row.ams & (1 << static_cast<int>(am)))) take_option(row, given, &options);
     // A string option is an offset into the varlena: make it reachable from the copy.
-    options.transform_given = given != NULL && given->transform != 0;
-    options.transform_text =
-        options.transform_given ? reinterpret_cast<const char*>(given) + given->transform : kNoTransform;
+    const char* transform = text_at(given, options.transform);
+    options.transform_given = transform != NULL;
+    options.transform_text = transform != NULL ? transform : kNoText;
+    const char* centroids = text_at(given, options.centroids);
+    if (centroids != NULL && strcmp(centroids, kNoText) != 0) options.centroids_text = centroids;
     if (am == AmKind::kPq) {
         options.quantizer = kQuantizerPq;
         options.lists = 1;
@@ -401,9 +426,10 @@ static const char* number_in_words(const OptionRow* row, double value) {
 }
 
 const char* option_default(const OptionRow* row) {
-    return row->type == OptionType::kText ? kNoTransform : number_in_words(row, row->def);
+    return row->type == OptionType::kText ? kNoText : number_in_words(row, row->def);
 }
 
+// Of a text the offset.
 static double option_number(const OptionRow* row, const IndexOptions* options) {
     const char* field = reinterpret_cast<const char*>(options) + row->offset;
     return row->type == OptionType::kReal ? *reinterpret_cast<const double*>(field)
@@ -412,13 +438,14 @@ static double option_number(const OptionRow* row, const IndexOptions* options) {
 
 bool option_is_default(const OptionRow* row, Relation index) {
     const IndexOptions options = index_options(index);
-    return row->type == OptionType::kText ? !options.transform_given : option_number(row, &options) == row->def;
+    return option_number(row, &options) == row->def;  // a text's offset is 0
 }
 
 const char* option_value(const OptionRow* row, Relation index, const MetaPage* meta) {
     if (!(row->ams & (1 << meta->access_method))) return NULL;
     if (row->built != NULL) return row->built(meta);
     const IndexOptions options = index_options(index);
+    if (row->type == OptionType::kText) return options.centroids_text != NULL ? options.centroids_text : kNoText;
     return number_in_words(row, option_number(row, &options));
 }
 

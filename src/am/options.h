@@ -28,9 +28,11 @@ struct IndexOptions {
     double balance;                // largest list that training leaves, in means; 0 = plain k-means
     double target_recall;          // of scans in sessions that did not set one; 0 = the setting's
     int transform;                 // offset of the text, as reloptions keep strings; 0 = none
+    int centroids;                 // likewise: the table that has them
     // — not a reloption: filled in by index_options() —
     const char* transform_text;  // lives as long as the relcache entry
     bool transform_given;
+    const char* centroids_text;  // likewise; NULL = training makes them
 };
 inline constexpr int kQuantizerFlat = static_cast<int>(CodeKind::kF32);  // the column's own element type
 inline constexpr int kQuantizerPq = static_cast<int>(CodeKind::kPq);

@@ -134,7 +134,8 @@ Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, 
     b->memory = memory;
     TransformSpec spec;
     core_call([&] { spec = ResolveTransform(ParseTransform(b->options.transform_text), b->dims); });
-    b->options.transform_text = NULL;  // the relcache entry may be rebuilt while we work
+    const char* centroids = b->options.centroids_text != NULL ? pstrdup(b->options.centroids_text) : NULL;
+    b->options.transform_text = b->options.centroids_text = NULL;  // the relcache entry may be rebuilt while we work
     choose_codec(b, spec);
     b->replicas = replicas_of(&b->options, b->opclass->metric);
     b->entries_of_row = TraitsOf(b->replicas).lists;
@@ -143,6 +144,8 @@ Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, 
     b->row_context = AllocSetContextCreate(b->context, "vectorq build row", ALLOCSET_DEFAULT_SIZES);
     b->objects = make_owned<BuildObjects>(b->context);
     destroy_with_context(b->context, b, [](void*) { ReleaseThreads(); });
+    // A renewal trains on the rows: the table need not be there any more.
+    if (centroids != NULL && b->creates) read_given_centroids(b, centroids);
     return b;
 }
 

@@ -54,6 +54,7 @@ struct BuildObjects {
     Matrix sample;                        // (rows, dims), or transformed
     AlignedArray<uint64_t> sample_tids;   // as Candidate::tid
     NeighbourFinder* finder = nullptr;    // of the queries that calibrate; none for a small table
+    Matrix given;  // (lists, dims) centroids from elsewhere, as load_vector makes them; else empty
     Matrix centroids;
     CentroidGroups groups;
     AlignedArray<float> quantizer;   // sq8: offset, scale; pq: codebook
@@ -231,7 +232,10 @@ inline Size slot_as_it_is(const Build* b, Size count, Size i) { return row_of_st
 Size queries_to_hold_out(const Build* b, double sample);
 void build_hold_out(Build* b);       // takes the queries that will calibrate the index out of the sample
 void build_report_memory(Build* b);  // a NOTICE if the index loses something for want of memory
-void build_train(Build* b);          // lists, centroids, quantizer, codec, geometry
+// CREATE INDEX: the rows of the table that the option centroids names, which the user who builds has to be allowed to
+// read, become b->objects->given, and their number the option lists.
+void read_given_centroids(Build* b, const char* table_name);
+void build_train(Build* b);  // lists, centroids, quantizer, codec, geometry
 
 // A sort of rows by list, (key, row) or more columns, within so many bytes; b->slot becomes theirs.
 void begin_row_sort(Build* b, int columns, Size bytes);

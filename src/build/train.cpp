@@ -113,8 +113,25 @@ static void train_transform(Build* b) {
     o->sample = std::move(made);
 }
 
+// The centroids from elsewhere, as codes see them: transformed and, for inner products, of length 1.
+static Matrix centroids_given(const Build* b, bool spherical) {
+    const BuildObjects* o = b->objects;
+    const size_t in = static_cast<size_t>(b->dims), out = b->codec.dims, lists = o->given.rows();
+    Matrix centroids(lists, out);
+    if (o->transform.size() > 0)
+        ApplyTransform(o->transform.data(), o->transform.data() + in * out, in, out, o->given.data(), lists,
+                       centroids.data());
+    else std::copy_n(o->given.data(), lists * out, centroids.data());
+    for (size_t i = 0; spherical && i < lists; i++) MakeDirection(centroids.row(i), out);
+    return centroids;
+}
+
 static void train_lists(Build* b, KMeansOptions* options, const Progress& progress) {
     BuildObjects* o = b->objects;
+    if (o->given.rows() > 0) {
+        o->centroids = centroids_given(b, options->spherical);
+        return;
+    }
     if (b->lists > 1) {
         o->centroids = TrainKMeans(o->sample, *options, o->stop, progress);
         return;

@@ -16,6 +16,8 @@ $node->safe_psql('postgres', q{
     CREATE INDEX t_v ON t USING ivf (v vector_cosine_ops) WITH (lists = 20, quantizer = sq8, training_rows = 2000, seed = 5);
     CREATE INDEX t_a ON t USING ah (v vector_l2_ops) WITH (lists = 20, replicas = soar, anisotropic_threshold = 0.1, seed = 5, target_recall = 0.8);
     CREATE INDEX t_h ON t USING ivf (h halfvec_ip_ops);
+    CREATE TABLE given AS SELECT v::vector(16) AS center FROM t LIMIT 30;
+    CREATE INDEX t_g ON t USING ivf (v vector_l2_ops) WITH (centroids = 'public.given');
 });
 my $file = $node->basedir . '/dump';
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $file, '-d', $node->connstr('postgres') ], 'pg_dump');
@@ -24,6 +26,12 @@ $node->command_ok([ 'pg_restore', '-d', $node->connstr('copy'), $file ], 'pg_res
 my $indexes = 'SELECT indexdef FROM pg_indexes WHERE tablename = $$t$$ ORDER BY 1';
 is($node->safe_psql('copy', $indexes), $node->safe_psql('postgres', $indexes), 'the same definitions');
 like($node->safe_psql('copy', $indexes), qr/target_recall='0\.8'/, 'with the target of an index');
+is($node->safe_psql('copy', "SELECT lists FROM vectorq_index_info('t_g')"), 30, 'and lists from a table, which is restored before');
+# A dump without that table: the index is missing, and the others are there.
+$node->command_ok([ 'pg_dump', '-Fc', '-T', 'given', '-f', "$file.part", '-d', $node->connstr('postgres') ], 'pg_dump of a part');
+$node->safe_psql('postgres', 'CREATE DATABASE part');
+$node->command_checks_all([ 'pg_restore', '-d', $node->connstr('part'), "$file.part" ], 1, [], [qr/table "public\.given" of option centroids does not exist/], 'restored without the table of centroids: an error');
+is($node->safe_psql('part', 'SELECT count(*) FROM pg_indexes WHERE tablename = $$t$$'), 4, 'the other indexes are there');
 my $query = q{SET enable_seqscan = off; SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v <=> (SELECT v FROM t WHERE id = 1) LIMIT 30) s};
 is($node->safe_psql('copy', $query), $node->safe_psql('postgres', $query), 'the same answers: builds repeat');
 is($node->safe_psql('copy', 'SELECT * FROM vectorq_check($$t_v$$)'), '', 'sound');
