@@ -25,7 +25,7 @@ static constexpr double kOperatorsPerRow = 0.2;
 static constexpr double kOperatorsPerCondition = 0.02;
 // Looking an entry up in a set of rows; making such a set of a bitmap, a row.
 static constexpr double kOperatorsPerLookUp = 0.1;
-static constexpr double kOperatorsPerSetRow = 4;
+static constexpr double kOperatorsPerSetRow = 20;
 
 namespace {
 struct IndexShape {
@@ -103,6 +103,16 @@ void cost_filtered_scan(const PlannerInfo* root, const IndexPath* path, double s
     const Cost lists = cost_of_lists(info, &shape, entry);
     costs->startup = cost_of_choosing(info, &shape) + part * lists + set_rows * cpu_operator_cost * kOperatorsPerSetRow;
     costs->total = costs->startup + (1 - part) * lists + set_rows * cpu_index_tuple_cost;
+    costs->look_ups = part * shape.rows;
+}
+
+// Rows that the executor fetches and its filter throws away. Of a scan of all rows the server reckons with each page of
+// the table once, and of the first rows with their share of that. But the first rows have a page each.
+static Cost cost_of_thrown_away(const IndexOptInfo* info, double share) {
+    const double out = share * info->tuples;
+    double random_page_cost;
+    get_tablespace_page_costs(info->rel->reltablespace, &random_page_cost, NULL);
+    return std::max(0.0, out - info->rel->rows) * random_page_cost;
 }
 
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
@@ -123,7 +133,8 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
         cpu_operator_cost * kOperatorsPerCondition * conditions + share_scored(share) * score_cost(&shape);
     const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
     *startup = cost_of_choosing(path->indexinfo, &shape) + part * all_lists;
-    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost;
+    *total = *startup + (1 - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
+             cost_of_thrown_away(path->indexinfo, share);
     *selectivity = share;
     *correlation = 0;
     *pages = shape.list_pages;
