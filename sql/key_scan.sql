@@ -223,12 +223,12 @@ CREATE POLICY ks_tagged ON ks AS RESTRICTIVE USING (g @> ARRAY[current_setting('
 CREATE POLICY ks_any ON ks USING (true);
 DROP POLICY ks_own ON ks;
 SET ROLE ks_user;
-SET app.tag = 3;
+SET app.tag = 2;
 EXPLAIN (COSTS OFF) SELECT id FROM ks WHERE a = 21 AND f < 8 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM ks WHERE g && '{1}' AND c = 'c5' AND d > '2026-02-01' ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10;
-SELECT count(*), bool_and(3 = ANY (g)) FROM (SELECT g FROM ks WHERE a = 21 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10000) s;
+SELECT count(*), bool_and(2 = ANY (g)) FROM (SELECT g FROM ks WHERE a = 21 ORDER BY v <-> '[1,1,1,1,1,1,1,1]' LIMIT 10000) s;
 RESET ROLE;
-SELECT count(*) FROM ks WHERE a = 21 AND g @> '{3}';
+SELECT count(*) FROM ks WHERE a = 21 AND g @> '{2}';
 DROP TABLE ks, ks_indexes, ks_conditions, ks_one, ks_texts, ks_pair, ks_hash, ks_q, ks_part, ks_by_index, ks_by_table CASCADE;
 DROP FUNCTION ks_row, ks_number, ks_atom, ks_plan, ks_differences, ks_nearest, ks_ones, ks_short, ks_removed;
 DROP ROLE ks_user;

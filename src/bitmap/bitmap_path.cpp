@@ -82,19 +82,29 @@ static double share_of_matches(const RelOptInfo* rel, const IndexPath* index, Se
     return std::clamp(both, std::min(all_conditions, bitmap_share), bitmap_share);
 }
 
-// bitmap_cost, bitmap_share: what it costs to make the bitmap, and the share of the table's rows that it has.
-static void set_costs(PlannerInfo* root, RelOptInfo* rel, CustomPath* path, const IndexPath* index, Cost bitmap_cost,
-                      Selectivity bitmap_share) {
-    const double tuples = std::max(1.0, rel->tuples);
+// Entries that are looked up in the set in the time in which a row of the table is visited: of a million rows in memory
+// 64, at 14 ns and 0.9 us. Fewer, since a filter that follows the vectors leads the scan to more lists than it is
+// reckoned with, while the visits are as many as they seem.
+static constexpr double kLookUpsPerVisit = 48;
+
+// bitmap: what makes the set; share: of the table's rows, those that it has.
+static void set_costs(PlannerInfo* root, RelOptInfo* rel, CustomPath* path, const IndexPath* index,
+                      const BitmapHeapPath* bitmap, Cost bitmap_cost, Selectivity share) {
+    const double set_rows = std::max(1.0, share * std::max(1.0, rel->tuples));
     FilteredCosts costs;
-    cost_filtered_scan(root, index, bitmap_share * tuples, &costs);
+    cost_filtered_scan(root, index, set_rows, &costs);
     double random_page_cost, seq_page_cost;
     get_tablespace_page_costs(rel->reltablespace, &random_page_cost, &seq_page_cost);
-    const double matches = std::max(1.0, share_of_matches(rel, index, bitmap_share) * tuples);
+    const double matches = std::max(1.0, share_of_matches(rel, index, share) * std::max(1.0, rel->tuples));
     const double pages = index_pages_fetched(matches, rel->pages, index->indexinfo->pages, root);
     const Cost fetching = pages * random_page_cost + matches * (cpu_tuple_cost + rel->baserestrictcost.per_tuple);
-    path->path.startup_cost = bitmap_cost + costs.startup + rel->baserestrictcost.startup;
-    path->path.total_cost = bitmap_cost + costs.total + fetching + rel->baserestrictcost.startup;
+    // The visits of a sort of all rows of the set have a cost by the server's rules. Look-ups that take as long cost as
+    // much, so that the two are compared by time.
+    const Cost visits = bitmap->path.total_cost - bitmap_cost;
+    const Cost looking_up = std::max(0.0, visits) * costs.look_ups / (kLookUpsPerVisit * set_rows);
+    const Cost startup = bitmap_cost + std::max(costs.startup, looking_up) + rel->baserestrictcost.startup;
+    path->path.startup_cost = startup;
+    path->path.total_cost = startup + std::max(0.0, costs.total - costs.startup) + fetching;
 }
 
 static void offer_joined(PlannerInfo* root, RelOptInfo* rel, IndexPath* index, BitmapHeapPath* bitmap) {
@@ -113,7 +123,7 @@ static void offer_joined(PlannerInfo* root, RelOptInfo* rel, IndexPath* index, B
     path->custom_paths = list_make2(bitmap, index);
     path->custom_private = list_make1(makeFloat(psprintf("%.9g", bitmap_share)));
     path->methods = &kBitmapPathMethods;
-    set_costs(root, rel, path, index, bitmap_cost, bitmap_share);
+    set_costs(root, rel, path, index, bitmap, bitmap_cost, bitmap_share);
     add_path(rel, &path->path);
 }
 

@@ -30,7 +30,7 @@ static constexpr double kOperatorsPerRow = 0.2;
 static constexpr double kOperatorsPerCondition = 0.02;
 // Looking an entry up in a set of rows; making such a set of a bitmap, a row.
 static constexpr double kOperatorsPerLookUp = 0.1;
-static constexpr double kOperatorsPerSetRow = 4;
+static constexpr double kOperatorsPerSetRow = 20;
 // Rows put in order for one that is asked for, where no calibration says how many.
 static constexpr double kOrderedPerRow = 10;
 
@@ -133,6 +133,16 @@ void cost_filtered_scan(const PlannerInfo* root, const IndexPath* path, double s
         cost_of_beginning(info, &shape) + part * lists + set_rows * cpu_operator_cost * kOperatorsPerSetRow;
     costs->total =
         costs->startup + (1 - part) * lists + set_rows * cpu_index_tuple_cost + cost_of_the_rest(&shape, set_rows);
+    costs->look_ups = part * shape.rows;
+}
+
+// Rows that the executor fetches and its filter throws away. Of a scan of all rows the server reckons with each page of
+// the table once, and of the first rows with their share of that. But the first rows have a page each.
+static Cost cost_of_thrown_away(const IndexOptInfo* info, double share) {
+    const double out = share * info->tuples;
+    double random_page_cost;
+    get_tablespace_page_costs(info->rel->reltablespace, &random_page_cost, NULL);
+    return std::max(0.0, out - info->rel->rows) * random_page_cost;
 }
 
 void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost* startup, Cost* total,
@@ -159,7 +169,7 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
     *startup = cost_of_beginning(path->indexinfo, &shape) + part * all_lists;
     *total = *startup + std::max(0.0, whole - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
-             cost_of_the_rest(&shape, share * path->indexinfo->tuples);
+             cost_of_the_rest(&shape, share * path->indexinfo->tuples) + cost_of_thrown_away(path->indexinfo, share);
     *selectivity = share;
     *correlation = 0;
     *pages = shape.list_pages * whole;

@@ -5,8 +5,9 @@
 namespace vectorq {
 
 struct FilteredCosts {
-    Cost startup;  // until the first rows come out
-    Cost total;    // of all lists
+    Cost startup;     // until the first rows come out
+    Cost total;       // of all lists
+    double look_ups;  // of entries in the set, until the first rows come out
 };
 
 // path: of the scan, with its conditions; set_rows: in the set.

@@ -7,6 +7,7 @@
 #include "scan/list_search.h"
 #include "scan/segment_filter.h"
 #include "core/page/posting_codes.h"
+#include "core/page/segment_keys.h"
 #include "core/search/row_runs.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/pq_scan.h"
@@ -156,12 +157,38 @@ static void score_and_collect_pq4(ListSearch* state, const ListScan* scan, const
     }
 }
 
+// A match in so many rows or fewer: most blocks have none.
+static constexpr uint64 kRareMatch = 50;
+
+static bool few_blocks_match(const ListSearch* state) {
+    const RowFilter* filter = state->filter;
+    return filter != NULL && filter->num_conditions > 0 && filter->matches * kRareMatch < filter->asked;
+}
+
+// What conditions ask of a segment of that capacity: its header and their columns.
+static void prefetch_conditions(const ListSearch* state, SegmentRef at, uint32 capacity) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const SegmentLayout layout = LayoutOf(*g, capacity);
+    const uint32 segment = SizeOfPageHeaderData + at.offset;
+    const auto prefetch = [&](uint32 offset, uint32 bytes) {
+        prefetch_page(state->cache, at.block, segment + offset, std::min<uint32>(segment + offset + bytes, BLCKSZ));
+    };
+    prefetch(0, sizeof(SegmentHeader));
+    for (uint32 i = 0; i < state->filter->num_conditions; i++) {
+        const uint32 column = state->filter->conditions[i].column;
+        prefetch(KeyValuesOffset(*g, layout, capacity, column), KeyBytes(g->keys.kinds[column]) * capacity);
+        prefetch(KeyNullsOffset(*g, layout, capacity, column), NullBitsBytes(capacity));
+    }
+}
+
 // A list's pages lie apart in the buffers, and the processor's own prefetching ends with a page. rows: about.
-static void prefetch_segment(const IndexCache* cache, SegmentRef at, uint32 rows) {
-    const PostingGeometry* g = &cache->geometry;
-    const uint64 bytes = sizeof(SegmentHeader) + BytesOfRows(*g, RoundUp(std::min(rows, g->capacity), kBlockRows));
+static void prefetch_segment(const ListSearch* state, SegmentRef at, uint32 rows) {
+    const PostingGeometry* g = &state->cache->geometry;
+    const uint32 capacity = RoundUp(std::min(rows, g->capacity), kBlockRows);
+    if (unlikely(few_blocks_match(state))) return prefetch_conditions(state, at, capacity);
+    const uint64 bytes = sizeof(SegmentHeader) + BytesOfRows(*g, capacity);
     const uint32 from = SizeOfPageHeaderData + at.offset;
-    prefetch_page(cache, at.block, from, static_cast<uint32>(std::min<uint64>(from + bytes, BLCKSZ)));
+    prefetch_page(state->cache, at.block, from, static_cast<uint32>(std::min<uint64>(from + bytes, BLCKSZ)));
 }
 
 // Rows [0, count) of a segment whose codes lie whole in a page.
@@ -173,6 +200,13 @@ static void score_and_collect(ListSearch* state, const ListScan* scan, const cha
     collect(state, scan, count, columns);
 }
 
+// The codes that are scored, where only what the conditions ask was asked for before.
+static void prefetch_blocks(const PostingGeometry* g, const char* codes, uint32 count, const uint32* mask) {
+    ForEachBlockRun(mask, 0, CodeBlocks(count), 0, [&](uint32 block, uint32 blocks) {
+        prefetch_bytes(codes + static_cast<Size>(block) * g->block_bytes, static_cast<Size>(blocks) * g->block_bytes);
+    });
+}
+
 // Of codes in blocks all blocks that have a row of the mask; else runs of rows.
 static void score_and_collect_masked(ListSearch* state, const ListScan* scan, const char* codes, uint32 count,
                                      const EntryColumns& columns) {
@@ -181,6 +215,7 @@ static void score_and_collect_masked(ListSearch* state, const ListScan* scan, co
         score_and_collect(state, scan, at, rows, columns_from(columns, first));
     };
     if (g->block_bytes > 0) {
+        if (few_blocks_match(state)) prefetch_blocks(g, codes, count, columns.mask);
         ForEachBlockRun(columns.mask, 0, CodeBlocks(count), gap_of_runs(g->block_bytes),
                         [&](uint32 block, uint32 blocks) {
                             const uint32 first = block * kBlockRows;
@@ -203,8 +238,8 @@ static SegmentRef scan_single(Relation index, ListSearch* state, ListScan* scan,
     const uint32 count = header->count;
     const SegmentRef next = next_segment(header);
     scan->rows_left -= std::min(scan->rows_left, count);
-    if (has_segment(next)) prefetch_segment(state->cache, next, scan->rows_left);
-    else prefetch_segment(state->cache, {scan->after.head, scan->after.head_offset}, scan->after.rows);
+    if (has_segment(next)) prefetch_segment(state, next, scan->rows_left);
+    else prefetch_segment(state, {scan->after.head, scan->after.head_offset}, scan->after.rows);
     EntryColumns columns = columns_of(&state->cache->geometry, &layout, segment);
     state->entries_read += count;
     if (likely(state->filter == NULL)) {

@@ -27,6 +27,19 @@ INSERT INTO others SELECT i, ARRAY[i % 3, 0, sin(i)]::sparsevec, (i % 8)::bit(3)
 CREATE INDEX ON others (s);
 CREATE INDEX ON others USING ivf (b);
 CREATE INDEX ON others USING ivf (b bit_jaccard_ops);
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+CREATE TABLE keyed (id int PRIMARY KEY, v vector(3), flag bool, small int2, big int8, ratio float8, day date, at timestamptz, feeling mood, word text, price numeric,
+    uid uuid, address inet, tags int4[], words text[]);
+INSERT INTO keyed SELECT i, ARRAY[sin(i), cos(i), i % 7]::vector, i % 3 = 0, i % 9, i * 10000000000, ln(i), '2026-01-01'::date + i, '2026-01-01'::timestamptz + i * interval '1 h',
+    (enum_range(NULL::mood))[1 + i % 3], 'word ' || i % 20, i % 30 / 7.0, md5((i % 40)::text)::uuid, ('10.0.0.' || i % 50)::inet, ARRAY[i % 4, i % 9], ARRAY['t' || i % 5, NULL] FROM generate_series(1, 300) i;
+INSERT INTO keyed (id, v) SELECT i, ARRAY[i, 1, 2]::vector FROM generate_series(301, 320) i;
+CREATE INDEX ON keyed USING ah (v vector_l2_ops, flag, small, big, ratio, day, at, feeling, word, price, uid, address, tags, words) WITH (lists = 4);
+CREATE INDEX ON keyed USING ivf (v vector_cosine_ops, words, tags, word, small, flag) WITH (lists = 4, quantizer = sq8);
+CREATE INDEX ON keyed USING pq (v vector_ip_ops, small, (lower(word)), feeling) WITH (subvectors = 3);
+CREATE INDEX ON keyed USING ivf (v vector_l1_ops, at, small) WITH (lists = 4) WHERE flag;
+CREATE INDEX ON keyed (small);
+CREATE INDEX ON keyed USING gin (tags);
+CREATE INDEX ON keyed USING brin (day);
 -- sqlsmith has no ORDER BY of its own: views bring the scans.
 CREATE VIEW near_l2 AS SELECT id, category, v FROM items ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
 CREATE VIEW near_cosine AS SELECT id, name FROM items ORDER BY v <=> '[1, 0, 2]' LIMIT 20;
@@ -41,6 +54,13 @@ CREATE VIEW near_bits AS SELECT id, b FROM others ORDER BY b <~> B'101' LIMIT 20
 CREATE VIEW near_jaccard AS SELECT id, b FROM others ORDER BY b <%> B'101' LIMIT 20;
 CREATE VIEW near_wide AS SELECT id, v FROM wide ORDER BY v <-> array_fill(0.5, ARRAY[2500])::vector LIMIT 5;
 CREATE VIEW near_parts AS SELECT id, v FROM parts ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_keyed AS SELECT id, small, word, v FROM keyed WHERE small IN (1, 2, 5) AND ratio < 5 AND at > '2026-01-02' ORDER BY v <-> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_hashed AS SELECT id, tags FROM keyed WHERE word = 'word 3' AND tags && '{1, 2}' ORDER BY v <=> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_lower AS SELECT id, feeling FROM keyed WHERE lower(word) = 'word 3' AND feeling >= 'ok' ORDER BY v <#> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_flagged AS SELECT id, at FROM keyed WHERE flag AND at IS NOT NULL ORDER BY v <+> '[1, 0, 2]' LIMIT 20;
+CREATE VIEW near_keyed_each AS SELECT k.id, j.id AS near, j.word FROM keyed k, LATERAL (SELECT id, word FROM keyed WHERE keyed.small = k.small AND keyed.tags @> k.tags AND keyed.uid = k.uid ORDER BY keyed.v <-> k.v LIMIT 3) j;
+CREATE VIEW near_bitmap AS SELECT k.id, j.id AS near FROM keyed k, LATERAL (SELECT id FROM keyed WHERE (keyed.small = 4 OR keyed.tags @> '{3}') AND keyed.day < k.day ORDER BY keyed.v <-> k.v LIMIT 3) j;
+CREATE VIEW near_any AS SELECT k.id, j.id AS near FROM keyed k, LATERAL (SELECT id FROM keyed WHERE keyed.big = ANY (ARRAY[k.big, 70000000000, NULL]) OR keyed.big IS NULL ORDER BY keyed.v <-> k.v LIMIT 3) j;
 ALTER DATABASE smith SET enable_seqscan = off;
 ALTER DATABASE smith SET enable_sort = off;
-VACUUM ANALYZE items, wide, parts, quick, others;
+VACUUM ANALYZE items, wide, parts, quick, others, keyed;
