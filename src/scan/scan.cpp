@@ -51,6 +51,7 @@ void set_scan_bitmap(IndexScanDesc scan, const TidBlocks* rows, double share) {
 void vq_endscan(IndexScanDesc scan) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     count_ended_scan(scan, state);
+    explain_ended_scans(scan, state);
     note_rows_taken(state);
     MemoryContextDelete(state->context);
     pfree(state);
