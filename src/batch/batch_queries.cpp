@@ -101,7 +101,7 @@ static void sort_query(Batch* b, Size i) {
     ExecClearTuple(b->slot);
     Datum values[2] = {Int64GetDatum(position << 32 | static_cast<uint32>(b->added)), PointerGetDatum(staged)};
     bool nulls[2] = {false, false};
-    MinimalTuple tuple = heap_form_minimal_tuple(b->slot->tts_tupleDescriptor, values, nulls);
+    MinimalTuple tuple = form_minimal_tuple(b->slot->tts_tupleDescriptor, values, nulls);
     ExecStoreMinimalTuple(tuple, b->slot, false);
     tuplesort_puttupleslot(b->sort, b->slot);
     ExecClearTuple(b->slot);

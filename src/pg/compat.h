@@ -233,6 +233,14 @@ inline constexpr int kSortOnce = TUPLESORT_NONE;
 inline constexpr bool kSortOnce = false;  // no random access
 #endif
 
+inline MinimalTuple form_minimal_tuple(TupleDesc desc, const Datum* values, const bool* nulls) {
+#if PG_VERSION_NUM >= 180000
+    return heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
+    return heap_form_minimal_tuple(desc, const_cast<Datum*>(values), const_cast<bool*>(nulls));
+#endif
+}
+
 inline bool next_sorted_datum(Tuplesortstate* sort, Datum* value, bool* isnull) {
 #if PG_VERSION_NUM >= 160000
     return tuplesort_getdatum(sort, true, false, value, isnull, NULL);
