@@ -2,7 +2,7 @@
 # Installs the Debian packages that a step needs, if any is missing, and says so; nothing else on the system changes.
 # Usage: bootstrap.sh STEP...
 # Steps: build (compiler, server headers, libraries), check (server and test tools), demo, bench,
-# format, assert (a server from its source), sift (makes the benchmark's descriptors), gene (the aligner), profile (perf), arm (compiler and emulator), sqlsmith, node, go.
+# format, assert (a server from its source), sift (makes the benchmark's descriptors), gene (the aligner), profile (perf), deb (Debian packages), arm (compiler and emulator), sqlsmith, node, go.
 set -eu
 packages_of() {
     case $1 in
@@ -18,6 +18,7 @@ packages_of() {
         sift) echo python3-opencv python3-numpy ;;
         gene) echo mmseqs2 ;;
         profile) echo linux-perf ;;
+        deb) echo debhelper dpkg-dev fakeroot lintian postgresql-server-dev-all ;;
         node) echo nodejs npm ;;
         go) echo golang-go ;;
         *) echo "bootstrap.sh: no step named $1" >&2; exit 2 ;;

@@ -89,5 +89,12 @@ SELECT indexes, bytes > 512 * 1024 AS more_than_small FROM kept();
 SET enable_seqscan = off; SET vectorq.nprobe = 300; SET vectorq.cache_size = 512;
 SELECT wrong_answers() AS wrong, wrong_answers() AS wrong_again;
 SELECT indexes BETWEEN 1 AND 5 AS some_went, bytes <= 512 * 1024 AS in_bounds FROM kept();
+-- vectorq_memory() says which, the last one first.
+SELECT count(*) = (SELECT indexes FROM kept()) AS all, sum(bytes) = (SELECT bytes FROM kept()) AS bytes, bool_or(in_use) AS in_use FROM vectorq_memory();
+SELECT index, compact_centroids, exact_centroids FROM vectorq_memory() LIMIT 1;
+SELECT (SELECT string_agg(index::text, ' ') FROM vectorq_memory() WHERE in_use) AS in_use FROM many_6 ORDER BY v <-> array_fill(0.5, ARRAY[64])::vector LIMIT 1;
+SET vectorq.cache_size = 64;
+SELECT count(*) FROM (SELECT id FROM many_2 ORDER BY v <-> array_fill(0.5, ARRAY[64])::vector LIMIT 10) s;
+SELECT index, exact_centroids FROM vectorq_memory();
 DROP TABLE wide, statements, many, many_1, many_2, many_3, many_4, many_5, many_6;
 DROP FUNCTION pages_of, kept, wrong_answers;

@@ -6,6 +6,7 @@
 #include "pg/fault.h"
 #include "pg/running_query.h"
 #include "scan/out_of_line.h"
+#include "scan/explain_scan.h"
 #include "stats/stat_table.h"
 
 extern "C" {
@@ -18,6 +19,7 @@ void _PG_init(void) {
     vectorq::register_fault_setting();
     vectorq::register_options_and_settings();
     if (process_shared_preload_libraries_in_progress) vectorq::share_stats();
+    vectorq::explain_nodes_by(vectorq::explain_node);
     vectorq::watch_running_queries();
     vectorq::help_planner_with_keys();
     vectorq::offer_bitmap_scans();

@@ -47,3 +47,10 @@ REVOKE ALL ON FUNCTION vectorq_stat_reset(regclass) FROM PUBLIC;
 
 COMMENT ON FUNCTION vectorq_stat_reset(regclass) IS
     'sets the statistics of an index to zero, or of all indexes of this database';
+
+CREATE FUNCTION vectorq_memory(
+    OUT index regclass, OUT bytes bigint, OUT in_use boolean, OUT compact_centroids boolean, OUT exact_centroids boolean) RETURNS SETOF record
+    AS 'MODULE_PATHNAME', 'vectorq_memory' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+
+COMMENT ON FUNCTION vectorq_memory() IS
+    'what this session keeps in memory of indexes, the one used last first; vectorq.cache_size bounds it';

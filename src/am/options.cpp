@@ -204,6 +204,8 @@ const OptionRow kOptions[] = {
      "use"},
     {Scope::kSession, 0, OptionType::kChoice, "track_timing", 0, 0, 0, kSwitch, VQ_SESSION(track_timing),
      "Whether scans measure the time of their stages for vectorq_stat_indexes: on or off"},
+    {Scope::kSession, 0, OptionType::kChoice, "explain", 0, 0, 0, kSwitch, VQ_SESSION(explain),
+     "Whether EXPLAIN ANALYZE tells in a NOTICE what scans of vectorq indexes did: on or off"},
     {Scope::kSession, 0, OptionType::kInteger, "stat_indexes", kUsualStatIndexes, 10, 100000, NULL,
      VQ_SESSION(stat_indexes),
      "Indexes that vectorq_stat_indexes has counts of, in all databases; takes effect at the start of a server that "
@@ -394,6 +396,16 @@ TargetSource target_source(Relation index) {
     if (set_by >= PGC_S_CLIENT) return TargetSource::kSession;
     if (target_of_index(index) > 0) return TargetSource::kIndex;
     return set_by > PGC_S_DEFAULT ? TargetSource::kServer : TargetSource::kDefault;
+}
+
+const char* name_of(TargetSource source) {
+    switch (source) {
+        case TargetSource::kSession: return "session";
+        case TargetSource::kIndex: return "index";
+        case TargetSource::kServer: return "server";
+        case TargetSource::kDefault: return "default";
+    }
+    return "default";
 }
 
 Settings settings_for_index(Relation index) {

@@ -54,6 +54,7 @@ struct Settings {
     int warn_short_scans;  // 0 or 1
     int batch_threads;     // 0 = as builds
     int track_timing;      // 0 or 1
+    int explain;           // 0 or 1
     int stat_indexes;      // of the server
 };
 inline constexpr int kUsualStatIndexes = 1000;
@@ -62,6 +63,7 @@ extern Settings settings;
 // connection's options), the index, the server (ALTER ROLE, ALTER DATABASE, its configuration), the setting's default.
 enum class TargetSource : uint8_t { kDefault, kServer, kIndex, kSession };
 TargetSource target_source(Relation index);
+const char* name_of(TargetSource source);
 // The session's settings for scans of the index: with its target, where the session set none.
 Settings settings_for_index(Relation index);
 

@@ -4,16 +4,6 @@
 
 using namespace vectorq;
 
-static const char* name_of(TargetSource source) {
-    switch (source) {
-        case TargetSource::kSession: return "session";
-        case TargetSource::kIndex: return "index";
-        case TargetSource::kServer: return "server";
-        case TargetSource::kDefault: return "default";
-    }
-    return "default";
-}
-
 VQ_FUNCTION(vectorq_stats) {
     TupleDesc desc;
     if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE) elog(ERROR, "return type must be a row type");

@@ -10,6 +10,11 @@ extern "C" {
 #if PG_VERSION_NUM >= 150000
 #include "common/pg_prng.h"
 #endif
+#include "commands/explain.h"
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 #include "nodes/extensible.h"
 #include "nodes/tidbitmap.h"
 #include "postmaster/autovacuum.h"
@@ -106,6 +111,27 @@ inline void visit_bitmap_pages(TIDBitmap* bitmap, const Visit& visit) {
     tbm_end_iterate(iterator);
 #endif
 }
+
+// EXPLAIN: from 18 on a module may add lines to any node of a plan. From _PG_init, once.
+using NodeExplainer = void (*)(PlanState* node, ExplainState* explain);
+#if PG_VERSION_NUM >= 180000
+inline constexpr bool kExplainsNodes = true;
+inline explain_per_node_hook_type explain_before;
+inline NodeExplainer own_explainer;
+inline void explain_in_turn(PlanState* node, List* ancestors, const char* relationship, const char* plan_name,
+                            ExplainState* explain) {
+    if (explain_before != NULL) explain_before(node, ancestors, relationship, plan_name, explain);
+    own_explainer(node, explain);
+}
+inline void explain_nodes_by(NodeExplainer explainer) {
+    own_explainer = explainer;
+    explain_before = explain_per_node_hook;
+    explain_per_node_hook = explain_in_turn;
+}
+#else
+inline constexpr bool kExplainsNodes = false;
+inline void explain_nodes_by(NodeExplainer) {}
+#endif
 
 // Flags of a custom path whose scan can project; before 15 all can.
 #if PG_VERSION_NUM >= 150000
@@ -206,6 +232,14 @@ inline constexpr int kSortOnce = TUPLESORT_NONE;
 #else
 inline constexpr bool kSortOnce = false;  // no random access
 #endif
+
+inline MinimalTuple form_minimal_tuple(TupleDesc desc, const Datum* values, const bool* nulls) {
+#if PG_VERSION_NUM >= 180000
+    return heap_form_minimal_tuple(desc, values, nulls, 0);
+#else
+    return heap_form_minimal_tuple(desc, const_cast<Datum*>(values), const_cast<bool*>(nulls));
+#endif
+}
 
 inline bool next_sorted_datum(Tuplesortstate* sort, Datum* value, bool* isnull) {
 #if PG_VERSION_NUM >= 160000

@@ -1,4 +1,4 @@
-// What an ended scan adds to the cumulative statistics of its index.
+// What a scan did, and what it adds, when it ends, to the cumulative statistics of its index.
 #include <chrono>
 
 #include "scan/scan_state.h"
@@ -6,8 +6,7 @@
 
 namespace vectorq {
 
-void count_ended_scan(IndexScanDesc scan, const ScanState* state) {
-    if (!state->started) return;
+StatCounts counts_of_scan(const ScanState* state) {
     const RoundCounts& counts = state->rounds->counts();
     StatCounts more = {};
     more[StatCount::kScans] = 1;
@@ -24,7 +23,14 @@ void count_ended_scan(IndexScanDesc scan, const ScanState* state) {
     more[StatCount::kChooseNanos] = state->times.choose;
     more[StatCount::kSearchNanos] = state->times.search;
     more[StatCount::kOrderNanos] = state->times.order;
-    add_stats(RelationGetRelid(scan->indexRelation), &more);
+    return more;
+}
+
+void count_ended_scan(IndexScanDesc scan, ScanState* state) {
+    if (!state->started) return;
+    const StatCounts counts = counts_of_scan(state);
+    add_stats(RelationGetRelid(scan->indexRelation), &counts);
+    if (unlikely(state->plan.explained)) add_counts(&state->explained, &counts);
 }
 
 static uint64 nanoseconds() {

@@ -58,6 +58,7 @@ void set_scan_radius(IndexScanDesc scan, float radius) {
 void vq_endscan(IndexScanDesc scan) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
     count_ended_scan(scan, state);
+    explain_ended_scans(scan, state);
     note_rows_taken(state);
     MemoryContextDelete(state->context);
     pfree(state);

@@ -82,6 +82,7 @@ void plan_scan(IndexScanDesc scan, ScanPlan* plan) {
     plan->session = settings_for_index(scan->indexRelation);
     plan->target_from = target_source(scan->indexRelation);
     plan->order = order_of(iterative, place.order_use);
+    plan->explained = place.node != NULL && place.node->instrument != NULL;
     plan->one_window = iterative == IterativeScan::kOff;
     plan->asked = rows_asked(&place, scan);
     plan->share = 1 / rows_for_one(place.node, scan);

@@ -23,6 +23,7 @@ struct ScanPlan {
     Settings session;  // as they were when the scan started
     TargetSource target_from;
     RoundOrder order;  // of rows that further lists have too late
+    bool explained;    // by EXPLAIN ANALYZE
     bool one_window;   // no further lists than the first ones
     uint64 asked;      // rows, by the LIMIT; 0: not known
     uint64 fetched;    // rows that are taken at first, by a FETCH; 0: not known

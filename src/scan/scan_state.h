@@ -7,6 +7,7 @@
 #include "scan/scan_filter.h"
 #include "scan/scan_plan.h"
 #include "core/search/scan_rounds.h"
+#include "stats/stat_table.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -70,6 +71,7 @@ struct ScanState {
     RowReading reading;
     ScanRounds* rounds;
     StageTimes times;
+    StatCounts explained;  // of EXPLAIN ANALYZE: what ended scans did, all those of one node
 };
 
 // Does what the rounds ask for until there is a row to return: true, or there are none.
@@ -79,11 +81,15 @@ void note_stats(IndexScanDesc scan, const ScanState* state);
 // The settings for `rows` rows where `share` of the rows match, as the rounds want them.
 RoundSettings settings_for(ScanState* state, uint64 rows, double share);
 
-// What the scan did since it started goes to the statistics of its index. In count_scan.cpp.
-void count_ended_scan(IndexScanDesc scan, const ScanState* state);
+// count_scan.cpp: what the scan did since it started, which goes to the statistics of its index when it ends.
+StatCounts counts_of_scan(const ScanState* state);
+void count_ended_scan(IndexScanDesc scan, ScanState* state);
 // The time that a stage begins at, if the scan is to know it; and its end.
 uint64 begin_stage(const ScanState* state);
 void end_stage(ScanState* state, RoundStep::Kind kind, uint64 began);
+
+// explain_scan.cpp: tells EXPLAIN ANALYZE what all scans of its node did, in a NOTICE if vectorq.explain is on.
+void explain_ended_scans(IndexScanDesc scan, const ScanState* state);
 
 // Raises ERRCODE_INDEX_CORRUPTED if the row cannot be in the table: the heap's own error would not say which index to
 // rebuild.

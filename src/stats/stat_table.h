@@ -32,6 +32,10 @@ struct StatCounts {
     uint64 operator[](StatCount count) const { return of[static_cast<int>(count)]; }
 };
 
+inline void add_counts(StatCounts* to, const StatCounts* more) {
+    for (int i = 0; i < kNumStatCounts; i++) to->of[i] += more->of[i];
+}
+
 // Adds to the counts of an index of this database. Does nothing if track_counts is off, or nothing is kept.
 void add_stats(Oid index, const StatCounts* counts);
 // The same for one count.

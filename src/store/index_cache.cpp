@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/page/params_page.h"
+#include "store/kept_indexes.h"
 #include "store/calibration_store.h"
 #include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
@@ -131,6 +132,15 @@ static void make_room(Size wanted) {
         total -= oldest->bytes;
         free_entry(oldest);
     }
+}
+
+bool read_kept_index(int number, KeptIndex* kept) {
+    const IndexCache* entry = entries;
+    for (; entry != NULL && number > 0; number--) entry = entry->next;
+    if (entry == NULL) return false;
+    *kept = {entry->index_oid, MemoryContextMemAllocated(entry->context, true), entry->pins > 0, entry->keeps_groups,
+             entry->centroids != NULL};
+    return true;
 }
 
 static float* load_floats(Relation index, const Region* region, PageKind kind, MemoryContext context,
