@@ -23,6 +23,7 @@ BatchObjects::BatchObjects() : stop(&interrupt_is_pending) {}
 BatchObjects::~BatchObjects() {
     delete scorer;
     delete order;
+    delete terms;
 }
 
 // The lists of the mean query, as a single scan begins with (scan.cpp, first_settings).
@@ -77,13 +78,20 @@ static void set_shape(Batch* b) {
     shape->threads = b->form.threads;
 }
 
+// Rows that the copies of segments may have, at most.
+static Size rows_in_copies(const Batch* b) {
+    const PostingGeometry* g = &b->shape.geometry;
+    return b->page_bytes / std::max<Size>(1, BytesOfRows(*g, kBlockRows) / kBlockRows) + kBlockRows;
+}
+
 // How many queries a round has: what they take, with the threads' work space, is within the memory.
 static void divide_memory(Batch* b) {
     const MetaPage* meta = &b->cache->meta;
     b->memory = std::max(static_cast<Size>(1024.0 * work_mem * hash_mem_multiplier), kLeastBatchBytes);
     b->page_bytes = std::clamp<Size>(b->memory / kPageShare, 64 * BLCKSZ, kMostPageBytesCopied);
     b->row_bytes = std::clamp<Size>(b->memory / kRowShare, 64 * sizeof(float) * meta->dims, kMostRowBytes);
-    const Size fixed = b->page_bytes + b->row_bytes + b->memory / kSortShare +
+    const Size terms = HasListTerms(b->shape.codec) ? 2 * sizeof(float) * rows_in_copies(b) : 0;
+    const Size fixed = b->page_bytes + terms + b->row_bytes + b->memory / kSortShare +
                        static_cast<Size>(b->form.threads) * BatchScorer::BytesOfThread(b->shape);
     const Size left = std::max(b->memory - std::min(b->memory, fixed), b->memory / 4);
     const Size given = sizeof(float) * meta->dims + 64;
@@ -134,16 +142,34 @@ Batch* begin_batch(const BatchOrderForm* form) {
     return b;
 }
 
+// Amid the centroids: the mean of those that are in memory, else the middle of their ranges.
+static void set_origin(Batch* b) {
+    constexpr uint32 kMostCentroids = 4096;
+    const Centroids* centroids = &b->centroids;
+    const Size dims = b->shape.codec.dims;
+    AlignedArray<float>* origin = &b->objects->origin;
+    origin->Resize(dims);
+    const uint32 lists = std::min(centroids->compact.entries, kMostCentroids);
+    if (centroids->exact != NULL && lists > 0) MeanOfCentroids(centroids->exact, lists, dims, origin->data());
+    else std::copy_n(centroids->compact.middle, dims, origin->data());
+    b->shape.origin = origin->data();
+}
+
 static void begin_rounds(Batch* b) {
     const uint32 dims = b->cache->meta.dims;
     core_call([&] {
         BatchObjects* o = b->objects;
         const Size queries = std::min<Size>(b->round_queries, std::max<uint64>(b->added, 1));
         b->round_queries = b->shape.queries = queries;
+        set_origin(b);
         o->scorer = new BatchScorer(b->shape);
         o->order = new BatchOrder(b->rules, queries);
         o->queries.Resize(queries * dims);
         o->pages.Resize(b->page_bytes);
+        if (HasListTerms(b->shape.codec)) {
+            o->terms = new ListTerms(b->shape.codec, b->shape.geometry, o->origin.data());
+            o->row_terms.Resize(2 * rows_in_copies(b));
+        }
         o->rows.Resize(b->row_bytes);
         o->centroids.Resize(b->page_bytes / BLCKSZ * b->cache->meta.code_dims);
     });

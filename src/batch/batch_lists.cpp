@@ -14,6 +14,7 @@ namespace {
 struct Copies {
     Batch* batch;
     Size used;  // bytes of objects->pages
+    Size rows;  // in these
 };
 }  // namespace
 
@@ -32,7 +33,7 @@ static void score_copies(Copies* c, bool partial) {
         o->lists.clear();
         o->segments.clear();
     });
-    c->used = 0;
+    c->used = c->rows = 0;
     CHECK_FOR_INTERRUPTS();
 }
 
@@ -45,7 +46,10 @@ static void begin_list(Copies* c, uint32 list) {
     float* to = o->centroids.data() + o->lists.size() * dims;
     const float* centroid = cached_centroid(b->form.index, b->cache, list, to);
     if (centroid != to) memcpy(to, centroid, sizeof(float) * dims);
-    core_call([&] { o->lists.push_back({list, to, nullptr, 0}); });
+    core_call([&] {
+        o->lists.push_back({list, to, nullptr, 0});
+        if (o->terms != nullptr) o->terms->BeginList(to);
+    });
 }
 
 // Room for a segment: what is there is scored first, if need be.
@@ -66,7 +70,15 @@ static void keep_segment(Copies* c, char* bytes, uint32 count, uint32 capacity, 
     BatchObjects* o = c->batch->objects;
     c->used += (used + 63) / 64 * 64;
     core_call([&] {
-        o->segments.push_back({bytes, count, capacity});
+        SegmentCopy copy = {bytes, count, capacity};
+        if (o->terms != nullptr) {
+            float* scales = o->row_terms.data() + 2 * c->rows;
+            o->terms->Fill(bytes, capacity, count, scales, scales + count);
+            copy.scales = scales;
+            copy.bases = scales + count;
+            c->rows += count;
+        }
+        o->segments.push_back(copy);
         o->lists.back().count++;
     });
 }
@@ -137,7 +149,7 @@ static void copy_list(Copies* c, uint32 list) {
 void score_round(Batch* b) {
     BatchObjects* o = b->objects;
     ListSearch* search = &b->state->search;
-    Copies copies = {b, 0};
+    Copies copies = {b, 0, 0};
     core_call([&] {
         const std::vector<uint32>& lists = o->scorer->ListsToRead(o->position.data(), o->stop);
         o->lists_to_read.clear();

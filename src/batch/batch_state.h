@@ -5,6 +5,7 @@
 #include "core/batch/batch_lists.h"
 #include "core/batch/batch_order.h"
 #include "core/batch/batch_score.h"
+#include "core/batch/list_terms.h"
 #include "pg/pg_headers.h"
 
 namespace vectorq {
@@ -21,8 +22,11 @@ struct BatchObjects {
     // — the queries of a round —
     BatchScorer* scorer = nullptr;
     BatchOrder* order = nullptr;
-    AlignedArray<float> queries;  // (round_queries, dims)
-    AlignedArray<char> pages;     // copies of segments
+    AlignedArray<float> queries;    // (round_queries, dims)
+    AlignedArray<char> pages;       // copies of segments
+    AlignedArray<float> origin;     // (code dims) of terms
+    ListTerms* terms = nullptr;     // of codes that have such
+    AlignedArray<float> row_terms;  // of the copies' rows
     std::vector<SegmentCopy> segments;
     std::vector<ListCopy> lists;
     AlignedArray<float> centroids;

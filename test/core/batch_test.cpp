@@ -5,6 +5,7 @@
 #include "core/batch/batch_lists.h"
 #include "core/batch/batch_order.h"
 #include "core/batch/batch_score.h"
+#include "core/batch/list_terms.h"
 #include "core/simd/distance.h"
 #include "test_support.h"
 
@@ -15,17 +16,27 @@ constexpr size_t kDims = 24, kRows = 600, kLists = 6, kQueries = 70, kCapacity =
 
 // Rows as lists keep them, each list in two segments; a row's number is its tid's block.
 struct Lists {
-    explicit Lists(CodeKind kind) : rows(RandomMatrix(kRows, kDims, 1)), centroids(kLists, kDims) {
+    // lengths: codes are of directions.
+    explicit Lists(CodeKind kind, bool lengths = false, Metric metric = Metric::kL2)
+        : rows(RandomMatrix(kRows, kDims, 1)), centroids(kLists, kDims) {
         for (size_t i = 0; i < kLists * kDims; i++) centroids.data()[i] = 0.1f * float(i % 7);
-        codec.metric = Metric::kL2;
+        codec.metric = metric;
+        codec.lengths = lengths;
         codec.kind = kind;
         codec.dims = kDims;
         if (kind == CodeKind::kPq4) {
             codec.pq = {kDims, kDims / 2, 4};
             codebook = RandomMatrix(1, PqCodebookFloats(codec.pq), 3);
+            // Of directions: pieces of vectors of length 1.
+            for (size_t i = 0; lengths && i < PqCodebookFloats(codec.pq); i++) codebook.data()[i] *= 0.25f;
             codec.codebook = codebook.data();
         }
-        geometry = {4000, 1, 64, uint32_t(CodeBytes(codec)), uint32_t(CodeBlockBytes(codec)), 0};
+        geometry = {4000,
+                    1,
+                    64,
+                    uint32_t(CodeBytes(codec)),
+                    uint32_t(CodeBlockBytes(codec)),
+                    lengths ? ColumnSet(1u << kScalarColumn) : ColumnSet(0)};
         for (size_t list = 0; list < kLists; list++)
             for (size_t from = list; from < kRows; from += kLists * 50) AddSegment(list, from);
     }
@@ -39,18 +50,53 @@ struct Lists {
         for (size_t row = from; count < 50 && row < kRows; row += kLists, count++) {
             const Tid tid = MakeTid(uint32_t(row), 1);
             std::memcpy(bytes.data() + sizeof(SegmentHeader) + kTidBytes * count, &tid, sizeof(tid));
-            std::vector<uint8_t> code(CodeBytes(codec)), fits(1);
+            std::vector<uint8_t> code(CodeBytes(codec) + sizeof(float)), fits(1);
             std::vector<float> scratch(EncodeScratchFloats(codec, 1));
             const uint32_t in = uint32_t(list);
-            EncodeRows(codec, rows.row(row), 1, centroids.data(), &in, {code.data(), code.size(), 0, 0, fits.data()},
-                       scratch.data());
+            EncodeRows(codec, rows.row(row), 1, centroids.data(), &in,
+                       {code.data(), code.size(), 0, CodeBytes(codec), fits.data()}, scratch.data());
+            if (codec.lengths)
+                std::memcpy(bytes.data() + layout.column_offset[kScalarColumn] + sizeof(float) * count,
+                            code.data() + CodeBytes(codec), sizeof(float));
             uint8_t* codes = reinterpret_cast<uint8_t*>(bytes.data()) + layout.codes_offset;
             if (geometry.block_bytes > 0)
                 PackCode4(codes + count / 32 * geometry.block_bytes, codec.pq.m, count % 32, code.data());
-            else std::memcpy(codes + count * geometry.code_bytes, code.data(), code.size());
+            else std::memcpy(codes + count * geometry.code_bytes, code.data(), CodeBytes(codec));
         }
         of_list[list].push_back(bytes);
         counts[list].push_back(count);
+    }
+
+    // Of the row in a slot, by the tables of a single scan; and the row.
+    std::pair<float, size_t> Distance(const ListTable& table, const std::vector<char>& segment, uint32_t slot) const {
+        const SegmentLayout layout = LayoutOf(geometry, 64);
+        const uint8_t* blocks = reinterpret_cast<const uint8_t*>(segment.data()) + layout.codes_offset;
+        std::vector<uint8_t> code(CodeBytes(codec));
+        UnpackCode4(blocks + slot / 32 * geometry.block_bytes, codec.pq.m, slot % 32, code.data());
+        float sum = 0, word;
+        for (size_t s = 0; s < codec.pq.m; s++) sum += table.table[s * 16 + (code[s / 2] >> s % 2 * 4 & 15)];
+        std::memcpy(&word, segment.data() + layout.column_offset[kScalarColumn] + sizeof(float) * slot, sizeof(word));
+        FinishSums(table, &sum, &word, 1);
+        Tid tid;
+        std::memcpy(&tid, segment.data() + sizeof(SegmentHeader) + kTidBytes * slot, sizeof(tid));
+        return {sum, BlockOf(tid)};
+    }
+    // Segments of a list, with the terms of their rows where there are such.
+    std::vector<SegmentCopy> Segments(size_t list, std::vector<std::vector<float>>* rooms) const {
+        std::vector<SegmentCopy> segments;
+        ListTerms terms(codec, geometry, centroids.row(1));
+        if (HasListTerms(codec)) terms.BeginList(centroids.row(list));
+        for (size_t s = 0; s < counts[list].size(); s++) {
+            SegmentCopy copy = {of_list[list][s].data(), counts[list][s], 64};
+            if (HasListTerms(codec)) {
+                float* scales = rooms->emplace_back(2 * copy.count).data();
+                terms.Fill(copy.bytes, copy.capacity, copy.count, scales, scales + copy.count);
+                copy.scales = scales;
+                copy.bases = scales + copy.count;
+            }
+            segments.push_back(copy);
+        }
+        return segments;
     }
 
     Matrix rows, centroids, codebook;
@@ -62,7 +108,7 @@ struct Lists {
 
 // Scores all lists, `at_once` segments a call, and returns what each query has, nearest first.
 std::vector<std::vector<Candidate>> Collect(const Lists& lists, const Matrix& queries, int threads, bool in_pieces) {
-    BatchScorer scorer({lists.codec, lists.geometry, kCapacity, kQueries, false, threads});
+    BatchScorer scorer({lists.codec, lists.geometry, kCapacity, kQueries, false, threads, lists.centroids.row(1)});
     StopToken stop;
     scorer.Begin();
     std::vector<uint32_t> position(kLists);
@@ -77,9 +123,8 @@ std::vector<std::vector<Candidate>> Collect(const Lists& lists, const Matrix& qu
     EXPECT_EQ(to_read.size(), kLists);
     EXPECT_TRUE(std::is_sorted(to_read.rbegin(), to_read.rend()));
     for (const uint32_t list : to_read) {
-        std::vector<SegmentCopy> segments;
-        for (size_t s = 0; s < lists.counts[list].size(); s++)
-            segments.push_back({lists.of_list[list][s].data(), lists.counts[list][s], 64});
+        std::vector<std::vector<float>> rooms;
+        const std::vector<SegmentCopy> segments = lists.Segments(list, &rooms);
         const ListCopy copy = {list, lists.centroids.row(list), segments.data(), segments.size()};
         for (size_t s = 0; in_pieces && s < segments.size(); s++) {
             const ListCopy piece = {list, copy.centroid, &segments[s], 1};
@@ -119,8 +164,7 @@ TEST(Batch, CollectsTheNearestOfTheListsThatAQueryProbes) {
 }
 
 TEST(Batch, NeitherThreadsNorPiecesChangeTheAnswer) {
-    for (const CodeKind kind : {CodeKind::kF32, CodeKind::kPq4}) {
-        const Lists lists(kind);
+    for (const Lists& lists : {Lists(CodeKind::kF32), Lists(CodeKind::kPq4), Lists(CodeKind::kPq4, true)}) {
         const Matrix queries = RandomMatrix(kQueries, kDims, 2);
         const auto want = Collect(lists, queries, 1, false);
         for (const int threads : {1, 2, 5})
@@ -128,6 +172,34 @@ TEST(Batch, NeitherThreadsNorPiecesChangeTheAnswer) {
                 const auto got = Collect(lists, queries, threads, in_pieces);
                 for (size_t q = 0; q < kQueries; q++) ASSERT_TRUE(Same(got[q], want[q])) << threads << " query " << q;
             }
+    }
+}
+
+// One table for all lists, and terms of rows, give the distances of a table for each list.
+TEST(Batch, TermsOfListsGiveTheDistancesOfSingleScans) {
+    for (const Metric metric : {Metric::kL2, Metric::kInnerProduct}) {
+        const Lists lists(CodeKind::kPq4, true, metric);
+        const Codec& codec = lists.codec;
+        const Matrix queries = RandomMatrix(kQueries, kDims, 2);
+        const auto found = Collect(lists, queries, 1, false);
+        for (size_t q = 0; q < kQueries; q++) {
+            std::vector<std::pair<float, size_t>> want;
+            for (size_t i = 0; i <= q % 4; i++) {
+                const uint32_t list = uint32_t((q + i) % kLists);
+                std::vector<float> scratch(TableScratchFloats(codec));
+                const ListTable table =
+                    PrepareListTable(codec, queries.row(q), lists.centroids.row(list), scratch.data(), true);
+                for (size_t s = 0; s < lists.counts[list].size(); s++)
+                    for (uint32_t slot = 0; slot < lists.counts[list][s]; slot++)
+                        want.push_back(lists.Distance(table, lists.of_list[list][s], slot));
+            }
+            std::sort(want.begin(), want.end());
+            ASSERT_EQ(found[q].size(), kCapacity);
+            // Tables in 8 bits: of two rows that are equally near, either may come first.
+            for (size_t i = 0; i < kCapacity; i++)
+                ASSERT_NEAR(found[q][i].distance, want[i].first, 0.02f * std::fabs(want[i].first) + 0.3f)
+                    << "query " << q << " row " << i;
+        }
     }
 }
 

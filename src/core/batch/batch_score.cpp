@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/batch/list_terms.h"
 #include "core/page/posting_codes.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/pq_scan.h"
+#include "core/simd/scaled_filter.h"
 #include "core/simd/topk_filter.h"
 
 namespace vectorq {
@@ -22,7 +24,7 @@ constexpr size_t kTileBytes = 16 * 1024;
 constexpr size_t kLeastQueries = 16, kPortionsOfThread = 4, kPortionBytes = 1024 * 1024;
 
 bool TablesAreOfQuery(const Codec& codec) noexcept {
-    return codec.kind == CodeKind::kPq4 && !TableDependsOnList(codec);
+    return codec.kind == CodeKind::kPq4 && (!TableDependsOnList(codec) || HasListTerms(codec));
 }
 size_t TablesAtATime(const Codec& codec) noexcept {
     // Tables of 8-bit codes fill the second cache.
@@ -38,6 +40,7 @@ const TidSet BatchScorer::kNoRows;
 
 BatchScorer::BatchScorer(const BatchShape& shape)
     : shape_(shape),
+      has_terms_(HasListTerms(shape.codec)),
       own_luts_(TablesAreOfQuery(shape.codec)),
       tables_at_a_time_(TablesAtATime(shape.codec)),
       code_queries_(shape.queries, shape.codec.dims),
@@ -58,7 +61,7 @@ BatchScorer::BatchScorer(const BatchShape& shape)
         worker.luts.Resize(tables_at_a_time_ * LutBytes(codec));
         if (codec.kind == CodeKind::kPq4 && codec.pq.m <= kLut16MaxM) worker.sums.Resize(tables_at_a_time_ * capacity);
         else if (codec.kind == CodeKind::kPq4) worker.wide_sums.Resize(tables_at_a_time_ * capacity);
-        worker.distances.Resize(capacity);
+        worker.distances.Resize(capacity + 64);
         worker.survivors.Resize(capacity + 64);
     }
 }
@@ -105,7 +108,8 @@ const std::vector<uint32_t>& BatchScorer::ListsToRead(const uint32_t* position, 
     first_probe_.push_back(probes_.size());
     const size_t for_threads =
         (queries_ + kPortionsOfThread * workers_.size() - 1) / (kPortionsOfThread * workers_.size());
-    const size_t for_cache = kPortionBytes / (2 * shape_.capacity * sizeof(Candidate));
+    const size_t of_query = 2 * shape_.capacity * sizeof(Candidate) + (own_luts_ ? LutBytes(shape_.codec) : 0);
+    const size_t for_cache = kPortionBytes / of_query;
     const size_t grain = std::max(kLeastQueries, std::min(for_threads, for_cache));
     portions_.clear();
     for (size_t from = 0; from < queries_; from += grain) {
@@ -139,11 +143,14 @@ void BatchScorer::PrepareQueryTables(StopToken& stop) {
     const size_t m = shape_.codec.pq.m, bytes = LutBytes(shape_.codec);
     ParallelFor(queries_, kLeastQueries, shape_.threads, stop, [&](size_t begin, size_t end, int thread) {
         Worker& worker = workers_[size_t(thread)];
+        float* table = worker.tables.data();
         for (size_t q = begin; q < end; q++) {
+            if (has_terms_)
+                BuildTermsTable(shape_.codec, shape_.origin, code_query(q), table,
+                                table + PqTableFloats(shape_.codec.pq));
             // Which list's is all one: only the bias depends on it.
-            const ListTable table =
-                PrepareListTable(shape_.codec, code_query(q), code_query(q), worker.tables.data(), true);
-            query_scales_[q] = QuantizeLut16(table.table, m, query_luts_.data() + q * bytes);
+            else PrepareListTable(shape_.codec, code_query(q), code_query(q), table, true);
+            query_scales_[q] = QuantizeLut16(table, m, query_luts_.data() + q * bytes);
         }
     });
     luts_ready_ = true;
@@ -154,7 +161,8 @@ void BatchScorer::Prepare(const ListCopy& list, size_t slot, size_t query, Worke
     const Codec& codec = shape_.codec;
     float* scratch = worker.tables.data() + slot * TableScratchFloats(codec);
     prepared->query = query;
-    prepared->table = PrepareListTable(codec, code_query(query), list.centroid, scratch, !own_luts_);
+    if (has_terms_) prepared->table.bias = TermsBias(codec, code_query(query), list.centroid);
+    else prepared->table = PrepareListTable(codec, code_query(query), list.centroid, scratch, !own_luts_);
     if (codec.kind != CodeKind::kPq4) return;
     if (own_luts_) {
         prepared->lut = query_luts_.data() + query * LutBytes(codec);
@@ -191,6 +199,12 @@ void BatchScorer::CollectDistances(const SegmentCopy& segment, const SegmentLayo
     }
 }
 
+// worker.survivors and distances: of the rows that were found.
+void BatchScorer::CollectScaled(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
+                                size_t found, const Worker& worker) noexcept {
+    for (size_t i = 0; i < found; i++) Push(segment, layout, prepared.query, worker.survivors[i], worker.distances[i]);
+}
+
 static const float* ScalarsOf(const PostingGeometry& g, const SegmentCopy& segment, const SegmentLayout& layout) {
     if (!HasColumn(g.columns, kScalarColumn)) return nullptr;
     return reinterpret_cast<const float*>(segment.bytes + layout.column_offset[kScalarColumn]);
@@ -200,12 +214,6 @@ static const float* ScalarsOf(const PostingGeometry& g, const SegmentCopy& segme
 void BatchScorer::CollectSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
                               const uint16_t* sums, Worker& worker) noexcept {
     const Lut16Query& scale = prepared.scale;
-    if (prepared.table.has_scale) {
-        FinishScaledSums(sums, scale.scale, scale.bias, ScalarsOf(shape_.geometry, segment, layout),
-                         prepared.table.bias, prepared.table.adds_square, segment.count, worker.distances.data());
-        CollectDistances(segment, layout, prepared.query, 0, segment.count, worker);
-        return;
-    }
     const float base = prepared.table.bias + scale.bias;
     const size_t survivors = FilterNearSums(sums, segment.count, base, scale.scale,
                                             collectors_[prepared.query].threshold(), worker.survivors.data());
@@ -249,13 +257,25 @@ void BatchScorer::ScoreSegment(const SegmentCopy& segment, const Prepared* prepa
     for (size_t t = 0; t < count; t++) luts[t] = prepared[t].lut;
     const uint8_t* codes = reinterpret_cast<const uint8_t*>(segment.bytes) + layout.codes_offset;
     const size_t blocks = CodeBlocks(segment.count), m = shape_.codec.pq.m, stride = blocks * kBlockRows;
+    const auto by_terms = [&](const auto* sums, const Prepared& p) {
+        const ScaledQuery query = {p.scale.scale, p.scale.bias, p.table.bias};
+        const size_t found =
+            FilterScaledSums(sums, query, segment.scales, segment.bases, collectors_[p.query].threshold(),
+                             segment.count, worker.survivors.data(), worker.distances.data());
+        CollectScaled(segment, layout, p, found, worker);
+    };
     if (m <= kLut16MaxM) {
         ScanLut16Tables(luts, count, codes, blocks, m, worker.sums.data(), stride);
-        for (size_t t = 0; t < count; t++)
-            CollectSums(segment, layout, prepared[t], worker.sums.data() + t * stride, worker);
+        for (size_t t = 0; t < count; t++) {
+            const uint16_t* sums = worker.sums.data() + t * stride;
+            if (has_terms_) by_terms(sums, prepared[t]);
+            else CollectSums(segment, layout, prepared[t], sums, worker);
+        }
         return;
     }
     ScanLut16TablesWide(luts, count, codes, blocks, m, worker.wide_sums.data(), stride);
+    for (size_t t = 0; has_terms_ && t < count; t++) by_terms(worker.wide_sums.data() + t * stride, prepared[t]);
+    if (has_terms_) return;
     const float* scalars = ScalarsOf(g, segment, layout);
     for (size_t t = 0; t < count; t++) {
         const uint32_t* sums = worker.wide_sums.data() + t * stride;

@@ -29,6 +29,7 @@ struct BatchShape {
     size_t queries;   // of a batch, at most
     bool replicas;    // a row may be in several lists
     int threads;
+    const float* origin = nullptr;  // (code dims) of list_terms.h, the caller's; where codes are for that
 };
 
 // A segment as a stream of bytes: what its pages hold, one behind another.
@@ -36,6 +37,9 @@ struct SegmentCopy {
     const char* bytes;
     uint32_t count;     // slots in use
     uint32_t capacity;  // that its layout is for
+    // (count) each, of codes that have such (list_terms.h).
+    const float* scales = nullptr;
+    const float* bases = nullptr;
 };
 
 // A list, with all segments that it had.
@@ -101,7 +105,7 @@ private:
     // A query's table for the list at hand.
     struct Prepared {
         size_t query;
-        ListTable table;
+        ListTable table;  // has_terms_: its bias alone
         const uint8_t* lut;
         Lut16Query scale;
     };
@@ -114,6 +118,8 @@ private:
                    Worker& worker) noexcept;
     void CollectSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
                      const uint16_t* sums, Worker& worker) noexcept;
+    void CollectScaled(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared, size_t found,
+                       const Worker& worker) noexcept;
     void CollectDistances(const SegmentCopy& segment, const SegmentLayout& layout, size_t query, uint32_t first,
                           uint32_t count, Worker& worker) noexcept;
     void Push(const SegmentCopy& segment, const SegmentLayout& layout, size_t query, uint32_t slot,
@@ -121,7 +127,8 @@ private:
 
     // — set at first, then constant —
     BatchShape shape_;
-    bool own_luts_;  // product codes whose tables are the same for all lists: a query keeps its own
+    bool has_terms_;  // scored by terms of their lists
+    bool own_luts_;   // product codes whose tables are the same for all lists: a query keeps its own
     size_t tables_at_a_time_;
     BlockFn kernel_ = nullptr;
     // — by each batch —
