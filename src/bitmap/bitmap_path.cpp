@@ -47,7 +47,7 @@ static RelOptInfo* with_bitmap_indexes(const RelOptInfo* rel) {
     ListCell* cell;
     foreach (cell, rel->indexlist) {
         const IndexOptInfo* index = static_cast<const IndexOptInfo*>(lfirst(cell));
-        if (!index->amhasgetbitmap) continue;
+        if (!index->amhasgetbitmap || is_ours(index)) continue;
         IndexOptInfo* bitmap_only = makeNode(IndexOptInfo);
         *bitmap_only = *index;
         bitmap_only->rel = copy;

@@ -32,7 +32,7 @@ for ((round = 0; round * 60 < seconds; round++)); do
         --target="host=$PGHOST port=$PGPORT user=smith dbname=smith" >"$build/sqlsmith.out" 2>"$build/sqlsmith.log"
     n=$(grep -oE 'queries: [0-9]+' "$build/sqlsmith.log" | tail -1 | grep -oE '[0-9]+')
     queries=$((queries + ${n:-0}))
-    problems+=$(psql -XAtq -d smith -c "SELECT c.oid::regclass, k.* FROM (SELECT c.oid FROM $ours OFFSET 0) c, vectorq_check(c.oid) k" 2>&1)
+    problems+=$(psql -XAtq -d smith -c "SET client_min_messages = warning" -c "SELECT c.oid::regclass, k.* FROM (SELECT c.oid FROM $ours OFFSET 0) c, vectorq_check(c.oid) k" 2>&1)
     n=$(psql -XAtq -d smith -c "SELECT coalesce(sum(pg_stat_get_numscans(c.oid)), 0) FROM $ours")
     scans=$((scans + ${n:-0}))
 done
