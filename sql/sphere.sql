@@ -57,7 +57,7 @@ BEGIN
                 outside := outside + cardinality(got) - (SELECT count(DISTINCT x) FROM unnest(got) x WHERE x = ANY (there));
                 IF w.way = 'ordered' THEN
                     EXECUTE format('SELECT array_agg(%s ORDER BY n) FROM unnest($1) WITH ORDINALITY u(g, n) JOIN sp ON id = g', near) INTO d USING got;
-                    disorder := disorder + (SELECT count(*) FROM generate_series(2, cardinality(d)) i WHERE d[i] < d[i - 1] - 1e-2);
+                    disorder := disorder + (SELECT count(*) FROM generate_series(2, cardinality(d)) i WHERE d[i] < d[i - 1] - 5e-2);
                 END IF;
             END LOOP;
         END LOOP;

@@ -33,7 +33,8 @@ static bool validate_distances(CatCList* operators, Oid type, const char* name) 
         if (op->amopstrategy != (orders ? kDistanceStrategy : kWithinStrategy))
             valid = complain(name, "has an operator with an unknown strategy", op->amopopr);
         if (!(orders ? check_amop_signature(op->amopopr, FLOAT8OID, type, type)
-                     : check_amop_signature(op->amopopr, BOOLOID, type, op->amoprighttype)))
+                     : type_is_rowtype(op->amoprighttype) &&
+                           check_amop_signature(op->amopopr, BOOLOID, type, op->amoprighttype)))
             valid = complain(name, "has an operator with a wrong signature", op->amopopr);
         distances += orders;
     }
