@@ -75,6 +75,7 @@ UPDATE kt_want SET rows = kt_truth(condition);
 -- how many there are, and how many have rows
 SELECT count(*) > 2000 AS many, count(*) FILTER (WHERE rows IS NOT NULL) > 1000 AS many_with_rows FROM kt_want;
 SET enable_seqscan = off;
+SET enable_bitmapscan = off;
 CREATE FUNCTION kt_compare() RETURNS TABLE (condition text, wrong text) LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT w.condition, 'rows' FROM kt_want w WHERE kt_rows(w.condition) IS DISTINCT FROM w.rows;

@@ -76,12 +76,13 @@ static void prepare_scan(Relation index, ScanState* state) {
     state->prepared = true;
 }
 
-static void load_query(IndexScanDesc scan, ListSearch* search) {
-    search->null_query = false;
-    if (scan->numberOfOrderBys == 0) return;  // the centre of a sphere will be the query
-    const ScanKey key = &scan->orderByData[0];
+// every_row: of the conditions on key columns; there is no order.
+static void load_query(IndexScanDesc scan, ListSearch* search, bool every_row) {
+    search->null_query = every_row;
+    if (scan->numberOfOrderBys == 0 && !every_row) return;  // the centre of a sphere will be the query
+    const ScanKey key = every_row ? NULL : &scan->orderByData[0];
     const int dims = static_cast<int>(search->cache->meta.dims);
-    search->null_query = (key->sk_flags & SK_ISNULL) != 0;
+    if (!every_row) search->null_query = (key->sk_flags & SK_ISNULL) != 0;
     if (search->null_query) {
         memset(search->query, 0, sizeof(float) * dims);
         return;
@@ -210,12 +211,21 @@ static bool never_matches(const ScanState* state) {
     return false;
 }
 
+// A bitmap of conditions on key columns has all rows that satisfy them, whatever the settings say of nearest ones.
+static void want_every_row(ScanPlan* plan, uint64 rows) {
+    plan->one_window = false;
+    plan->order = RoundOrder::kRelaxed;
+    plan->session.max_scan_rows = 0;
+    plan->asked = rows + 1;
+}
+
 static void start_scan(IndexScanDesc scan, ScanState* state) {
     Relation index = scan->indexRelation;
     if (!state->prepared) prepare_scan(index, state);
     ListSearch* search = &state->search;
     plan_scan(scan, &state->plan);
-    load_query(scan, search);
+    if (state->every_row) want_every_row(&state->plan, search->cache->meta.rows);
+    load_query(scan, search, state->every_row);
     begin_bound(scan, state);
     begin_filter(scan, state);
     search->index_blocks = RelationGetNumberOfBlocks(index);
@@ -243,13 +253,13 @@ void check_heap_block(IndexScanDesc scan, ScanState* state, uint64 tid) {
     if (block >= *blocks) report_corruption(scan->indexRelation, 0, "a list has a row that is not in the table");
 }
 
-static void check_scan(IndexScanDesc scan, ScanDirection direction) {
+static void check_scan(IndexScanDesc scan, const ScanState* state, ScanDirection direction) {
     if (!ScanDirectionIsForward(direction))
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("index \"%s\" cannot be scanned backwards", RelationGetRelationName(scan->indexRelation)),
                  errhint("Declare the cursor with SCROLL, or fetch forward only.")));
-    if (scan->numberOfOrderBys != 1 && !has_bound_key(scan))
+    if (scan->numberOfOrderBys != 1 && !state->every_row && !has_bound_key(scan))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("index \"%s\" cannot be scanned without an ORDER BY distance, or a sphere",
                                RelationGetRelationName(scan->indexRelation))));
@@ -287,7 +297,7 @@ static void take_row(IndexScanDesc scan, ScanState* state, ItemPointer pointer) 
 
 bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
-    check_scan(scan, direction);
+    check_scan(scan, state, direction);
     if (!next_row(scan, state)) return false;
     take_row(scan, state, &scan->xs_heaptid);
     scan->xs_recheck = state->lossy_filter;
@@ -295,10 +305,12 @@ bool vq_gettuple(IndexScanDesc scan, ScanDirection direction) {
     return true;
 }
 
-// The executor gives a bitmap's scan no table, which rows are put in order from.
+// The executor gives a bitmap's scan no table, which rows are put in order from. The planner makes bitmaps of ordered
+// paths, too, by their conditions on key columns alone.
 int64 vq_getbitmap(IndexScanDesc scan, TIDBitmap* bitmap) {
     ScanState* state = static_cast<ScanState*>(scan->opaque);
-    check_scan(scan, ForwardScanDirection);
+    state->every_row = !has_bound_key(scan);
+    check_scan(scan, state, ForwardScanDirection);
     scan->heapRelation = table_open(scan->indexRelation->rd_index->indrelid, NoLock);
     int64 rows = 0;
     for (; next_row(scan, state); rows++) {

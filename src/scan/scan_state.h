@@ -54,6 +54,7 @@ struct ScanState {
     // — set by set_scan_bitmap, and forgotten by rescan —
     const TidBlocks* bitmap;  // the rows that may be returned; NULL: all
     double bitmap_share;
+    bool every_row;   // a bitmap of conditions on key columns: all that match, in no order
     bool has_radius;  // set_scan_radius, likewise
     float radius;
     // — set when a scan starts, then constant —

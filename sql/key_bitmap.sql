@@ -1,0 +1,21 @@
+-- The planner makes a bitmap of conditions on key columns alone, too: it has all rows that satisfy them, whatever the settings say of nearest ones.
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS vectorq;
+CREATE TABLE kbm (id int, kind int, name text, v vector(2));
+INSERT INTO kbm SELECT i, i % 7, 'n' || i % 11, ARRAY[i % 100, i % 77]::vector FROM generate_series(1, 5000) i;
+CREATE INDEX kbm_i ON kbm USING ivf (v, kind, name) WITH (lists = 20, replicas = soar);
+SET enable_seqscan = off;
+SET enable_indexscan = off;
+SET vectorq.nprobe = 1;
+SET vectorq.iterative_scan = off;
+SET vectorq.max_scan_rows = 10;
+EXPLAIN (COSTS OFF) SELECT id FROM kbm WHERE kind = 3 AND name = 'n5' ORDER BY v <-> '[0,0]';
+SELECT count(*), count(DISTINCT id), bool_and(kind = 3 AND name = 'n5') FROM (SELECT * FROM kbm WHERE kind = 3 AND name = 'n5' ORDER BY v <-> '[0,0]') s;
+SELECT count(*), count(DISTINCT id) FROM (SELECT * FROM kbm WHERE kind >= 2 ORDER BY v <-> '[0,0]') s;
+SET work_mem = '64kB';
+SELECT count(*), count(DISTINCT id) FROM (SELECT * FROM kbm WHERE kind >= 2 ORDER BY v <-> '[0,0]') s;
+SELECT count(*) FROM (SELECT * FROM kbm WHERE kind = NULL ORDER BY v <-> '[0,0]') s;
+RESET ALL;
+SELECT count(*) FROM kbm WHERE kind = 3 AND name = 'n5';
+SELECT count(*) FROM kbm WHERE kind >= 2;
+DROP TABLE kbm;
