@@ -42,7 +42,7 @@ def make_coordinator(cluster, shards):
                     "fetch_size '100', batch_size '500', async_capable 'true', parallel_commit 'true', connect_timeout '3'); "
                     f"CREATE USER MAPPING FOR CURRENT_USER SERVER shard_{i}; "
                     f"CREATE FOREIGN TABLE items_{i} PARTITION OF parted FOR VALUES IN ({i}) SERVER shard_{i} OPTIONS (table_name 'items'); "
-                    f"CREATE FOREIGN TABLE nothing_{i} (id bigint) SERVER shard_{i}")
+                    f"CREATE FOREIGN TABLE nothing_{i} (id bigint) SERVER shard_{i} OPTIONS (table_name 'nothing')")
     cluster.sql(f"INSERT INTO parted SELECT id % {SHARDS}, id, embedding FROM items")
 
 
