@@ -83,7 +83,7 @@ COMMENT ON FUNCTION vectorq_centroids(regclass) IS 'the centroids of a vectorq i
 -- Found by measurement: docs/shards.md.
 CREATE FUNCTION vectorq_shard_target(recall double precision, shards integer, k integer DEFAULT 10) RETURNS double precision
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-    AS $$SELECT CASE WHEN $1 BETWEEN 0 AND 1 AND $2 >= 1 AND $3 >= 1 THEN greatest(0.01, 1 - (1 - $1) * least($2, $3) ^ 0.5::double precision) END$$;
+    AS $$SELECT CASE WHEN $1 BETWEEN 0 AND 1 AND $2 >= 1 AND $3 >= 1 THEN round(greatest(0.01, 1 - (1 - $1) * sqrt(least($2, $3)))::numeric, 4)::double precision END$$;
 
 COMMENT ON FUNCTION vectorq_shard_target(double precision, integer, integer) IS
     'the target_recall of each of so many shards, asked for k rows each, at which the k nearest of all have the wanted recall; rows are spread over shards by chance';

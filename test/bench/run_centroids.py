@@ -31,17 +31,17 @@ def main():
     with running(Cluster("bench-centroids")) as cluster:
         cluster.sql("DROP DATABASE IF EXISTS centroids")
         cluster.sql("CREATE DATABASE centroids")
-        cluster.sql(f"CREATE EXTENSION vectorq; CREATE TABLE items (id bigint, v vector({DIMS})); CREATE TABLE given (id bigint, v vector({DIMS}))", "centroids")
+        cluster.sql(f"CREATE EXTENSION vectorq; CREATE TABLE items (id bigint, embedding vector({DIMS})); CREATE TABLE given (id bigint, embedding vector({DIMS}))", "centroids")
         load(client, cluster, "centroids", "items", files[0])
         cluster.sql("ANALYZE items", "centroids")
         for method in ("ah", "ivf"):
             for by, with_options in (("vectorq", ""), ("FAISS", "WITH (centroids = 'public.given')")):
                 sets = ["SET maintenance_work_mem = '1GB'"]
-                built = timed_build(cluster, "centroids", sets, f"CREATE INDEX items_v ON items USING {method} (v vector_l2_ops) {with_options}")
+                built = timed_build(cluster, "centroids", sets, f"CREATE INDEX items_v ON items USING {method} (embedding vector_l2_ops) {with_options}")
                 lists = int(cluster.value("SELECT lists FROM vectorq_index_info('items_v')", "centroids"))
-                figures, ids = ask(client, cluster, "centroids", files[1], "SELECT id FROM items ORDER BY v <-> $1 LIMIT 10", ["SET enable_seqscan = off"], warmup=50)
-                work = cluster.value("CREATE TEMP TABLE w (n bigint); DO $$ DECLARE q vector; BEGIN FOR q IN SELECT v FROM items WHERE id % 997 = 0 LOOP "
-                                     "PERFORM id FROM items ORDER BY v <-> q LIMIT 10; INSERT INTO w SELECT entries_scored FROM vectorq_stats(); END LOOP; END $$; SELECT avg(n)::int FROM w", "centroids")
+                figures, ids = ask(client, cluster, "centroids", files[1], "SELECT id FROM items ORDER BY embedding <-> $1 LIMIT 10", ["SET enable_seqscan = off"], warmup=50)
+                work = cluster.value("CREATE TEMP TABLE w (n bigint); DO $$ DECLARE q vector; BEGIN FOR q IN SELECT embedding FROM items WHERE id % 997 = 0 LOOP "
+                                     "PERFORM id FROM items ORDER BY embedding <-> q LIMIT 10; INSERT INTO w SELECT entries_scored FROM vectorq_stats(); END LOOP; END $$; SELECT avg(n)::int FROM w", "centroids")
                 found = recall(ids, base, queries, limits)
                 lines.append(f"| `{method}` | {lists:,} | {by} | {built['seconds']:.1f} | {found:.4f} | {int(work):,} | {figures['mean_ms']:.3f} |")
                 print(lines[-1], flush=True)

@@ -67,8 +67,9 @@ class Bench:
         np.save(self.query_file, np.ascontiguousarray(self.queries))
         cluster.sql("DROP DATABASE IF EXISTS shards")
         cluster.sql("CREATE DATABASE shards")
-        self.sql(f"CREATE EXTENSION vectorq; CREATE TABLE items (id bigint, v vector({DIMS}))")
+        self.sql(f"CREATE EXTENSION vectorq; CREATE TABLE items (id bigint, embedding vector({DIMS}))")
         load(client, cluster, "shards", "items", self.base_file)
+        self.sql("ALTER TABLE items RENAME embedding TO v")
         self.limits = {k: nearest(self.base, self.queries, k) for k in (1, 10, 100)}
 
     def sql(self, text):
