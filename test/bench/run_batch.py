@@ -174,7 +174,7 @@ def report(options, data, figures, join):
 def main():
     options = arguments()
     data = (SiftSet if options.set == "sift" else GeneSet)(options)
-    cluster, database = Cluster("batch", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off"), "batch"
+    cluster, database = Cluster(f"batch-{options.set}", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off"), "batch"
     with running(cluster):
         cluster.sql("DROP DATABASE IF EXISTS batch")
         cluster.sql("CREATE DATABASE batch")
