@@ -6,6 +6,7 @@
 #include "scan/reorder.h"
 #include "core/base/parallel.h"
 #include "core/simd/distance.h"
+#include "pg/cleanup.h"
 #include "pg/entry.h"
 #include "pg/interrupts.h"
 #include "pg/memory.h"
@@ -14,17 +15,25 @@ namespace vectorq {
 
 // Shares of the memory: copies of lists, vectors of rows.
 static constexpr Size kPageShare = 8, kRowShare = 8;
-static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 8 * 1024 * 1024;
+static constexpr Size kMostPageBytesCopied = 32 * 1024 * 1024, kMostRowBytes = 1024 * 1024;
 static constexpr Size kMostRoundQueries = 16384, kMostBlockRows = 1024;
+// So many queries are worth a second round, whose lists are scored while rows of the first are read; rounds that a
+// batch is cut into for that; queries of one at least.
+static constexpr Size kOneRound = 2000, kRoundsAtLeast = 4, kLeastRoundQueries = 1000;
+// Fewer queries are answered by single scans: what rounds take beside them would be more.
+static constexpr Size kFewQueries = 16;
+// Bytes of lists that are copied at a time, for each query and at least: more of them would only be memory that the
+// server has to give.
+static constexpr Size kPageBytesOfQuery = 32 * 1024, kLeastCopiedBytes = 2 * 1024 * 1024;
+// Queries that probe a list, on average, for which it pays to compute terms of its rows.
+static constexpr Size kQueriesForTerms = 2;
 // As kSpareOfScan, for a batch. A query that needs more is asked again by a single scan.
 static constexpr Size kSpareOfBatch = 2;
 
-BatchObjects::BatchObjects() : stop(&interrupt_is_pending) {}
-BatchObjects::~BatchObjects() {
-    delete scorer;
-    delete order;
-    delete terms;
-}
+// Set while a batch gives up: its threads must stop.
+static bool giving_up = false;
+
+BatchObjects::BatchObjects() : stop([] { return giving_up || interrupt_is_pending(); }) {}
 
 // The lists of the mean query, as a single scan begins with (scan.cpp, first_settings).
 static void choose_for_batch(Batch* b) {
@@ -122,10 +131,14 @@ Batch* begin_batch(const BatchOrderForm* form) {
     b->form = *form;
     b->session = settings_for_index(form->index);
     b->context = CurrentMemoryContext;
-    b->round_context = AllocSetContextCreate(b->context, "vectorq batch round", ALLOCSET_DEFAULT_SIZES);
+    b->block_context = AllocSetContextCreate(b->context, "vectorq batch block", ALLOCSET_DEFAULT_SIZES);
     b->row_context = AllocSetContextCreate(b->context, "vectorq batch row", ALLOCSET_DEFAULT_SIZES);
     destroy_with_context(b->row_context, b, [](void*) { ReleaseThreads(); });
     b->objects = make_owned<BatchObjects>(b->context);
+    for (int i = 0; i < 2; i++) {
+        b->rounds[i].context = AllocSetContextCreate(b->context, "vectorq batch round", ALLOCSET_DEFAULT_SIZES);
+        b->rounds[i].objects = &b->objects->rounds[i];
+    }
     b->reader = begin_index_scan(form->heap, form->index, form->snapshot, 0, 1);
     b->state = static_cast<ScanState*>(b->reader->opaque);
     b->cache = index_cache_pin(form->index, b->state->context);
@@ -155,25 +168,44 @@ static void set_origin(Batch* b) {
     b->shape.origin = origin->data();
 }
 
+// How many queries each round has.
+static Size queries_of_rounds(const Batch* b) {
+    if (b->added <= std::min(kOneRound, b->round_queries)) return std::max<Size>(b->added, 1);
+    const Size cut = std::max<Size>(kLeastRoundQueries, (b->added + kRoundsAtLeast - 1) / kRoundsAtLeast);
+    return std::min(std::max<Size>(b->round_queries / 2, 1), cut);
+}
+
+static void begin_copies(Batch* b, Copies* copies) {
+    copies->pages.Resize(b->page_bytes / 2);
+    copies->centroids.Resize(std::max<Size>(2, b->page_bytes / 2 / BLCKSZ) * b->cache->meta.code_dims);
+    if (b->objects->terms) copies->row_terms.Resize(rows_in_copies(b));
+}
+
 static void begin_rounds(Batch* b) {
-    const uint32 dims = b->cache->meta.dims;
     core_call([&] {
         BatchObjects* o = b->objects;
-        const Size queries = std::min<Size>(b->round_queries, std::max<uint64>(b->added, 1));
-        b->round_queries = b->shape.queries = queries;
-        set_origin(b);
-        o->scorer = new BatchScorer(b->shape);
-        o->order = new BatchOrder(b->rules, queries);
-        o->queries.Resize(queries * dims);
-        o->pages.Resize(b->page_bytes);
-        if (HasListTerms(b->shape.codec)) {
-            o->terms = new ListTerms(b->shape.codec, b->shape.geometry, o->origin.data());
-            o->row_terms.Resize(2 * rows_in_copies(b));
+        b->round_queries = b->shape.queries = queries_of_rounds(b);
+        b->page_bytes = std::min(b->page_bytes, std::max(kLeastCopiedBytes, b->added * kPageBytesOfQuery));
+        if (HasListTerms(b->shape.codec) &&
+            b->round_queries * b->choice.nprobe >= kQueriesForTerms * b->cache->compact.entries) {
+            set_origin(b);
+            o->terms = std::make_unique<ListTerms>(b->shape.codec, b->shape.geometry, o->origin.data());
         }
+        for (Copies& copies : o->copies) begin_copies(b, &copies);
         o->rows.Resize(b->row_bytes);
-        o->centroids.Resize(b->page_bytes / BLCKSZ * b->cache->meta.code_dims);
+        o->crew = std::make_unique<Crew>(b->form.threads);
     });
-    b->round = static_cast<RoundQuery*>(MemoryContextAllocHuge(b->context, sizeof(RoundQuery) * b->round_queries));
+}
+
+// What a round is made of: of the second one, when there is a second one.
+static void begin_round(Batch* b, Round* r) {
+    if (r->query != NULL) return;
+    r->query = static_cast<RoundQuery*>(MemoryContextAllocHuge(b->context, sizeof(RoundQuery) * b->round_queries));
+    core_call([&] {
+        r->objects->scorer = std::make_unique<BatchScorer>(b->shape);
+        r->objects->order = std::make_unique<BatchOrder>(b->rules, b->round_queries);
+        r->objects->queries.Resize(b->round_queries * b->cache->meta.dims);
+    });
 }
 
 static void note_batch_stats(const Batch* b) {
@@ -181,7 +213,8 @@ static void note_batch_stats(const Batch* b) {
     stats.index = RelationGetRelid(b->form.index);
     stats.lists_probed = b->lists_read;
     stats.entries_scored = b->entries_scored;
-    stats.rows_reordered = b->objects->order->reordered();
+    for (const RoundObjects& round : b->objects->rounds)
+        if (round.order) stats.rows_reordered += round.order->reordered();
     stats.pages_read = b->state->search.pages_read;
     stats.rounds = last_scan_stats.rounds;
     stats.target = b->choice.target;
@@ -189,32 +222,65 @@ static void note_batch_stats(const Batch* b) {
     last_scan_stats = stats;
 }
 
-void finish_batch(Batch* b) {
+// The rest of the round's rows in order, and its answers.
+static void end_round(Batch* b, Round* r) {
+    while (order_some(b, r, b->form.threads)) CHECK_FOR_INTERRUPTS();
+    check_recovery_conflict(b->form.index, b->cache);
+    answer_round(b, r);
+    b->done += r->fill;
+    last_scan_stats.rounds++;
+    elog(DEBUG1, "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
+         b->done, b->added, b->alone);
+    MemoryContextReset(r->context);
+}
+
+static void do_rounds(void* arg) {
+    Batch* b = static_cast<Batch*>(arg);
+    Round* before = NULL;
+    for (Round* r = &b->rounds[0];; r = r == &b->rounds[0] ? &b->rounds[1] : &b->rounds[0]) {
+        begin_round(b, r);
+        if (!next_round(b, r)) break;
+        CHECK_FOR_INTERRUPTS();
+        score_round(b, r, before);
+        check_recovery_conflict(b->form.index, b->cache);
+        if (before != NULL) end_round(b, before);
+        begin_ordering(b, r);
+        before = r;
+        if (b->done + r->fill == b->added) break;
+    }
+    if (before != NULL) end_round(b, before);
+}
+
+// Before anything that threads work on is given back.
+static void stop_threads(void* arg) {
+    BatchObjects* o = static_cast<Batch*>(arg)->objects;
+    giving_up = true;
+    o->stop.Poll();
+    o->crew->Stop();
+    giving_up = false;
+}
+
+static void answer_in_rounds(Batch* b) {
     end_queries(b);
     begin_rounds(b);
+    call_with_cleanup(do_rounds, stop_threads, b);
+    core_call([&] {
+        b->objects->crew.reset();
+        ReleaseThreads();
+    });
+}
+
+void finish_batch(Batch* b) {
     pgstat_count_index_scan(b->form.index);
     last_scan_stats.rounds = 0;
-    while (next_round(b)) {
-        CHECK_FOR_INTERRUPTS();
-        score_round(b);
-        check_recovery_conflict(b->form.index, b->cache);
-        order_round(b);
-        check_recovery_conflict(b->form.index, b->cache);
-        answer_round(b);
-        b->done += b->round_fill;
-        last_scan_stats.rounds++;
-        elog(DEBUG1,
-             "vectorq_knn: " UINT64_FORMAT " of " UINT64_FORMAT " queries done, " UINT64_FORMAT " by single scans",
-             b->done, b->added, b->alone);
-        MemoryContextReset(b->round_context);
-    }
+    if (b->added == 0 && b->block_fill <= kFewQueries) answer_block(b);
+    else answer_in_rounds(b);
     note_batch_stats(b);
     count_batch(b);
     tuplesort_end(b->sort);
     ExecDropSingleTupleTableSlot(b->slot);
-    if (b->single != NULL) index_endscan(b->single);
+    end_single(b);
     index_endscan(b->reader);
-    core_call([&] { ReleaseThreads(); });
 }
 
 }  // namespace vectorq

@@ -1,5 +1,6 @@
-// The lists of a round: the leader copies their segments, page by page, as many as there is room for; then all threads
-// score them. One share lock at a time, and none while the threads work.
+// The lists of a round: the leader copies their segments, page by page, as many as there is room for; then threads
+// score them. Meanwhile the leader fills the other half of the room, puts rows of the round before in order, and
+// scores, too, when nothing is left to read. One share lock at a time.
 #include <algorithm>
 
 #include "batch/batch_state.h"
@@ -10,81 +11,93 @@
 namespace vectorq {
 
 namespace {
-// Copies that wait to be scored.
-struct Copies {
+// The reading of a round's lists.
+struct Reading {
     Batch* batch;
-    Size used;  // bytes of objects->pages
-    Size rows;  // in these
+    Round* round;
+    Round* before;   // NULL: none
+    Copies* copies;  // that are filled
 };
 }  // namespace
 
 static Size segment_bytes(const PostingGeometry* g) { return static_cast<Size>(g->payload) * g->pages; }
 
-// Scores what is there. partial: the list at hand goes on.
-static void score_copies(Copies* c, bool partial) {
+// Waits until the copies at work are scored.
+static void finish_scoring(Reading* c) {
+    Batch* b = c->batch;
+    BatchObjects* o = b->objects;
+    while (c->before != NULL && !o->crew->Done() && order_some(b, c->before, 1)) CHECK_FOR_INTERRUPTS();
+    core_call([&] { o->crew->Finish(); });
+}
+
+// Hands what is there to the threads, and takes the other copies. partial: the list at hand goes on.
+static void score_copies(Reading* c, bool partial) {
     BatchObjects* o = c->batch->objects;
+    finish_scoring(c);
     core_call([&] {
+        Copies* full = c->copies;
         Size at = 0;
-        for (ListCopy& list : o->lists) {
-            list.segments = o->segments.data() + at;
+        for (ListCopy& list : full->lists) {
+            list.segments = full->segments.data() + at;
             at += list.count;
         }
-        o->scorer->Score(o->lists.data(), o->lists.size(), partial, o->stop);
-        o->lists.clear();
-        o->segments.clear();
+        c->round->objects->scorer->BeginScoring(full->lists.data(), full->lists.size(), partial, o->stop,
+                                                o->crew.get());
+        Copies* next = full == &o->copies[0] ? &o->copies[1] : &o->copies[0];
+        next->lists.clear();
+        next->segments.clear();
+        next->used = next->rows = 0;
+        c->copies = next;
     });
-    c->used = c->rows = 0;
     CHECK_FOR_INTERRUPTS();
 }
 
 // A list begins.
-static void begin_list(Copies* c, uint32 list) {
+static void begin_list(Reading* c, uint32 list) {
     Batch* b = c->batch;
-    BatchObjects* o = b->objects;
     const Size dims = b->cache->meta.code_dims;
-    if (o->lists.size() == o->centroids.size() / dims) score_copies(c, false);
-    float* to = o->centroids.data() + o->lists.size() * dims;
+    if (c->copies->lists.size() == c->copies->centroids.size() / dims) score_copies(c, false);
+    float* to = c->copies->centroids.data() + c->copies->lists.size() * dims;
     const float* centroid = cached_centroid(b->form.index, b->cache, list, to);
     if (centroid != to) memcpy(to, centroid, sizeof(float) * dims);
     core_call([&] {
-        o->lists.push_back({list, to, nullptr, 0});
-        if (o->terms != nullptr) o->terms->BeginList(to);
+        c->copies->lists.push_back({list, to, nullptr, 0});
+        if (b->objects->terms) b->objects->terms->BeginList(to);
     });
 }
 
-// Room for a segment: what is there is scored first, if need be.
-static char* segment_room(Copies* c) {
+// Room for a segment: what is there goes to the threads first, if need be.
+static char* segment_room(Reading* c) {
     Batch* b = c->batch;
-    BatchObjects* o = b->objects;
-    if (c->used + segment_bytes(&b->cache->geometry) <= o->pages.size()) return o->pages.data() + c->used;
-    const ListCopy list = o->lists.back();
+    Copies* full = c->copies;
+    if (full->used + segment_bytes(&b->cache->geometry) <= full->pages.size()) return full->pages.data() + full->used;
     score_copies(c, true);
     // The rest of the list, with its centroid.
-    const Size dims = b->cache->meta.code_dims;
-    memmove(o->centroids.data(), list.centroid, sizeof(float) * dims);
-    core_call([&] { o->lists.push_back({list.list, o->centroids.data(), nullptr, 0}); });
-    return o->pages.data();
+    const ListCopy list = full->lists.back();
+    memcpy(c->copies->centroids.data(), list.centroid, sizeof(float) * b->cache->meta.code_dims);
+    core_call([&] { c->copies->lists.push_back({list.list, c->copies->centroids.data(), nullptr, 0}); });
+    return c->copies->pages.data();
 }
 
-static void keep_segment(Copies* c, char* bytes, uint32 count, uint32 capacity, Size used) {
-    BatchObjects* o = c->batch->objects;
-    c->used += (used + 63) / 64 * 64;
+static void keep_segment(Reading* c, char* bytes, uint32 count, uint32 capacity, Size used) {
+    Copies* copies = c->copies;
+    copies->used += (used + 63) / 64 * 64;
     core_call([&] {
         SegmentCopy copy = {bytes, count, capacity};
-        if (o->terms != nullptr) {
-            float* scales = o->row_terms.data() + 2 * c->rows;
-            o->terms->Fill(bytes, capacity, count, scales, scales + count);
+        if (c->batch->objects->terms) {
+            float* scales = copies->row_terms.data() + 2 * copies->rows;
+            c->batch->objects->terms->Fill(bytes, capacity, count, scales, scales + count);
             copy.scales = scales;
             copy.bases = scales + count;
-            c->rows += count;
         }
-        o->segments.push_back(copy);
-        o->lists.back().count++;
+        copies->rows += count;
+        copies->segments.push_back(copy);
+        copies->lists.back().count++;
     });
 }
 
 // Returns the next segment of the list.
-static SegmentRef copy_single(Copies* c, uint32 list, SegmentRef at) {
+static SegmentRef copy_single(Reading* c, uint32 list, SegmentRef at) {
     Batch* b = c->batch;
     const PostingGeometry* g = &b->cache->geometry;
     char* to = segment_room(c);
@@ -104,7 +117,7 @@ static SegmentRef copy_single(Copies* c, uint32 list, SegmentRef at) {
 
 // Of several pages: their payloads, one behind another, are the stream. A slot that is refilled meanwhile held a row
 // that was dead to every snapshot.
-static SegmentRef copy_several(Copies* c, uint32 list, SegmentRef at) {
+static SegmentRef copy_several(Reading* c, uint32 list, SegmentRef at) {
     Batch* b = c->batch;
     const PostingGeometry* g = &b->cache->geometry;
     const SegmentLayout layout = LayoutOf(*g, g->capacity);
@@ -132,7 +145,7 @@ static SegmentRef copy_several(Copies* c, uint32 list, SegmentRef at) {
     return next;
 }
 
-static void copy_list(Copies* c, uint32 list) {
+static void copy_list(Reading* c, uint32 list) {
     Batch* b = c->batch;
     DirectoryEntry entry;
     list_head(b->form.index, b->cache, list, &entry);
@@ -146,29 +159,41 @@ static void copy_list(Copies* c, uint32 list) {
     b->lists_read++;
 }
 
-void score_round(Batch* b) {
-    BatchObjects* o = b->objects;
+static void read_lists(Batch* b, Reading* reading) {
+    const BatchObjects* o = b->objects;
     ListSearch* search = &b->state->search;
-    Copies copies = {b, 0, 0};
-    core_call([&] {
-        const std::vector<uint32>& lists = o->scorer->ListsToRead(o->position.data(), o->stop);
-        o->lists_to_read.clear();
-        for (const uint32 list : lists) o->lists_to_read.push_back({0, list});
-    });
     search->index_blocks = RelationGetNumberOfBlocks(b->form.index);
-    search->lists = o->lists_to_read.data();
+    search->lists = b->objects->lists_to_read.data();
     search->list_begin = 0;
     search->list_end = static_cast<uint32>(o->lists_to_read.size());
     Readahead readahead;
     readahead_begin(&readahead, b->form.index, &b->cache->cold);
     for (uint32 i = 0; i < search->list_end; i++) {
         if (readahead_wanted(&readahead)) readahead_lists(&readahead, b->form.index, search, i);
-        copy_list(&copies, o->lists_to_read[i].list);
+        copy_list(reading, o->lists_to_read[i].list);
     }
     readahead_end(&readahead, &b->cache->cold);
-    if (!o->lists.empty()) score_copies(&copies, false);
-    b->entries_scored += o->scorer->entries_scored();
-    core_call([&] { o->scorer->EndScoring(o->stop); });
+}
+
+void score_round(Batch* b, Round* r, Round* before) {
+    BatchObjects* o = b->objects;
+    BatchScorer* scorer = r->objects->scorer.get();
+    Reading reading = {b, r, before, &o->copies[0]};
+    core_call([&] {
+        const std::vector<uint32>& lists = scorer->ListsToRead(o->position.data(), o->stop);
+        o->lists_to_read.clear();
+        for (const uint32 list : lists) o->lists_to_read.push_back({0, list});
+        for (Copies& copies : o->copies) {
+            copies.lists.clear();
+            copies.segments.clear();
+            copies.used = copies.rows = 0;
+        }
+    });
+    read_lists(b, &reading);
+    if (!reading.copies->lists.empty()) score_copies(&reading, false);
+    finish_scoring(&reading);
+    b->entries_scored += scorer->entries_scored();
+    core_call([&] { scorer->EndScoring(o->stop); });
 }
 
 }  // namespace vectorq

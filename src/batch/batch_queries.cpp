@@ -37,7 +37,6 @@ void begin_queries(Batch* b) {
         o->chosen.Resize(rows * b->most_lists);
         o->chosen_count.assign(rows, 0);
         o->position.assign(b->cache->meta.lists, 0);
-        if (b->may_thread) SpatialOrder(b->centroids, b->cache->meta.lists, o->position.data());
     });
     TupleDesc rows_of_sort = keyed_rows(2);
     b->slot = MakeSingleTupleTableSlot(rows_of_sort, &TTSOpsMinimalTuple);
@@ -66,6 +65,14 @@ static void choose_on_threads(Batch* b) {
             }
         });
     });
+}
+
+// Where lists lie. Of a batch that has less than a block of queries it does not matter: finding out takes longer than
+// some hundred of them.
+static void set_positions(Batch* b) {
+    if (b->has_positions || !b->may_thread || b->block_fill < b->block_rows) return;
+    core_call([&] { SpatialOrder(b->centroids, b->cache->meta.lists, b->objects->position.data()); });
+    b->has_positions = true;
 }
 
 // Where a backend does not keep the centroids.
@@ -111,12 +118,13 @@ static void sort_query(Batch* b, Size i) {
 
 static void flush_block(Batch* b) {
     if (b->block_fill == 0) return;
+    set_positions(b);
     if (b->may_thread) choose_on_threads(b);
     else choose_alone(b);
-    MemoryContext before = MemoryContextSwitchTo(b->round_context);
+    MemoryContext before = MemoryContextSwitchTo(b->block_context);
     for (Size i = 0; i < b->block_fill; i++) sort_query(b, i);
     MemoryContextSwitchTo(before);
-    MemoryContextReset(b->round_context);
+    MemoryContextReset(b->block_context);
     b->block_fill = 0;
     CHECK_FOR_INTERRUPTS();
 }
@@ -125,7 +133,7 @@ void add_batch_query(Batch* b, int64 number, Datum query) {
     const int dims = static_cast<int>(b->cache->meta.dims);
     const Size i = b->block_fill;
     // Until the block goes into the sort.
-    MemoryContext before = MemoryContextSwitchTo(b->round_context);
+    MemoryContext before = MemoryContextSwitchTo(b->block_context);
     b->block_values[i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(query));
     b->block_numbers[i] = number;
     b->block_usable[i] =
@@ -146,42 +154,42 @@ void end_queries(Batch* b) {
     tuplesort_performsort(b->sort);
 }
 
-static void stage_query(Batch* b, const char* staged, ListScore* lists) {
+static void stage_query(Batch* b, Round* r, const char* staged, ListScore* lists) {
     const uint32 dims = b->cache->meta.dims;
-    BatchObjects* o = b->objects;
     StagedQuery head;
     memcpy(&head, staged, sizeof(head));
     memcpy(lists, staged + sizeof(head), sizeof(ListScore) * head.lists);
     void* value = palloc(head.value_bytes);
     memcpy(value, staged + sizeof(head) + sizeof(ListScore) * head.lists, head.value_bytes);
-    RoundQuery* query = &b->round[b->round_fill];
+    RoundQuery* query = &r->query[r->fill];
     *query = {head.number, PointerGetDatum(value), head.lists};
     load_vector(b->state->search.opclass, query->value, static_cast<int>(dims),
-                o->queries.data() + b->round_fill * dims);
-    core_call([&] { o->scorer->AddQuery(lists, head.lists); });
-    b->round_fill++;
+                r->objects->queries.data() + r->fill * dims);
+    core_call([&] { r->objects->scorer->AddQuery(lists, head.lists); });
+    r->fill++;
 }
 
-bool next_round(Batch* b) {
-    BatchObjects* o = b->objects;
+bool next_round(Batch* b, Round* r) {
     const uint32 dims = b->cache->meta.dims;
-    b->round_fill = 0;
-    o->scorer->Begin();
-    MemoryContext before = MemoryContextSwitchTo(b->round_context);
+    r->fill = 0;
+    r->objects->scorer->Begin();
+    MemoryContext before = MemoryContextSwitchTo(r->context);
     ListScore* lists = static_cast<ListScore*>(palloc(sizeof(ListScore) * b->most_lists));
-    while (b->round_fill < b->round_queries && tuplesort_gettupleslot(b->sort, true, false, b->slot, NULL)) {
+    while (r->fill < b->round_queries && tuplesort_gettupleslot(b->sort, true, false, b->slot, NULL)) {
         bool isnull;
         const Datum staged = slot_getattr(b->slot, 2, &isnull);
-        stage_query(b, VARDATA_ANY(DatumGetPointer(staged)), lists);
-        if ((b->round_fill & 1023) == 0) CHECK_FOR_INTERRUPTS();
+        stage_query(b, r, VARDATA_ANY(DatumGetPointer(staged)), lists);
+        if ((r->fill & 1023) == 0) CHECK_FOR_INTERRUPTS();
     }
     MemoryContextSwitchTo(before);
     core_call([&] {
-        ParallelFor(b->round_fill, kChooseGrain, b->form.threads, o->stop, [&](size_t begin, size_t end, int) {
-            for (size_t q = begin; q < end; q++) to_codes(b, o->queries.data() + q * dims, o->scorer->code_query(q));
-        });
+        const auto prepare = [&](size_t begin, size_t end, int) {
+            for (size_t q = begin; q < end; q++)
+                to_codes(b, r->objects->queries.data() + q * dims, r->objects->scorer->code_query(q));
+        };
+        ParallelFor(r->fill, kChooseGrain, b->form.threads, b->objects->stop, prepare);
     });
-    return b->round_fill > 0;
+    return r->fill > 0;
 }
 
 }  // namespace vectorq

@@ -32,18 +32,18 @@ static Size take_rows(BatchObjects* o, const std::vector<RowRequest>& requests, 
 
 // compare(request, row of the block) for requests [from, end) whose row is there.
 template <class Compare>
-static void compare_rows(Batch* b, const std::vector<RowRequest>& requests, Size from, Size end,
+static void compare_rows(Batch* b, const std::vector<RowRequest>& requests, Size from, Size end, int threads,
                          const Compare& compare) {
     BatchObjects* o = b->objects;
     // Where each request's row is: the ranges of threads begin anywhere.
-    std::vector<uint32> number(end - from);
+    o->row_of.resize(end - from);
     for (Size i = from, row = 0; i < end; i++) {
         row += i > from && requests[i].place != requests[i - 1].place;
-        number[i - from] = static_cast<uint32>(row);
+        o->row_of[i - from] = static_cast<uint32>(row);
     }
-    ParallelFor(end - from, kCompareGrain, b->form.threads, o->stop, [&](size_t begin, size_t to, int) {
+    ParallelFor(end - from, kCompareGrain, threads, o->stop, [&](size_t begin, size_t to, int) {
         for (size_t i = begin; i < to; i++)
-            if (o->row_at[number[i]] >= 0) compare(requests[from + i], number[i]);
+            if (o->row_at[o->row_of[i]] >= 0) compare(requests[from + i], o->row_of[i]);
     });
 }
 
@@ -59,22 +59,22 @@ static void copy_row(void* arg, size_t i, const VectorView* view) {
     o->row_version[i] = pack_tid(&b->state->reading.version);
 }
 
-static void order_from_heap(Batch* b, const std::vector<RowRequest>& requests) {
+// The next block of requests; sets r->from to where it ends.
+static void order_from_heap(Batch* b, Round* r, int threads) {
     BatchObjects* o = b->objects;
+    const std::vector<RowRequest>& requests = *r->requests;
     const Size dims = b->cache->meta.dims, room = std::max<Size>(1, o->rows.size() / (sizeof(float) * dims));
     const Metric metric = b->state->search.opclass->metric;
-    for (Size from = 0, end = 0; from < requests.size(); from = end) {
-        core_call([&] { end = take_rows(o, requests, from, room); });
-        read_heap_vectors(b->reader, b->state, o->tids.data(), o->tids.size(), copy_row, b);
-        core_call([&] {
-            compare_rows(b, requests, from, end, [&](const RowRequest& request, uint32 row) {
-                const float* x = reinterpret_cast<const float*>(o->rows.data()) + row * dims;
-                const float distance = ExactDistance(metric, o->queries.data() + request.query * dims, x, dims);
-                o->order->SetDistance(request.slot, distance, o->row_version[row]);
-            });
+    const Size from = r->from;
+    core_call([&] { r->from = take_rows(o, requests, from, room); });
+    read_heap_vectors(b->reader, b->state, o->tids.data(), o->tids.size(), copy_row, b);
+    core_call([&] {
+        compare_rows(b, requests, from, r->from, threads, [&](const RowRequest& request, uint32 row) {
+            const float* x = reinterpret_cast<const float*>(o->rows.data()) + row * dims;
+            const float distance = ExactDistance(metric, r->objects->queries.data() + request.query * dims, x, dims);
+            r->objects->order->SetDistance(request.slot, distance, o->row_version[row]);
         });
-        CHECK_FOR_INTERRUPTS();
-    }
+    });
 }
 
 // ---- from records
@@ -93,14 +93,14 @@ static bool copy_record(RecordPages* pages, const RecordCodec* records, const Ro
     return true;
 }
 
-static void prepare_record_tables(Batch* b) {
+static void prepare_record_tables(Batch* b, Round* r) {
     const RecordCodec* records = &b->cache->records;
     const Size dims = b->cache->meta.dims, floats = TableScratchFloats(records->codec);
     core_call([&] {
-        BatchObjects* o = b->objects;
+        RoundObjects* o = r->objects;
         if (o->record_scratch.size() == 0) o->record_scratch.Resize(b->round_queries * floats);
         o->record_tables.resize(b->round_queries);
-        ParallelFor(b->round_fill, kCompareGrain, b->form.threads, o->stop, [&](size_t begin, size_t end, int) {
+        ParallelFor(r->fill, kCompareGrain, b->form.threads, b->objects->stop, [&](size_t begin, size_t end, int) {
             for (size_t q = begin; q < end; q++)
                 o->record_tables[q] = PrepareListTable(records->codec, o->queries.data() + q * dims, records->centroid,
                                                        o->record_scratch.data() + q * floats, true);
@@ -126,42 +126,59 @@ static void copy_records(Batch* b, const std::vector<RowRequest>& requests, Size
     close_record_page(&pages);
 }
 
-static void order_from_records(Batch* b, const std::vector<RowRequest>& requests) {
+static void order_from_records(Batch* b, Round* r, int threads) {
     BatchObjects* o = b->objects;
+    const std::vector<RowRequest>& requests = *r->requests;
     const Codec* codec = &b->cache->records.codec;
     const Size stride = sizeof(uint64) + MAXALIGN(b->cache->records.geometry.vector_bytes);
-    const Size room = std::max<Size>(1, o->rows.size() / stride), elements = CodeElements(*codec);
+    const Size room = std::max<Size>(1, o->rows.size() / stride), elements = CodeElements(*codec), from = r->from;
     const RowFn kernel = GetRowKernel(CodecKernel(*codec));
-    for (Size from = 0, end = 0; from < requests.size(); from = end) {
-        core_call([&] { end = take_rows(o, requests, from, room); });
-        copy_records(b, requests, from, end, stride);
-        core_call([&] {
-            compare_rows(b, requests, from, end, [&](const RowRequest& request, uint32 row) {
-                const char* record = o->rows.data() + row * stride;
-                const ListTable& table = o->record_tables[request.query];
-                float scalar = 0;
-                memcpy(&scalar, record, sizeof(scalar));
-                float distance = kernel(table.table, record + sizeof(uint64), elements);
-                FinishDistances(&distance, table.has_scalar ? &scalar : nullptr, table.bias, table.factor, 1);
-                o->order->SetDistance(request.slot, distance, request.tid);
-            });
+    core_call([&] { r->from = take_rows(o, requests, from, room); });
+    copy_records(b, requests, from, r->from, stride);
+    core_call([&] {
+        compare_rows(b, requests, from, r->from, threads, [&](const RowRequest& request, uint32 row) {
+            const char* record = o->rows.data() + row * stride;
+            const ListTable& table = r->objects->record_tables[request.query];
+            float scalar = 0;
+            memcpy(&scalar, record, sizeof(scalar));
+            float distance = kernel(table.table, record + sizeof(uint64), elements);
+            FinishDistances(&distance, table.has_scalar ? &scalar : nullptr, table.bias, table.factor, 1);
+            r->objects->order->SetDistance(request.slot, distance, request.tid);
         });
-        CHECK_FOR_INTERRUPTS();
-    }
+    });
 }
 
-void order_round(Batch* b) {
-    BatchObjects* o = b->objects;
-    const std::vector<RowRequest>* requests = nullptr;
-    if (b->rules.by_record) prepare_record_tables(b);
-    core_call([&] { o->order->Begin(o->scorer, o->stop); });
-    for (;;) {
-        core_call([&] { requests = &o->order->NextPass(o->stop); });
-        if (requests->empty()) return;
-        if (b->rules.by_record) order_from_records(b, *requests);
-        else order_from_heap(b, *requests);
-        core_call([&] { o->order->EndPass(o->stop); });
+void begin_ordering(Batch* b, Round* r) {
+    if (b->rules.by_record) prepare_record_tables(b, r);
+    core_call([&] {
+        r->objects->order->SetThreads(b->form.threads);
+        r->objects->order->Begin(r->objects->scorer.get(), b->objects->stop);
+    });
+    r->requests = NULL;
+    r->ordered = false;
+}
+
+// The next pass; sets r->ordered when there is none.
+static void next_pass(Batch* b, Round* r) {
+    core_call([&] {
+        BatchOrder* order = r->objects->order.get();
+        if (r->requests != NULL) order->EndPass(b->objects->stop);
+        r->requests = &order->NextPass(b->objects->stop);
+    });
+    r->from = 0;
+    r->ordered = r->requests->empty();
+}
+
+bool order_some(Batch* b, Round* r, int threads) {
+    if (r->ordered) return false;
+    r->objects->order->SetThreads(threads);
+    if (r->requests == NULL || r->from >= r->requests->size()) {
+        next_pass(b, r);
+        return !r->ordered;
     }
+    if (b->rules.by_record) order_from_records(b, r, threads);
+    else order_from_heap(b, r, threads);
+    return true;
 }
 
 }  // namespace vectorq

@@ -2,10 +2,11 @@
 """Many queries at once: vectorq_knn beside single queries in a LATERAL join, and beside the batches of ScaNN and FAISS.
 
     make bench-batch [BENCH_ARGS='--rows 200000 --no-join']
+    make bench-batch BENCH_ARGS='--set gene --no-join --rounds 3'     the gene study (make_gene.py) as one statement
 
 Two threads everywhere but in LATERAL, which PostgreSQL runs in one process. Each library's setting is the fastest of those that reach
 vectorq_knn's recall, in steps of a tenth more lists, with several numbers of rows put in order. All are timed in turn, round after round; figures are of the fastest. Then the self-join of all rows.
-Queries are of other photographs than the rows. Results: build/bench/batch-ROWS.md and .json.
+Queries are of other photographs or genes than the rows. Results: build/bench/batch-SET-ROWS.md and .json.
 """
 import argparse
 import bisect
@@ -14,7 +15,7 @@ import time
 
 import numpy as np
 
-from common import BUILD, Cluster, build_client, cpu_name, load, processor_seconds, recall, running, timed_build, write_result, Session
+from common import BUILD, DATA, Cluster, build_client, cpu_name, load, processor_seconds, recall, running, timed_build, write_result, Session
 from peers import geometric
 from sift import BASE_FILE, QUERY_FILE, exact, load_sift
 
@@ -23,7 +24,8 @@ K = 10
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1000000)
+    parser.add_argument("--set", choices=("sift", "gene"), default="sift")
+    parser.add_argument("--rows", type=int, help="the first N (default: a million of SIFT, all of the gene study)")
     parser.add_argument("--queries", type=int, default=10000)
     parser.add_argument("--recall", type=float, default=0.95)
     parser.add_argument("--threads", type=int, default=2)
@@ -32,6 +34,37 @@ def arguments():
     parser.add_argument("--no-join", action="store_true", help="leave out the self-join")
     parser.add_argument("--no-peers", action="store_true", help="leave out ScaNN and FAISS")
     return parser.parse_args()
+
+
+class SiftSet:
+    title = "SIFT rows"
+
+    def __init__(self, options):
+        self.files = (BASE_FILE, QUERY_FILE)
+        self.base, self.queries = load_sift(options.rows or 1000000, options.queries)
+        self.near = exact(len(self.base), self.base, self.queries, K)
+
+    def recall(self, ids):
+        return recall(ids, self.base, self.queries, self.near)
+
+
+class GeneSet:
+    title = "fragments of genes"
+
+    def __init__(self, options):
+        import faiss
+        self.files = tuple(os.path.join(DATA, f"gene-250000.{part}.npy") for part in ("base", "query"))
+        self.base = np.load(self.files[0], mmap_mode="r")[:options.rows]
+        self.queries = np.load(self.files[1])[:options.queries]
+        self.near = faiss.knn(np.asarray(self.queries, np.float32), np.asarray(self.base, np.float32), K)[0][:, -1]
+
+    def recall(self, ids):
+        """As common.recall, for distances that are rounded."""
+        hits = 0
+        for found, query, limit in zip(ids, np.asarray(self.queries, np.float32), self.near):
+            difference = self.base[np.unique(found[found >= 0])].astype(np.float32) - query
+            hits += min(int(((difference * difference).sum(axis=1) <= limit * (1 + 1e-4)).sum()), K)
+        return hits / ids.size
 
 
 class Server:
@@ -127,46 +160,44 @@ def faiss_batch(base, queries, threads):
     return Library("FAISS `IVF,PQx4fs,RFlat`", search)
 
 
-def report(options, figures, join):
-    lines = [f"# Many queries at once: {options.queries:,} queries on {options.rows:,} SIFT rows, recall@10 {options.recall}", "",
+def report(options, data, figures, join):
+    lines = [f"# Many queries at once: {options.queries:,} queries on {len(data.base):,} {data.title}, recall@10 {options.recall}", "",
              f"{cpu_name()}, {options.threads} threads.", "",
              "| | recall@10 | seconds | processor seconds | queries a second |", "|---|---|---|---|---|"]
     for name, f in figures.items():
         lines.append(f"| {name} | {f['recall']:.4f} | {f['seconds']:.3f} | {f['processor_s']:.3f} | {options.queries / f['seconds']:,.0f} |")
     if join:
-        lines += ["", f"Self-join of {options.rows:,} rows, k = 10: {join['seconds']:.1f} s, {join['processor_s']:.1f} processor seconds."]
+        lines += ["", f"Self-join of {len(data.base):,} rows, k = 10: {join['seconds']:.1f} s, {join['processor_s']:.1f} processor seconds."]
     return "\n".join(lines) + "\n"
 
 
 def main():
     options = arguments()
-    base, queries = load_sift(options.rows, options.queries)
-    near = exact(options.rows, base, queries, K)
-    cluster, database = Cluster("batch", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off"), "batch"
+    data = (SiftSet if options.set == "sift" else GeneSet)(options)
+    cluster, database = Cluster(f"batch-{options.set}", VQ_SHARED_BUFFERS="2GB", VQ_AUTOVACUUM="off"), "batch"
     with running(cluster):
         cluster.sql("DROP DATABASE IF EXISTS batch")
         cluster.sql("CREATE DATABASE batch")
         cluster.sql("CREATE EXTENSION vectorq", database)
         client = build_client()
-        for table, file, rows in (("batch_row", BASE_FILE, options.rows), ("batch_query", QUERY_FILE, options.queries)):
-            cluster.sql(f"CREATE TABLE {table} (id bigint, embedding vector(128))", database)
-            load(client, cluster, database, table, file, rows)
+        for table, file, vectors in zip(("batch_row", "batch_query"), data.files, (data.base, data.queries)):
+            cluster.sql(f"CREATE TABLE {table} (id bigint, embedding vector({data.base.shape[1]}))", database)
+            load(client, cluster, database, table, file, len(vectors))
         timed_build(cluster, database, ["SET maintenance_work_mem = '1GB'"], "CREATE INDEX batch_ah ON batch_row USING ah (embedding vector_l2_ops)")
         for table in ("batch_row", "batch_query"):
             cluster.sql(f"VACUUM ANALYZE {table}", database)
         servers = [Server("`vectorq_knn`", cluster, database, options, PLAIN), Server("`LATERAL`", cluster, database, options, LATERAL)]
         peers = []
         if not options.no_peers:
-            rows, asked = np.asarray(base, np.float32), np.asarray(queries, np.float32)
+            rows, asked = np.asarray(data.base, np.float32), np.asarray(data.queries, np.float32)
             peers = [scann_batch(rows, asked, options.threads), faiss_batch(rows, asked, options.threads)]
-        measure = lambda ids: recall(ids, base, queries, near)
         figures = {}
         for server in servers:
             server.run()
-            figures[server.name] = dict(recall=measure(answers_of(cluster, database, server, options.queries)), seconds=1e9)
+            figures[server.name] = dict(recall=data.recall(answers_of(cluster, database, server, options.queries)), seconds=1e9)
         for peer in peers:
-            peer.climb(figures["`vectorq_knn`"]["recall"], measure)
-            figures[peer.name] = dict(recall=measure(peer.search(peer.step)), seconds=1e9, step=str(peer.step))
+            peer.climb(figures["`vectorq_knn`"]["recall"], data.recall)
+            figures[peer.name] = dict(recall=data.recall(peer.search(peer.step)), seconds=1e9, step=str(peer.step))
         for _ in range(options.rounds):
             for each in servers + peers:
                 seconds, processor_s = each.run()
@@ -178,7 +209,7 @@ def main():
                             "SELECT * FROM vectorq_knn('batch_ah', 'SELECT id, embedding FROM batch_row', 10)")
             join = dict(zip(("seconds", "processor_s"), server.run()))
         os.makedirs(os.path.join(BUILD, "bench"), exist_ok=True)
-        print(write_result(os.path.join(BUILD, "bench", f"batch-{options.rows}"), report(options, figures, join), dict(figures=figures, join=join)))
+        print(write_result(os.path.join(BUILD, "bench", f"batch-{options.set}-{len(data.base)}"), report(options, data, figures, join), dict(figures=figures, join=join)))
 
 
 if __name__ == "__main__":

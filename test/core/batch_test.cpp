@@ -107,7 +107,9 @@ struct Lists {
 };
 
 // Scores all lists, `at_once` segments a call, and returns what each query has, nearest first.
-std::vector<std::vector<Candidate>> Collect(const Lists& lists, const Matrix& queries, int threads, bool in_pieces) {
+// nearest: how far the nearest list is said to be.
+std::vector<std::vector<Candidate>> Collect(const Lists& lists, const Matrix& queries, int threads, bool in_pieces,
+                                            float nearest = 1e30f) {
     BatchScorer scorer({lists.codec, lists.geometry, kCapacity, kQueries, false, threads, lists.centroids.row(1)});
     StopToken stop;
     scorer.Begin();
@@ -116,7 +118,7 @@ std::vector<std::vector<Candidate>> Collect(const Lists& lists, const Matrix& qu
     for (size_t q = 0; q < kQueries; q++) {
         // The query probes lists q % kLists and those after it, one to four.
         std::vector<ListScore> probed;
-        for (size_t i = 0; i <= q % 4; i++) probed.push_back({0, uint32_t((q + i) % kLists)});
+        for (size_t i = 0; i <= q % 4; i++) probed.push_back({nearest, uint32_t((q + i) % kLists)});
         std::copy_n(queries.row(q), kDims, scorer.code_query(scorer.AddQuery(probed.data(), uint32_t(probed.size()))));
     }
     const std::vector<uint32_t> to_read = scorer.ListsToRead(position.data(), stop);
@@ -177,11 +179,13 @@ TEST(Batch, NeitherThreadsNorPiecesChangeTheAnswer) {
 
 // One table for all lists, and terms of rows, give the distances of a table for each list.
 TEST(Batch, TermsOfListsGiveTheDistancesOfSingleScans) {
-    for (const Metric metric : {Metric::kL2, Metric::kInnerProduct}) {
+    for (const auto& [metric, nearest] :
+         {std::pair{Metric::kL2, 1e30f}, {Metric::kL2, 0.0f}, {Metric::kInnerProduct, 1e30f}}) {
+        // A query that is far from the origin of terms has tables of its own.
         const Lists lists(CodeKind::kPq4, true, metric);
         const Codec& codec = lists.codec;
         const Matrix queries = RandomMatrix(kQueries, kDims, 2);
-        const auto found = Collect(lists, queries, 1, false);
+        const auto found = Collect(lists, queries, 1, false, nearest);
         for (size_t q = 0; q < kQueries; q++) {
             std::vector<std::pair<float, size_t>> want;
             for (size_t i = 0; i <= q % 4; i++) {

@@ -44,6 +44,8 @@ public:
     BatchOrder(const OrderRules& rules, size_t queries);
     static size_t BytesOfQuery(const OrderRules& rules) noexcept;
 
+    // How many threads its own work takes from now on.
+    void SetThreads(int threads) noexcept { rules_.threads = threads; }
     // Of all queries of the scorer. Throws std::bad_alloc, Error(kCancelled), as all here.
     void Begin(BatchScorer* scorer, StopToken& stop);
     const std::vector<RowRequest>& NextPass(StopToken& stop);

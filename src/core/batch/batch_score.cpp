@@ -6,6 +6,7 @@
 
 #include "core/batch/list_terms.h"
 #include "core/page/posting_codes.h"
+#include "core/simd/distance.h"
 #include "core/simd/finish_distances.h"
 #include "core/simd/pq_scan.h"
 #include "core/simd/scaled_filter.h"
@@ -19,11 +20,13 @@ namespace {
 constexpr size_t kLutsAtATime = 8, kQueriesAtATime = 32;
 // Bytes of rows that stay in the first cache while all these queries pass.
 constexpr size_t kTileBytes = 16 * 1024;
-// Queries that a thread takes at a time, at least; portions for each thread, so that none waits long for another; bytes
-// of collectors that one portion has.
+// Queries that a thread takes at a time, at least; portions for each thread, so that none waits long for another; bytes of
+// collectors that one portion has.
 constexpr size_t kLeastQueries = 16, kPortionsOfThread = 4, kPortionBytes = 1024 * 1024;
+// TakesTerms.
+constexpr float kFarFromOrigin = 9;
 
-bool TablesAreOfQuery(const Codec& codec) noexcept {
+bool MayHaveOwnTable(const Codec& codec) noexcept {
     return codec.kind == CodeKind::kPq4 && (!TableDependsOnList(codec) || HasListTerms(codec));
 }
 size_t TablesAtATime(const Codec& codec) noexcept {
@@ -40,8 +43,8 @@ const TidSet BatchScorer::kNoRows;
 
 BatchScorer::BatchScorer(const BatchShape& shape)
     : shape_(shape),
-      has_terms_(HasListTerms(shape.codec)),
-      own_luts_(TablesAreOfQuery(shape.codec)),
+      has_terms_(HasListTerms(shape.codec) && shape.origin != nullptr),
+      own_luts_(shape.codec.kind == CodeKind::kPq4 && (has_terms_ || !TableDependsOnList(shape.codec))),
       tables_at_a_time_(TablesAtATime(shape.codec)),
       code_queries_(shape.queries, shape.codec.dims),
       collectors_(shape.queries),
@@ -51,6 +54,8 @@ BatchScorer::BatchScorer(const BatchShape& shape)
       workers_(size_t(shape.threads)) {
     const Codec& codec = shape.codec;
     if (!IsProductCode(codec.kind)) kernel_ = GetBlockKernel(CodecKernel(codec));
+    own_.resize(shape.queries);
+    nearest_.resize(shape.queries);
     if (own_luts_) {
         query_luts_.Resize(shape.queries * LutBytes(codec));
         query_scales_.resize(shape.queries);
@@ -68,7 +73,7 @@ BatchScorer::BatchScorer(const BatchShape& shape)
 
 size_t BatchScorer::BytesOfQuery(const BatchShape& shape) noexcept {
     return sizeof(float) * shape.codec.dims + 2 * shape.capacity * (sizeof(Candidate) + sizeof(float)) + sizeof(TopK) +
-           2 * sizeof(size_t) + (TablesAreOfQuery(shape.codec) ? LutBytes(shape.codec) + sizeof(Lut16Query) : 0);
+           2 * sizeof(size_t) + (MayHaveOwnTable(shape.codec) ? LutBytes(shape.codec) + sizeof(Lut16Query) : 0);
 }
 
 size_t BatchScorer::BytesOfThread(const BatchShape& shape) noexcept {
@@ -88,6 +93,7 @@ void BatchScorer::Begin() noexcept {
 
 size_t BatchScorer::AddQuery(const ListScore* lists, uint32_t count) {
     collectors_[queries_].Reset(shape_.capacity);
+    nearest_[queries_] = count > 0 ? lists[0].score : 0;
     first_probe_.push_back(probes_.size());
     for (uint32_t i = 0; i < count; i++) probes_.push_back({lists[i].list, uint32_t(queries_)});
     return queries_++;
@@ -137,19 +143,28 @@ uint64_t BatchScorer::entries_scored() const noexcept {
 
 // ---- tables
 
+// A query that lies much farther from the origin of terms than from its nearest list has a table for each list: tables
+// are in 8 bits, and the steps of one for all lists are coarser by that ratio.
+bool BatchScorer::TakesTerms(size_t q) noexcept {
+    if (!has_terms_) return false;
+    if (!TableDependsOnList(shape_.codec)) return true;
+    return L2SquaredF32(code_query(q), shape_.origin, shape_.codec.dims) <= kFarFromOrigin * nearest_[q];
+}
+
 // Of codes whose tables are the same for all lists.
 void BatchScorer::PrepareQueryTables(StopToken& stop) {
     if (!own_luts_ || luts_ready_) return;
-    const size_t m = shape_.codec.pq.m, bytes = LutBytes(shape_.codec);
+    const Codec& codec = shape_.codec;
+    const size_t m = codec.pq.m, bytes = LutBytes(codec);
     ParallelFor(queries_, kLeastQueries, shape_.threads, stop, [&](size_t begin, size_t end, int thread) {
-        Worker& worker = workers_[size_t(thread)];
-        float* table = worker.tables.data();
+        float* table = workers_[size_t(thread)].tables.data();
         for (size_t q = begin; q < end; q++) {
+            own_[q] = !TableDependsOnList(codec) || TakesTerms(q);
+            if (!own_[q]) continue;
             if (has_terms_)
-                BuildTermsTable(shape_.codec, shape_.origin, code_query(q), table,
-                                table + PqTableFloats(shape_.codec.pq));
+                BuildTermsTable(codec, shape_.origin, code_query(q), table, table + PqTableFloats(codec.pq));
             // Which list's is all one: only the bias depends on it.
-            else PrepareListTable(shape_.codec, code_query(q), code_query(q), table, true);
+            else PrepareListTable(codec, code_query(q), code_query(q), table, true);
             query_scales_[q] = QuantizeLut16(table, m, query_luts_.data() + q * bytes);
         }
     });
@@ -159,12 +174,14 @@ void BatchScorer::PrepareQueryTables(StopToken& stop) {
 void BatchScorer::Prepare(const ListCopy& list, size_t slot, size_t query, Worker& worker,
                           Prepared* prepared) noexcept {
     const Codec& codec = shape_.codec;
+    const bool own = own_luts_ && own_[query];
     float* scratch = worker.tables.data() + slot * TableScratchFloats(codec);
     prepared->query = query;
-    if (has_terms_) prepared->table.bias = TermsBias(codec, code_query(query), list.centroid);
-    else prepared->table = PrepareListTable(codec, code_query(query), list.centroid, scratch, !own_luts_);
+    prepared->by_terms = has_terms_ && own;
+    if (prepared->by_terms) prepared->table.bias = TermsBias(codec, code_query(query), list.centroid);
+    else prepared->table = PrepareListTable(codec, code_query(query), list.centroid, scratch, !own);
     if (codec.kind != CodeKind::kPq4) return;
-    if (own_luts_) {
+    if (own) {
         prepared->lut = query_luts_.data() + query * LutBytes(codec);
         prepared->scale = query_scales_[query];
         return;
@@ -199,21 +216,33 @@ void BatchScorer::CollectDistances(const SegmentCopy& segment, const SegmentLayo
     }
 }
 
-// worker.survivors and distances: of the rows that were found.
-void BatchScorer::CollectScaled(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
-                                size_t found, const Worker& worker) noexcept {
-    for (size_t i = 0; i < found; i++) Push(segment, layout, prepared.query, worker.survivors[i], worker.distances[i]);
-}
-
 static const float* ScalarsOf(const PostingGeometry& g, const SegmentCopy& segment, const SegmentLayout& layout) {
     if (!HasColumn(g.columns, kScalarColumn)) return nullptr;
     return reinterpret_cast<const float*>(segment.bytes + layout.column_offset[kScalarColumn]);
 }
 
-// 4-bit codes.
+// 4-bit codes whose rows have terms.
+template <class Sum>
+void BatchScorer::CollectByTerms(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
+                                 const Sum* sums, Worker& worker) noexcept {
+    const ScaledQuery query = {prepared.scale.scale, prepared.scale.bias, prepared.table.bias};
+    const size_t found =
+        FilterScaledSums(sums, query, segment.scales, segment.bases, collectors_[prepared.query].threshold(),
+                         segment.count, worker.survivors.data(), worker.distances.data());
+    for (size_t i = 0; i < found; i++) Push(segment, layout, prepared.query, worker.survivors[i], worker.distances[i]);
+}
+
+// Other 4-bit codes.
 void BatchScorer::CollectSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
                               const uint16_t* sums, Worker& worker) noexcept {
     const Lut16Query& scale = prepared.scale;
+    if (prepared.by_terms) return CollectByTerms(segment, layout, prepared, sums, worker);
+    if (prepared.table.has_scale) {
+        FinishScaledSums(sums, scale.scale, scale.bias, ScalarsOf(shape_.geometry, segment, layout),
+                         prepared.table.bias, prepared.table.adds_square, segment.count, worker.distances.data());
+        CollectDistances(segment, layout, prepared.query, 0, segment.count, worker);
+        return;
+    }
     const float base = prepared.table.bias + scale.bias;
     const size_t survivors = FilterNearSums(sums, segment.count, base, scale.scale,
                                             collectors_[prepared.query].threshold(), worker.survivors.data());
@@ -221,6 +250,16 @@ void BatchScorer::CollectSums(const SegmentCopy& segment, const SegmentLayout& l
         const uint32_t slot = worker.survivors[i];
         Push(segment, layout, prepared.query, slot, base + scale.scale * float(sums[slot]));
     }
+}
+
+// Of many subspaces, whose sums do not fit 16 bits.
+void BatchScorer::CollectWideSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
+                                  const uint32_t* sums, Worker& worker) noexcept {
+    if (prepared.by_terms) return CollectByTerms(segment, layout, prepared, sums, worker);
+    const Lut16Query& scale = prepared.scale;
+    for (uint32_t i = 0; i < segment.count; i++) worker.distances[i] = scale.bias + scale.scale * float(sums[i]);
+    FinishSums(prepared.table, worker.distances.data(), ScalarsOf(shape_.geometry, segment, layout), segment.count);
+    CollectDistances(segment, layout, prepared.query, 0, segment.count, worker);
 }
 
 // ---- scoring
@@ -257,33 +296,15 @@ void BatchScorer::ScoreSegment(const SegmentCopy& segment, const Prepared* prepa
     for (size_t t = 0; t < count; t++) luts[t] = prepared[t].lut;
     const uint8_t* codes = reinterpret_cast<const uint8_t*>(segment.bytes) + layout.codes_offset;
     const size_t blocks = CodeBlocks(segment.count), m = shape_.codec.pq.m, stride = blocks * kBlockRows;
-    const auto by_terms = [&](const auto* sums, const Prepared& p) {
-        const ScaledQuery query = {p.scale.scale, p.scale.bias, p.table.bias};
-        const size_t found =
-            FilterScaledSums(sums, query, segment.scales, segment.bases, collectors_[p.query].threshold(),
-                             segment.count, worker.survivors.data(), worker.distances.data());
-        CollectScaled(segment, layout, p, found, worker);
-    };
     if (m <= kLut16MaxM) {
         ScanLut16Tables(luts, count, codes, blocks, m, worker.sums.data(), stride);
-        for (size_t t = 0; t < count; t++) {
-            const uint16_t* sums = worker.sums.data() + t * stride;
-            if (has_terms_) by_terms(sums, prepared[t]);
-            else CollectSums(segment, layout, prepared[t], sums, worker);
-        }
+        for (size_t t = 0; t < count; t++)
+            CollectSums(segment, layout, prepared[t], worker.sums.data() + t * stride, worker);
         return;
     }
     ScanLut16TablesWide(luts, count, codes, blocks, m, worker.wide_sums.data(), stride);
-    for (size_t t = 0; has_terms_ && t < count; t++) by_terms(worker.wide_sums.data() + t * stride, prepared[t]);
-    if (has_terms_) return;
-    const float* scalars = ScalarsOf(g, segment, layout);
-    for (size_t t = 0; t < count; t++) {
-        const uint32_t* sums = worker.wide_sums.data() + t * stride;
-        const Lut16Query& scale = prepared[t].scale;
-        for (uint32_t i = 0; i < segment.count; i++) worker.distances[i] = scale.bias + scale.scale * float(sums[i]);
-        FinishSums(prepared[t].table, worker.distances.data(), scalars, segment.count);
-        CollectDistances(segment, layout, prepared[t].query, 0, segment.count, worker);
-    }
+    for (size_t t = 0; t < count; t++)
+        CollectWideSums(segment, layout, prepared[t], worker.wide_sums.data() + t * stride, worker);
 }
 
 // probes [begin, end): queries that probe the list.
@@ -296,23 +317,37 @@ void BatchScorer::ScoreList(const ListCopy& list, const Probe* begin, const Prob
     }
 }
 
+BatchScorer::Fill BatchScorer::NextFill(const ListCopy* lists, size_t count, bool partial) noexcept {
+    const Fill fill = {lists, next_list_, next_list_ + count, partial};
+    next_list_ = fill.end - (partial ? 1 : 0);
+    return fill;
+}
+
+void BatchScorer::ScorePortion(const Fill& fill, Portion* portion, StopToken& stop, int thread) {
+    for (size_t at = portion->next; at < portion->end && probes_[at].rank < fill.end;) {
+        if (!KeepGoing(stop, thread)) return;
+        const size_t rank = probes_[at].rank;
+        size_t end = at;
+        while (end < portion->end && probes_[end].rank == rank) end++;
+        ScoreList(fill.lists[rank - fill.first], probes_.data() + at, probes_.data() + end, workers_[size_t(thread)]);
+        // The rest of a list comes with the next call.
+        if (!fill.partial || rank + 1 < fill.end) portion->next = end;
+        at = end;
+    }
+}
+
 void BatchScorer::Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop) {
     PrepareQueryTables(stop);
-    const size_t end_list = next_list_ + count;
-    ParallelTasks(portions_.size(), shape_.threads, stop, [&](size_t number, int thread) {
-        Portion& portion = portions_[number];
-        for (size_t at = portion.next; at < portion.end && probes_[at].rank < end_list;) {
-            if (!KeepGoing(stop, thread)) return;
-            const size_t rank = probes_[at].rank;
-            size_t end = at;
-            while (end < portion.end && probes_[end].rank == rank) end++;
-            ScoreList(lists[rank - next_list_], probes_.data() + at, probes_.data() + end, workers_[size_t(thread)]);
-            // The rest of a list comes with the next call.
-            if (!partial || rank + 1 < end_list) portion.next = end;
-            at = end;
-        }
-    });
-    next_list_ = end_list - (partial ? 1 : 0);
+    const Fill fill = NextFill(lists, count, partial);
+    ParallelTasks(portions_.size(), shape_.threads, stop,
+                  [&](size_t number, int thread) { ScorePortion(fill, &portions_[number], stop, thread); });
+}
+
+void BatchScorer::BeginScoring(const ListCopy* lists, size_t count, bool partial, StopToken& stop, Crew* crew) {
+    PrepareQueryTables(stop);
+    const Fill fill = NextFill(lists, count, partial);
+    crew->Begin(portions_.size(), stop,
+                [this, fill, &stop](size_t number, int thread) { ScorePortion(fill, &portions_[number], stop, thread); });
 }
 
 void BatchScorer::EndScoring(StopToken& stop) {

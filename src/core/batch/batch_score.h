@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/crew.h"
 #include "core/base/list_score.h"
 #include "core/base/matrix.h"
 #include "core/base/parallel.h"
@@ -29,7 +30,8 @@ struct BatchShape {
     size_t queries;   // of a batch, at most
     bool replicas;    // a row may be in several lists
     int threads;
-    const float* origin = nullptr;  // (code dims) of list_terms.h, the caller's; where codes are for that
+    // (code dims), the caller's, of codes that list_terms.h is for; null: copies of segments have no terms.
+    const float* origin = nullptr;
 };
 
 // A segment as a stream of bytes: what its pages hold, one behind another.
@@ -37,7 +39,7 @@ struct SegmentCopy {
     const char* bytes;
     uint32_t count;     // slots in use
     uint32_t capacity;  // that its layout is for
-    // (count) each, of codes that have such (list_terms.h).
+    // (count) each (list_terms.h).
     const float* scales = nullptr;
     const float* bases = nullptr;
 };
@@ -59,7 +61,7 @@ public:
     static size_t BytesOfThread(const BatchShape& shape) noexcept;
 
     void Begin() noexcept;
-    // Returns the query's number. Throws std::bad_alloc.
+    // lists: the nearest first. Returns the query's number. Throws std::bad_alloc.
     size_t AddQuery(const ListScore* lists, uint32_t count);
     // Where its vector goes, (code dims).
     float* code_query(size_t q) noexcept { return code_queries_.row(q); }
@@ -71,6 +73,8 @@ public:
     // The next ones of those to read. partial: the last of them goes on with further segments. Throws
     // Error(kCancelled).
     void Score(const ListCopy* lists, size_t count, bool partial, StopToken& stop);
+    // The same by a crew, while the caller does something else. The copies stay as they are until crew->Finish().
+    void BeginScoring(const ListCopy* lists, size_t count, bool partial, StopToken& stop, Crew* crew);
     // Entries that were scored so far.
     uint64_t entries_scored() const noexcept;
 
@@ -105,21 +109,34 @@ private:
     // A query's table for the list at hand.
     struct Prepared {
         size_t query;
-        ListTable table;  // has_terms_: its bias alone
+        bool by_terms;
+        ListTable table;  // by_terms: its bias alone
         const uint8_t* lut;
         Lut16Query scale;
     };
 
+    // Lists [first, end) of those to read.
+    struct Fill {
+        const ListCopy* lists;
+        size_t first, end;
+        bool partial;
+    };
+    Fill NextFill(const ListCopy* lists, size_t count, bool partial) noexcept;
+    void ScorePortion(const Fill& fill, Portion* portion, StopToken& stop, int thread);
     void PrepareQueryTables(StopToken& stop);
+    bool TakesTerms(size_t q) noexcept;
     void ScoreList(const ListCopy& list, const Probe* begin, const Probe* end, Worker& worker);
     void Prepare(const ListCopy& list, size_t slot, size_t query, Worker& worker, Prepared* prepared) noexcept;
     void ScoreSegment(const SegmentCopy& segment, const Prepared* prepared, size_t count, Worker& worker) noexcept;
     void ScoreRows(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared* prepared, size_t count,
                    Worker& worker) noexcept;
+    void CollectWideSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
+                         const uint32_t* sums, Worker& worker) noexcept;
     void CollectSums(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
                      const uint16_t* sums, Worker& worker) noexcept;
-    void CollectScaled(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared, size_t found,
-                       const Worker& worker) noexcept;
+    template <class Sum>
+    void CollectByTerms(const SegmentCopy& segment, const SegmentLayout& layout, const Prepared& prepared,
+                        const Sum* sums, Worker& worker) noexcept;
     void CollectDistances(const SegmentCopy& segment, const SegmentLayout& layout, size_t query, uint32_t first,
                           uint32_t count, Worker& worker) noexcept;
     void Push(const SegmentCopy& segment, const SegmentLayout& layout, size_t query, uint32_t slot,
@@ -127,7 +144,7 @@ private:
 
     // — set at first, then constant —
     BatchShape shape_;
-    bool has_terms_;  // scored by terms of their lists
+    bool has_terms_;  // rows have terms of their lists
     bool own_luts_;   // product codes whose tables are the same for all lists: a query keeps its own
     size_t tables_at_a_time_;
     BlockFn kernel_ = nullptr;
@@ -144,6 +161,8 @@ private:
     size_t next_list_ = 0;                // of lists_, that is scored next
     AlignedArray<uint8_t> query_luts_;
     std::vector<Lut16Query> query_scales_;
+    std::vector<float> nearest_;  // of each query, the score of its nearest list
+    std::vector<uint8_t> own_;    // whether its table serves all lists
     bool luts_ready_ = false;
     std::vector<Worker> workers_;
     static const TidSet kNoRows;
