@@ -208,13 +208,19 @@ static void begin_round(Batch* b, Round* r) {
     });
 }
 
+uint64 rows_reordered(const Batch* b) {
+    uint64 rows = 0;
+    for (const RoundObjects& round : b->objects->rounds)
+        if (round.order) rows += round.order->reordered();
+    return rows;
+}
+
 static void note_batch_stats(const Batch* b) {
     ScanStats stats = {};
     stats.index = RelationGetRelid(b->form.index);
     stats.lists_probed = b->lists_read;
     stats.entries_scored = b->entries_scored;
-    for (const RoundObjects& round : b->objects->rounds)
-        if (round.order) stats.rows_reordered += round.order->reordered();
+    stats.rows_reordered = rows_reordered(b);
     stats.pages_read = b->state->search.pages_read;
     stats.rounds = last_scan_stats.rounds;
     stats.target = b->choice.target;
@@ -273,9 +279,12 @@ static void answer_in_rounds(Batch* b) {
 void finish_batch(Batch* b) {
     pgstat_count_index_scan(b->form.index);
     last_scan_stats.rounds = 0;
-    if (b->added == 0 && b->block_fill <= kFewQueries) answer_block(b);
-    else answer_in_rounds(b);
-    note_batch_stats(b);
+    if (b->added == 0 && b->block_fill <= kFewQueries) {
+        answer_block(b);  // vectorq_stats() has the last scan
+    } else {
+        answer_in_rounds(b);
+        note_batch_stats(b);
+    }
     count_batch(b);
     tuplesort_end(b->sort);
     ExecDropSingleTupleTableSlot(b->slot);

@@ -142,6 +142,8 @@ void answer_round(Batch* b, Round* r);
 void answer_block(Batch* b);
 void end_single(Batch* b);
 
+// Rows of all rounds that were put in order.
+uint64 rows_reordered(const Batch* b);
 // count_batch.cpp: adds the batch to the statistics of its index.
 void count_batch(const Batch* b);
 

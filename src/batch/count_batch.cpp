@@ -6,10 +6,10 @@
 namespace vectorq {
 
 void count_batch(const Batch* b) {
-    const uint64 reordered = b->objects->order->reordered();
+    const uint64 reordered = rows_reordered(b);
     StatCounts more = {};
     more[StatCount::kBatches] = 1;
-    more[StatCount::kBatchQueries] = b->added;
+    more[StatCount::kBatchQueries] = b->added + b->block_fill;
     more[StatCount::kListsProbed] = b->lists_read;
     more[StatCount::kPagesRead] = b->state->search.pages_read;
     more[StatCount::kCodesScored] = b->entries_scored;

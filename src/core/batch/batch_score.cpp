@@ -20,8 +20,8 @@ namespace {
 constexpr size_t kLutsAtATime = 8, kQueriesAtATime = 32;
 // Bytes of rows that stay in the first cache while all these queries pass.
 constexpr size_t kTileBytes = 16 * 1024;
-// Queries that a thread takes at a time, at least; portions for each thread, so that none waits long for another; bytes of
-// collectors that one portion has.
+// Queries that a thread takes at a time, at least; portions for each thread, so that none waits long for another; bytes
+// of collectors that one portion has.
 constexpr size_t kLeastQueries = 16, kPortionsOfThread = 4, kPortionBytes = 1024 * 1024;
 // TakesTerms.
 constexpr float kFarFromOrigin = 9;
@@ -346,8 +346,9 @@ void BatchScorer::Score(const ListCopy* lists, size_t count, bool partial, StopT
 void BatchScorer::BeginScoring(const ListCopy* lists, size_t count, bool partial, StopToken& stop, Crew* crew) {
     PrepareQueryTables(stop);
     const Fill fill = NextFill(lists, count, partial);
-    crew->Begin(portions_.size(), stop,
-                [this, fill, &stop](size_t number, int thread) { ScorePortion(fill, &portions_[number], stop, thread); });
+    crew->Begin(portions_.size(), stop, [this, fill, &stop](size_t number, int thread) {
+        ScorePortion(fill, &portions_[number], stop, thread);
+    });
 }
 
 void BatchScorer::EndScoring(StopToken& stop) {
