@@ -12,6 +12,7 @@ help:
 	@echo 'make check-upgrade            pg_upgrade from PostgreSQL 15 to 17, built from source; OLD= and NEW= choose others'
 	@echo 'make check-assert             make check with a server that has assertions on, built from its source package'
 	@echo 'make valgrind                 regression tests in that server under valgrind; others: TESTS=reorder'
+	@echo 'make deb                      Debian packages for the servers at hand, in build/deb; check-deb: twice, the same bytes'
 	@echo 'make check-arm                unit tests of src/core on ARM, emulated'
 	@echo 'make fuzz-sql                 random SQL (sqlsmith) for TIME=300 seconds'
 	@echo 'make check-clients            pgvector'\''s clients, as they come, on vectorq_pgvector; some: CLIENTS="use_django.py use_pgx.go"'

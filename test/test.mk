@@ -96,11 +96,19 @@ valgrind:
 check-upgrade:
 	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_upgrade.sh '$(OLD)' '$(NEW)'
 
+# Debian packages for the servers at hand, into $(BUILD)/deb; check-deb: built twice from nothing they have the same bytes.
+deb:
+	@scripts/bootstrap.sh deb
+	@$(PRIVATE) scripts/deb.sh
+check-deb:
+	@scripts/bootstrap.sh deb
+	@$(PRIVATE) scripts/deb.sh twice
+
 # Everything in test/README.md in its long form, some hours; TRUST=short is minutes. SEED=n repeats the random parts.
 check-trust: fault-tree
 	@$(PRIVATE) MAKE='$(OUR_MAKE)' test/run_trust.sh $(TRUST)
 
-.PHONY: placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-pgvector check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
+.PHONY: deb check-deb placed server-tree server-tree-compiled fault-tree fault-tree-compiled check check-regress check-tap check-isolation check-pgvector check-versions check-assert check-upgrade check-trust valgrind asan fuzz-sql format-sample crash-long faults-long sessions-long damage-long
 include test/core/core.mk
 include test/demo.mk
 include test/clients.mk
