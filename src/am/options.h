@@ -51,6 +51,7 @@ struct Settings {
     int cache_size;        // kilobytes
     int warn_short_scans;  // 0 or 1
     int batch_threads;     // 0 = as builds
+    int renew_rows;        // that a vacuum copies of an index that it renews; 0 = all
 };
 extern Settings settings;
 // Where the target of a scan of the index comes from, the first that says one: the session (SET, a function's SET, the
