@@ -27,6 +27,8 @@ extern "C" {
 #include "access/transam.h"
 #include "common/hashfn.h"
 #include "catalog/pg_operator.h"
+#include "pgstat.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 }
 
@@ -51,6 +53,8 @@ static constexpr double kDrawnShare = 1.1;
 // size, unless these were of more blocks than that: half a megabyte that follow each other are read as quickly as more.
 static constexpr double kMostBatches = 65536, kStripesOfBatch = 16;
 static constexpr BlockNumber kMostStripe = 64;
+// A table of which more than this part changes while a vacuum copies will soon be vacuumed again.
+static constexpr double kChangingShare = 0.01;
 
 namespace {
 struct Renewal {
@@ -304,21 +308,36 @@ static uint32 batches_at_a_time(const Renewal* r) {
     return static_cast<uint32>(std::clamp<double>(share * batches, 1, batches));
 }
 
-// False if the next vacuum is to go on. Rows of an untrained index are scanned, all of them, until it is renewed: the
-// vacuum that trains it brings that to its end.
+// Rows of the table that came or died since its last vacuum, by the server's statistics.
+static double changed_rows(const Renewal* r) {
+    pgstat_clear_snapshot();
+    const Datum table = ObjectIdGetDatum(RelationGetRelid(r->heap));
+    return static_cast<double>(DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, table)) +
+                               DatumGetInt64(DirectFunctionCall1(pg_stat_get_ins_since_vacuum, table)));
+}
+
+// Whether a vacuum should end before all batches are done. Rows of an untrained index are scanned, all of them, until
+// it is renewed: the vacuum that trains it brings that to its end. And autovacuum does not come again to a table that
+// hardly changes.
+static bool should_rest(const Renewal* r, double changed_before) {
+    if (!(r->meta.flags & kMetaTrained)) return false;
+    return !IsAutoVacuumWorkerProcess() || changed_rows(r) - changed_before > kChangingShare * r->rows;
+}
+
+// False if the next vacuum is to go on.
 static bool copy_batches(Renewal* r) {
     if (!has_batches(r)) {
         copy_batch(r);
         return true;
     }
     const Upkeep* upkeep = &r->next.upkeep;
-    const bool urgent = !(r->meta.flags & kMetaTrained);
     const uint32 share = batches_at_a_time(r);
-    for (bool first = true; upkeep->copied < upkeep->batches; first = false) {
-        if (!first && !urgent) return false;
+    const double changed = changed_rows(r);
+    while (upkeep->copied < upkeep->batches) {
         r->from = upkeep->copied;
         r->until = std::min(upkeep->batches, r->from + share);
         copy_batch(r);
+        if (upkeep->copied < upkeep->batches && should_rest(r, changed)) return false;
     }
     return true;
 }

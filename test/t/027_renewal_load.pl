@@ -117,7 +117,7 @@ INSERT INTO w (v) SELECT v FROM wide WHERE i % 60 = :r;
         . "DECLARE c CURSOR FOR SELECT id FROM t ORDER BY v <-> '[1,1,1,1,1,1,1,1]';\nFETCH 1 FROM c;\nINSERT INTO mismatches SELECT compare();\nSELECT pg_sleep(0.2);\n"
         . "INSERT INTO mismatches SELECT compare();\nINSERT INTO mismatches SELECT d FROM drain() d WHERE d IS NOT NULL;\nCOMMIT;\nSELECT pg_sleep(0.1);\n",
     # In one go, or in batches, which rest in between.
-    vacuum => "\\set rows random(0, 3) * 700\nSET vectorq.renew_rows = :rows;\nVACUUM (PARALLEL 0) t;\nVACUUM w;\n",
+    vacuum => "\\set rows random(0, 3) * 700\nSET vectorq.renew_rows = :rows;\nVACUUM (PARALLEL 0) t;\nSET vectorq.renew_rows = 100;\nVACUUM w;\n",
     sway => "INSERT INTO t (v) SELECT v FROM pool;\nINSERT INTO w (v) SELECT v FROM wide;\nSELECT pg_sleep(0.3);\n"
         . "DELETE FROM t WHERE id < (SELECT max(id) - 500 FROM t);\nDELETE FROM w WHERE id < (SELECT max(id) - 20 FROM w);\nSELECT pg_sleep(0.3);\n");
 sub under_load { my ($seconds, $kill) = @_; run_load($node, \%script, [ [ 'write', 2 ], [ 'long', 1 ], [ 'read', 2 ], [ 'vacuum', 1 ], [ 'sway', 1 ] ], $seconds, $kill) }

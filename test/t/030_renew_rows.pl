@@ -125,6 +125,16 @@ grow('ah', 0, 6000);
 vacuum('ah', 1000);
 is(sql("SELECT trained FROM vectorq_index_info('i_ah')") . detail('ah', 'renewals') . differences('ah'), 't1', 'an untrained index is trained at once');
 
+# An autovacuum goes on to the end where the table does not change: none would come again.
+make('ah', 2000);
+grow('ah', 2000, 10000);
+$node->append_conf('postgresql.conf', "vectorq.renew_rows = 1000\nautovacuum = on\nautovacuum_naptime = 1\n");
+$node->reload;
+ok($node->poll_query_until('postgres', "SELECT value = '1' FROM vectorq_index_details('i_ah') WHERE name = 'renewals'"), 'an autovacuum renews in one go a table that does not change');
+$node->append_conf('postgresql.conf', "autovacuum = off\n");
+$node->reload;
+is(differences('ah'), '', 'each row once');
+
 # 4. A prepared transaction with rows in both epochs, and one that is rolled back, while others vacuum.
 make('ah_f16', 2000);
 grow('ah_f16', 2000, 10000);
