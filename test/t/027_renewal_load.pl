@@ -147,9 +147,13 @@ for my $round (0 .. 13)
     sql('INSERT INTO t (v) SELECT v FROM pool WHERE i <= 5; UPDATE t SET v = rv(8, 1) WHERE id % 97 = 1');
 }
 all_is_well('after cancels');
+my @vacuums = map { ('VACUUM (PARALLEL 0) t', 'SELECT txid_current()') } 1 .. 3;
+# The last one may have been cancelled before it shrank the index.
+shrink();
+sql($_) for @vacuums;
 my $before = renewals();
 sway();
-sql($_) for map { ('VACUUM (PARALLEL 0) t', 'SELECT txid_current()') } 1 .. 3;
+sql($_) for @vacuums;
 cmp_ok(renewals(), '>', $before, 'the next vacuums renew');
 all_is_well('after that');
 
