@@ -198,6 +198,8 @@ const OptionRow kOptions[] = {
      "nearest; 0 = none"},
     {Scope::kSession, 0, OptionType::kInteger, "batch_threads", 0, 0, 1024, NULL, VQ_SESSION(batch_threads),
      "Threads of vectorq_knn; 0 takes as many as CREATE INDEX does"},
+    {Scope::kSession, 0, OptionType::kInteger, "renew_rows", 10000000, 0, INT_MAX, NULL, VQ_SESSION(renew_rows),
+     "Rows that one VACUUM copies of an index that it renews, before it leaves the rest to the next one; 0 = all"},
     {Scope::kSession, 0, OptionType::kKilobytes, "cache_size", 256 * 1024, 64, MAX_KILOBYTES, NULL,
      VQ_SESSION(cache_size),
      "Memory in which a session keeps what it has read of indexes (centroids, codebooks), beside that of indexes in "

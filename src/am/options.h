@@ -56,6 +56,7 @@ struct Settings {
     int track_timing;      // 0 or 1
     int explain;           // 0 or 1
     int stat_indexes;      // of the server
+    int renew_rows;        // that a vacuum copies of an index that it renews; 0 = all
 };
 inline constexpr int kUsualStatIndexes = 1000;
 extern Settings settings;

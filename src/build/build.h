@@ -159,6 +159,9 @@ void build_write(Build* b);   // the index's pages
 // of the current one, until end_build.
 Build* begin_build(Relation heap, Relation index, IndexInfo* info, Size memory, int threads);
 void end_build(Build* b);
+// Goes on with what a build has trained and written, from where cache, which has to stay pinned, has it: to assign rows
+// to its lists. In resume.cpp.
+Build* resume_build(Relation heap, Relation index, IndexCache* cache, Size memory, int threads);
 
 // Rows to learn from come in a pass or two:
 //     while (begin_sample(b, rows, most))
@@ -172,6 +175,8 @@ bool sample_wants_row(Build* b);
 void add_sample_row(Build* b, uint64 tid, const float* vector);
 void end_sample(Build* b);
 
+// Rows may be assigned in batches, each from begin_assign to its lists' writing; before any but the first:
+void prepare_assign(Build* b);
 void begin_assign(Build* b);
 // Where a row's vector (dims) may be put before it is assigned; it may come from elsewhere, too.
 float* next_row_vector(Build* b);

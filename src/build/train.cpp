@@ -169,6 +169,21 @@ static void lengthen_centroids(Build* b) {
     for (size_t i = 0; i < o->centroids.rows() * dims; i++) o->centroids.data()[i] *= length;
 }
 
+// What finds the lists of rows.
+static void make_assigners(Build* b) {
+    BuildObjects* o = b->objects;
+    const bool dot = IsDotMetric(b->opclass->metric);
+    o->assigner =
+        new PanelAssigner(o->centroids, dot ? AssignMetric::kDot : AssignMetric::kL2, KMeansOptions().exact_up_to,
+                          kFinalPanelGroups, static_cast<uint64_t>(b->options.seed), b->threads, o->stop);
+    if (b->entries_of_row > 1 && o->centroids.rows() > 1)
+        o->replicas = new ReplicaAssigner(o->centroids, dot, kReplicaNeighbours, b->threads, o->stop);
+}
+
+void prepare_assign(Build* b) {
+    if (b->objects->assigner == nullptr && b->lists > 1) core_call([&] { make_assigners(b); });
+}
+
 static void train(Build* b) {
     BuildObjects* o = b->objects;
     const Progress progress(report_progress, b);
@@ -183,9 +198,7 @@ static void train(Build* b) {
     const bool transformed = b->transform_spec.kind != TransformKind::kNone;
     train_lists(b, &options, progress.Part(transformed ? kTransformShare : 0, kListsShare));
     if (options.spherical && b->lists > 1) lengthen_centroids(b);
-    o->assigner =
-        new PanelAssigner(o->centroids, IsDotMetric(b->opclass->metric) ? AssignMetric::kDot : AssignMetric::kL2,
-                          options.exact_up_to, kFinalPanelGroups, options.seed, b->threads, o->stop);
+    make_assigners(b);
     o->groups = GroupCentroids(o->centroids, SearchGroups(o->centroids.rows()), IsDotMetric(b->opclass->metric),
                                options.seed, b->threads, o->stop);
     if (HasEtaOrigin(b->codec)) {
@@ -193,9 +206,6 @@ static void train(Build* b) {
         MeanOfCentroids(o->centroids.data(), o->centroids.rows(), b->codec.dims, o->eta_origin.data());
         b->codec.eta_origin = o->eta_origin.data();
     }
-    if (b->entries_of_row > 1 && o->centroids.rows() > 1)
-        o->replicas =
-            new ReplicaAssigner(o->centroids, IsDotMetric(b->opclass->metric), kReplicaNeighbours, b->threads, o->stop);
     if (TraitsOf(b->codec.kind).trained) train_quantizer(b, progress.Part(kListsShare, 1));
     progress.Report(1);
     o->sample = Matrix();

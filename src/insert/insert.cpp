@@ -25,6 +25,7 @@ struct InsertState {
     IndexCache* cache;      // of the lists as they were when a row was last turned away
     MemoryContext context;  // of the statement
     MemoryContext scratch;  // reset after each row
+    bool renewing;          // the last row went into two epochs
 };
 }  // namespace
 
@@ -35,6 +36,7 @@ static InsertState* insert_state(Relation index, IndexInfo* info) {
     state->key_columns = key_columns_of_index(index);
     state->cache = index_cache_pin(index, info->ii_Context);
     state->context = info->ii_Context;
+    state->renewing = false;
     state->scratch = AllocSetContextCreate(info->ii_Context, "vectorq insert", ALLOCSET_DEFAULT_SIZES);
     info->ii_AmCache = state;
     return state;
@@ -211,6 +213,7 @@ static void insert_while_renewing(Relation index, InsertState* state, const Tabl
         VQ_FAULT("insert.renewing");
         know_new_lists(index, state);
         IndexCache* next = index_cache_pin_next(index, state->scratch);
+        state->renewing = next != NULL;
         if (next == NULL) {
             if (put_row(index, state, state->cache, AppendMode::kFirst, row)) return;
         } else if (next->meta.generation == state->cache->meta.generation + 1) {
@@ -229,7 +232,8 @@ static void insert_row(Relation index, InsertState* state, const Datum* values, 
     if (!load_vector(state->opclass, values[0], static_cast<int>(dims), vector)) return;
     TableRow row = {vector, fields_of_row(values, isnull, heap_tid), NULL};
     if (state->key_columns->keys.count > 0) row.keys = packed_keys(state->key_columns, values, isnull);
-    if (!put_row(index, state, state->cache, AppendMode::kFirst, row)) insert_while_renewing(index, state, row);
+    if (state->renewing || !put_row(index, state, state->cache, AppendMode::kFirst, row))
+        insert_while_renewing(index, state, row);
 }
 
 bool vq_insert(Relation index, Datum* values, bool* isnull, ItemPointer heap_tid, Relation, IndexUniqueCheck, bool,

@@ -8,6 +8,7 @@
 
 #include "am/options.h"
 #include "store/calibration_store.h"
+#include "maintain/epochs.h"
 #include "maintain/list_table.h"
 #include "maintain/state.h"
 #include "inspect/check_records.h"
@@ -373,12 +374,8 @@ static const char* read_raw_meta(Checker* c) {
     return problem != NULL ? problem : meta_problem(c->index, &c->meta, c->blocks);
 }
 
-static void check_index(Checker* c) {
-    const char* problem = read_raw_meta(c);
-    if (problem != NULL) {
-        found(c, 0, problem);
-        return;
-    }
+// The epoch of c->meta.
+static void check_epoch(Checker* c) {
     c->geometry = meta_geometry(c->index, &c->meta);
     c->seen = static_cast<uint8*>(palloc_extended(c->blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     c->tids =
@@ -415,7 +412,28 @@ static void check_index(Checker* c) {
     check_pages(c);
     if (HasRecords(c->meta)) record_check_end(&c->records);
     check_duplicates(c);
+}
+
+// What a renewal has made so far.
+static void check_next(const Checker* present) {
+    Checker c = *present;
+    if (!read_next_meta(c.index, &c.meta)) return;
+    c.summaries = NULL;
+    c.records = RecordCheck{};
+    c.rows = 0;
+    check_epoch(&c);
+}
+
+static void check_index(Checker* c) {
+    const char* problem = read_raw_meta(c);
+    if (problem != NULL) {
+        found(c, 0, problem);
+        return;
+    }
+    check_epoch(c);
     tell_state(c);
+    // One that broke off waits to be cleared away.
+    if (is_resting(&c->meta)) check_next(c);
 }
 
 }  // namespace vectorq

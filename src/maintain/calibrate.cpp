@@ -124,7 +124,8 @@ static Size affordable_queries(int dims, double rows) {
 }
 
 // False if there is nothing to measure with.
-static bool measure(Relation index, const MetaPage* meta, TableRows* table, double rows, Calibration* calibration) {
+static bool measure(Relation index, IndexCache* cache, TableRows* table, double rows, Calibration* calibration) {
+    const MetaPage* meta = &cache->meta;
     QuerySample s;
     memset(&s, 0, sizeof(s));
     s.dims = meta->dims;
@@ -136,22 +137,28 @@ static bool measure(Relation index, const MetaPage* meta, TableRows* table, doub
     set_exact_queries(pass, s.rows, s.own, s.kept, 1);
     find_neighbours(pass, table);
     const double budget = calibration_budget(meta, pass->rows);
-    if (!measure_recall(index, exact_neighbours(pass), budget, kCalibratedByRows, calibration)) return false;
+    if (!measure_recall(index, exact_neighbours(pass), budget, kCalibratedByRows, calibration, cache)) return false;
     calibration->rows = static_cast<uint64>(pass->rows);
     return true;
 }
 
-// False, and *calibration as it was, if nothing could be measured.
-static bool measure_again(Relation index, Relation heap, const MetaPage* meta, double rows, Calibration* calibration) {
+bool calibrate_by_table(Relation index, Relation heap, IndexCache* cache, double rows, Calibration* calibration) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum calibration", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     Calibration measured;
-    TableRows* table = open_table_rows(heap, index, opclass_of_index(index), static_cast<int>(meta->dims));
-    const bool done = measure(index, meta, table, rows, &measured);
+    TableRows* table = open_table_rows(heap, index, opclass_of_index(index), static_cast<int>(cache->meta.dims));
+    const bool done = measure(index, cache, table, rows, &measured);
     close_table_rows(table);
     if (done) *calibration = measured;
     MemoryContextSwitchTo(before);
+    MemoryContextDelete(context);
+    return done;
+}
+
+static bool measure_again(Relation index, Relation heap, double rows, Calibration* calibration) {
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq pin", ALLOCSET_SMALL_SIZES);
+    const bool done = calibrate_by_table(index, heap, index_cache_pin(index, context), rows, calibration);
     MemoryContextDelete(context);
     return done;
 }
@@ -168,8 +175,8 @@ void vacuum_calibrate(Relation index, Relation heap, const IndexBulkDeleteResult
     const double removed_since = static_cast<double>(calibration.removed_rows) + removed;
     const double rows = stats == NULL ? estimated_rows(index, &calibration) : stats->num_index_tuples;
     const double enough = kChangedShare * std::max(rows, static_cast<double>(calibration.rows));
-    const bool measured = rows_changed(&calibration, rows, removed_since) >= enough &&
-                          measure_again(index, heap, &meta, rows, &calibration);
+    const bool measured =
+        rows_changed(&calibration, rows, removed_since) >= enough && measure_again(index, heap, rows, &calibration);
     if (!measured && removed == 0) return;
     if (!measured) calibration.removed_rows = static_cast<uint64>(removed_since);
     update_calibration(index, &calibration);

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "access/transam.h"
+#include "access/xact.h"
 #include "storage/lock.h"
 #include "storage/procarray.h"
 }
@@ -18,7 +19,8 @@ void give_up_epoch(Relation index, MetaPage* meta) {
     update_meta(
         index,
         [](MetaPage* on_page, void* arg) {
-            on_page->upkeep.renewing = 0;
+            on_page->upkeep.renewing = on_page->upkeep.batches = on_page->upkeep.copied = on_page->upkeep.stripe = 0;
+            on_page->upkeep.resting = 0;
             on_page->upkeep.given_up = on_page->upkeep.garbage = 1;
             on_page->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
             *static_cast<MetaPage*>(arg) = *on_page;
@@ -48,6 +50,11 @@ bool somebody_uses(Relation index) {
     VirtualTransactionId* conflicts = GetLockConflicts(&tag, AccessExclusiveLock, &users);
     pfree(conflicts);
     return users > 0;
+}
+
+bool may_cut_file(Relation index, Relation heap) {
+    const StdRdOptions* options = reinterpret_cast<const StdRdOptions*>(heap->rd_options);
+    return !IsInParallelMode() && (options == NULL || options->vacuum_truncate) && !somebody_uses(index);
 }
 
 void settle_if_unused(Relation index, MetaPage* meta) {

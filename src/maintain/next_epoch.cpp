@@ -38,19 +38,36 @@ void write_empty_directory(PageSink* sink, MetaPage* next) {
     pfree(none);
 }
 
-void publish_epoch(Relation index, const MetaPage* next) {
+static void put_next_meta(Relation index, const MetaPage* next) {
     MetaPage published = *next;
     set_meta_crc(&published);
-    VQ_FAULT("renew.publish");
     update_meta(
         index,
         [](MetaPage* meta, void* arg) {
             const MetaPage* published = static_cast<const MetaPage*>(arg);
+            const Upkeep& upkeep = published->upkeep;
             meta->upkeep.last_epoch = meta->upkeep.renewing = published->epoch;
+            meta->upkeep.resting = upkeep.resting;
+            meta->upkeep.batches = upkeep.batches;
+            meta->upkeep.copied = upkeep.copied;
+            meta->upkeep.stripe = upkeep.stripe;
             *next_meta_on(meta) = *published;
         },
         &published);
+}
+
+void publish_epoch(Relation index, const MetaPage* next) {
+    VQ_FAULT("renew.publish");
+    put_next_meta(index, next);
     VQ_FAULT("renew.published");
+}
+
+void note_copied(Relation index, const MetaPage* next, bool resting) {
+    MetaPage noted = *next;
+    noted.upkeep.resting = resting;
+    VQ_FAULT("renew.note");
+    put_next_meta(index, &noted);
+    VQ_FAULT("renew.noted");
 }
 
 static void attach_list(Relation index, const MetaPage* next, const PostingBuilder* w, uint32 list) {
@@ -71,6 +88,8 @@ static void attach_list(Relation index, const MetaPage* next, const PostingBuild
         header->next_offset = static_cast<uint16>(begun.head_offset | (header->next_offset & kSegmentMarks));
         entry->hint = begun.hint;
         entry->hint_offset = begun.hint_offset;
+        entry->rows += begun.rows;
+        entry->segments = static_cast<uint16>(std::min<uint32>(entry->segments + begun.segments, PG_UINT16_MAX));
     }
     finish_change(&change);
 }
@@ -88,7 +107,8 @@ void switch_epochs(Relation index, MetaPage* next) {
         index,
         [](MetaPage* meta, void* arg) {
             MetaPage* next = static_cast<MetaPage*>(arg);
-            next->upkeep.renewing = 0;
+            next->upkeep.renewing = next->upkeep.batches = next->upkeep.copied = next->upkeep.stripe = 0;
+            next->upkeep.resting = 0;
             next->upkeep.garbage = 1;
             // As in rebalance.cpp, switch_lists().
             next->retire_xid = U64FromFullTransactionId(ReadNextFullTransactionId());

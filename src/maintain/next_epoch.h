@@ -13,8 +13,11 @@ void number_epoch(const MetaPage* meta, MetaPage* next, uint32 free_unit);
 void write_empty_directory(PageSink* sink, MetaPage* next);
 // From here on inserts put rows into both epochs.
 void publish_epoch(Relation index, const MetaPage* next);
+// Makes the next meta page known as it is now, with it how far rows were copied. resting: the vacuum may end here, and
+// another one goes on; else it would have to begin anew.
+void note_copied(Relation index, const MetaPage* next, bool resting);
 // Puts the chain that was written for each list (w->directory, w->summaries) before that of the rows that came
-// meanwhile.
+// meanwhile, or were copied before.
 void attach_lists(Relation index, const MetaPage* next, const PostingBuilder* w);
 // Scans that begin from here on search the new lists. One record.
 void switch_epochs(Relation index, MetaPage* next);

@@ -1,5 +1,5 @@
 // See renew.h. The steps: sample and train, write what was trained, publish (from here on inserts go into both epochs),
-// copy the rows, measure, switch.
+// copy the rows, in batches where they are many, measure, switch.
 #include "maintain/renew.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "am/options.h"
 #include "build/build.h"
+#include "maintain/calibrate.h"
 #include "maintain/entry_pass.h"
 #include "maintain/epochs.h"
 #include "maintain/next_epoch.h"
@@ -27,6 +28,8 @@ extern "C" {
 #include "access/transam.h"
 #include "common/hashfn.h"
 #include "catalog/pg_operator.h"
+#include "pgstat.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 }
 
@@ -47,6 +50,12 @@ static constexpr uint32 kUsualTrainingRows = 10000;
 static constexpr int kTidShare = 8;
 // More rows are drawn for the sample than it holds, as their number is up to chance.
 static constexpr double kDrawnShare = 1.1;
+// Rows are copied in so many batches at most. A batch has so many stripes of the table at least, that all are of a
+// size, unless these were of more blocks than that: half a megabyte that follow each other are read as quickly as more.
+static constexpr double kMostBatches = 65536, kStripesOfBatch = 16;
+static constexpr BlockNumber kMostStripe = 64;
+// A table of which more than this part changes while a vacuum copies will soon be vacuumed again.
+static constexpr double kChangingShare = 0.01;
 
 namespace {
 struct Renewal {
@@ -61,6 +70,9 @@ struct Renewal {
     PageSink sink;
     TableRows* table;  // NULL where the codes are the rows, and each has one entry
     double rows;
+    bool all;  // in one go
+    // — changed by each batch —
+    uint32 from, until;  // the batches at hand
     // — changed by each entry —
     uint32 drawn_below;  // an entry is drawn for the sample if the hash of its tid is below; 0: all are
     uint64* drawn;       // (room) tids, where rows come from the table
@@ -158,8 +170,19 @@ static void sample_rows(Renewal* r) {
     }
 }
 
+static bool has_batches(const Renewal* r) { return r->next.upkeep.batches > 1; }
+
+// All entries of a row are of the same batch, so that it is copied once.
+static bool is_in_batch(const Renewal* r, const Tid& tid) {
+    const Upkeep* upkeep = &r->next.upkeep;
+    if (!has_batches(r)) return true;
+    const uint32 batch = BlockOf(tid) / upkeep->stripe % upkeep->batches;
+    return batch >= r->from && batch < r->until;
+}
+
 static void copy_row(void* arg, const RowFields* fields, const char* keys, const float* row) {
     Renewal* r = static_cast<Renewal*>(arg);
+    if (!is_in_batch(r, fields->tid)) return;
     if (r->table == NULL) {
         RowFields kept = *fields;
         kept.record = {};
@@ -197,6 +220,7 @@ static void copy_from_table(Renewal* r) {
 
 static void copy_rows(Renewal* r) {
     VQ_FAULT("renew.copy");
+    prepare_assign(r->build);
     begin_assign(r->build);
     if (r->table != NULL) begin_tid_sort(r);
     const EntryPass pass = entry_pass(r, copy_row);
@@ -219,9 +243,33 @@ static void write_what_was_trained(Renewal* r) {
     write_empty_directory(&r->sink, next);
 }
 
+// Of rows that are read from the table by the vacuum that trains, or by those that follow.
+static void plan_batches(Renewal* r, RenewalWish wish) {
+    Upkeep* upkeep = &r->next.upkeep;
+    upkeep->reason = static_cast<uint8>(wish.reason);
+    upkeep->measured = wish.measured;
+    upkeep->renew_millis = 0;
+    upkeep->batches = upkeep->copied = 0;
+    if (r->all || settings.renew_rows == 0 || r->rows <= settings.renew_rows) return;
+    const double batches = std::min(std::ceil(r->rows / settings.renew_rows), kMostBatches);
+    upkeep->batches = static_cast<uint32>(batches);
+    upkeep->stripe = static_cast<uint32>(
+        std::clamp<double>(RelationGetNumberOfBlocks(r->heap) / (batches * kStripesOfBatch), 1, kMostStripe));
+    upkeep->called_lists = lists_for(am_of_index(r->index), r->build->opclass->metric, r->rows);
+    upkeep->resting = 1;
+    r->next.rows = 0;
+    // The rows do not all pass by in one go: they are measured at the end by a pass over the table.
+    BuildObjects* o = r->build->objects;
+    core_call([&] {
+        delete o->finder;
+        o->finder = nullptr;
+    });
+}
+
 static void write_lists(Renewal* r) {
     Build* b = r->build;
     VQ_FAULT("renew.write");
+    r->sink = live_pages(r->index, r->next.epoch);
     DirectoryEntry* made =
         static_cast<DirectoryEntry*>(palloc_extended(sizeof(DirectoryEntry) * b->lists, MCXT_ALLOC_HUGE));
     if (KeepsRecords(b->reorder)) write_build_records(b, &r->sink);
@@ -231,15 +279,80 @@ static void write_lists(Renewal* r) {
     write_sorted_rows(b, &w);
     posting_builder_end(&w);
     attach_lists(r->index, &r->next, &w);
+    if (w.summaries != NULL) pfree(w.summaries);
     pfree(made);
+}
+
+static void count_copied(Renewal* r, int64 rows) {
+    if (has_batches(r)) r->next.rows += static_cast<uint64>(rows);
+    else r->next.rows = static_cast<uint64>(rows);
+    if (rows > 0) r->next.entries_per_row = describe_build(r->build).entries_per_row;
+}
+
+// Whoever breaks off while rows are assigned has written nothing, and the next vacuum begins this batch again. While
+// lists are written and attached, nobody could tell what is there.
+static void copy_batch(Renewal* r) {
+    const int64 before = r->build->indexed_rows;
+    copy_rows(r);
+    if (has_batches(r)) note_copied(r->index, &r->next, false);
+    write_lists(r);
+    count_copied(r, r->build->indexed_rows - before);
+    if (!has_batches(r)) return;
+    r->next.upkeep.copied = r->until;
+    note_copied(r->index, &r->next, true);
+}
+
+// Batches of so many rows as a vacuum should copy.
+static uint32 batches_at_a_time(const Renewal* r) {
+    const uint32 batches = r->next.upkeep.batches;
+    if (r->all || settings.renew_rows == 0) return batches;
+    const double share = settings.renew_rows / std::max(r->rows, 1.0);
+    return static_cast<uint32>(std::clamp<double>(share * batches, 1, batches));
+}
+
+// Rows of the table that came or died since its last vacuum, by the server's statistics.
+static double changed_rows(const Renewal* r) {
+    pgstat_clear_snapshot();
+    const Datum table = ObjectIdGetDatum(RelationGetRelid(r->heap));
+    return static_cast<double>(DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, table)) +
+                               DatumGetInt64(DirectFunctionCall1(pg_stat_get_ins_since_vacuum, table)));
+}
+
+// Whether a vacuum should end before all batches are done. Rows of an untrained index are scanned, all of them, until
+// it is renewed: the vacuum that trains it brings that to its end. And autovacuum does not come again to a table that
+// hardly changes.
+static bool should_rest(const Renewal* r, double changed_before) {
+    if (!(r->meta.flags & kMetaTrained)) return false;
+    return !IsAutoVacuumWorkerProcess() || changed_rows(r) - changed_before > kChangingShare * r->rows;
+}
+
+// False if the next vacuum is to go on.
+static bool copy_batches(Renewal* r) {
+    if (!has_batches(r)) {
+        copy_batch(r);
+        return true;
+    }
+    const Upkeep* upkeep = &r->next.upkeep;
+    const uint32 share = batches_at_a_time(r);
+    const double changed = changed_rows(r);
+    while (upkeep->copied < upkeep->batches) {
+        r->from = upkeep->copied;
+        r->until = std::min(upkeep->batches, r->from + share);
+        copy_batch(r);
+        if (upkeep->copied < upkeep->batches && should_rest(r, changed)) return false;
+    }
+    return true;
 }
 
 static void calibrate_next(Renewal* r) {
     Calibration calibration;
     VQ_FAULT("renew.calibrate");
-    if (r->build->objects->finder == nullptr) return;
-    if (!measure_build(r->build, index_cache_pin_next(r->index, r->context), &calibration)) return;
-    put_calibration(&r->sink, &calibration, &r->next);
+    IndexCache* cache = index_cache_pin_next(r->index, r->context);
+    const bool measured = has_batches(r)
+                              ? r->build->trained && calibrate_by_table(r->index, r->heap, cache,
+                                                                        static_cast<double>(r->next.rows), &calibration)
+                              : measure_build(r->build, cache, &calibration);
+    if (measured) put_calibration(&r->sink, &calibration, &r->next);
 }
 
 // ---- the whole
@@ -249,13 +362,14 @@ static bool lists_keep_rows(const MetaPage* meta) {
     return TraitsOf(static_cast<CodeKind>(meta->code)).exact && meta->transform == 0 && EntriesOfRow(*meta) == 1;
 }
 
-static void note_renewal(Renewal* r, RenewalWish wish, const StepLog* step) {
+static void note_renewal(Renewal* r, const StepLog* step) {
     Upkeep* upkeep = &r->next.upkeep;
+    if (!has_batches(r))
+        upkeep->called_lists =
+            lists_for(am_of_index(r->index), r->build->opclass->metric, static_cast<double>(r->next.rows));
     upkeep->renewals++;
-    upkeep->reason = static_cast<uint8>(wish.reason);
-    upkeep->measured = wish.measured;
     upkeep->renewed_at = GetCurrentTimestamp();
-    upkeep->renew_millis = static_cast<uint32>(step_millis(step));
+    upkeep->renew_millis += static_cast<uint32>(step_millis(step));
 }
 
 // What the user's queries took is known of the old lists only, and the queries were not kept.
@@ -266,67 +380,117 @@ static void warn_of_calibration(const Renewal* r) {
                       errhint("Call vectorq_calibrate again.")));
 }
 
-static StepLog begin_renewal(const Renewal* r, RenewalWish wish) {
-    return begin_step(r->index, r->heap,
-                      psprintf("renewal begins, since %s", renewal_reason(wish.reason, wish.measured)));
-}
+static int threads_of_vacuum() { return IsAutoVacuumWorkerProcess() ? 1 : maintenance_threads(); }
 
-static void end_renewal(const Renewal* r, RenewalWish wish, const StepLog* step, bool done) {
-    if (!done) return end_step(step, "renewal ends without a change: its rows are too few, or too much alike");
-    end_step(step, psprintf("renewed, since %s: " UINT64_FORMAT " rows, %u lists instead of %u, trained on %u rows",
-                            renewal_reason(wish.reason, wish.measured), r->next.rows, r->next.live_lists,
-                            r->meta.live_lists, r->next.training_rows));
-    StatCounts more = {};
-    more[StatCount::kRenewals] = 1;
-    more[StatCount::kRenewalMicros] = static_cast<uint64>(1000 * step_millis(step));
-    add_stats(RelationGetRelid(r->index), &more);
-}
+static Size bytes_of_vacuum() { return static_cast<Size>(vacuum_memory()) * 1024; }
 
-static bool renew_in_context(Renewal* r, RenewalWish wish) {
-    const StepLog step = begin_renewal(r, wish);
-    const int threads = IsAutoVacuumWorkerProcess() ? 1 : maintenance_threads();
+// The present epoch, of which rows are copied.
+static void open_present(Renewal* r) {
     r->cache = index_cache_pin(r->index, r->context);
     r->meta = r->cache->meta;
     r->lists = read_list_table(r->index, &r->meta);
-    r->build = begin_build(r->heap, r->index, NULL, static_cast<Size>(vacuum_memory()) * 1024, threads);
+}
+
+static void open_rows(Renewal* r) {
     if (!lists_keep_rows(&r->meta))
         r->table = open_table_rows(r->heap, r->index, r->build->opclass, static_cast<int>(r->meta.dims), r->strategy);
+}
+
+static void count_renewal(const Renewal* r) {
+    StatCounts more = {};
+    more[StatCount::kRenewals] = 1;
+    more[StatCount::kRenewalMicros] = uint64{1000} * r->next.upkeep.renew_millis;
+    add_stats(RelationGetRelid(r->index), &more);
+}
+
+// Copies rows into the epoch that is published, and switches to it when all are there.
+static void copy_and_switch(Renewal* r, const StepLog* step) {
+    if (copy_batches(r)) {
+        calibrate_next(r);
+        note_renewal(r, step);
+        warn_of_calibration(r);
+        switch_epochs(r->index, &r->next);
+        const char* reason = renewal_reason(static_cast<RenewReason>(r->next.upkeep.reason), r->next.upkeep.measured);
+        end_step(step, psprintf("renewed, since %s: " UINT64_FORMAT " rows, %u lists instead of %u, trained on %u rows",
+                                reason, r->next.rows, r->next.live_lists, r->meta.live_lists, r->next.training_rows));
+        count_renewal(r);
+        return;
+    }
+    r->next.upkeep.renew_millis += static_cast<uint32>(step_millis(step));
+    note_copied(r->index, &r->next, true);
+    end_step(step, psprintf("renewal rests: " UINT64_FORMAT " of " UINT64_FORMAT " rows are copied", r->next.rows,
+                            r->meta.rows));
+}
+
+static bool renew_in_context(Renewal* r, RenewalWish wish) {
+    const char* reason = renewal_reason(wish.reason, wish.measured);
+    const StepLog step = begin_step(r->index, r->heap, psprintf("renewal begins, since %s", reason));
+    open_present(r);
+    r->build = begin_build(r->heap, r->index, NULL, bytes_of_vacuum(), threads_of_vacuum());
+    open_rows(r);
     sample_rows(r);
     build_learn(r->build);
     const bool done = r->build->trained || (wish.reason == RenewReason::kShrunk && r->rows < kFewestTrained);
     if (done) {
         write_what_was_trained(r);
+        plan_batches(r, wish);
         publish_epoch(r->index, &r->next);
-        copy_rows(r);
-        write_lists(r);
-        calibrate_next(r);
-        note_renewal(r, wish, &step);
-        r->next.rows = static_cast<uint64>(r->build->indexed_rows);
-        r->next.entries_per_row = describe_build(r->build).entries_per_row;
-        r->next.upkeep.called_lists =
-            lists_for(am_of_index(r->index), r->build->opclass->metric, static_cast<double>(r->build->indexed_rows));
-        warn_of_calibration(r);
-        switch_epochs(r->index, &r->next);
+        copy_and_switch(r, &step);
+    } else {
+        end_step(&step, "renewal ends without a change: its rows are too few, or too much alike");
     }
-    if (r->table != NULL) close_table_rows(r->table);
-    end_build(r->build);
-    end_renewal(r, wish, &step, done);
     return done;
 }
 
-bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows, BufferAccessStrategy strategy) {
+static void resume_in_context(Renewal* r) {
+    open_present(r);
+    IndexCache* next = index_cache_pin_next(r->index, r->context);
+    r->next = next->meta;
+    r->next.upkeep.counted_blocks = r->meta.upkeep.counted_blocks;
+    r->next.upkeep.needed_blocks = r->meta.upkeep.needed_blocks;
+    const StepLog step = begin_step(r->index, r->heap,
+                                    psprintf("renewal goes on: " UINT64_FORMAT " of " UINT64_FORMAT " rows are copied",
+                                             r->next.rows, r->meta.rows));
+    r->build = resume_build(r->heap, r->index, next, bytes_of_vacuum(), threads_of_vacuum());
+    r->sink = live_pages(r->index, r->next.epoch);
+    open_rows(r);
+    copy_and_switch(r, &step);
+}
+
+static Renewal* make_renewal(Relation index, Relation heap, double rows, bool all, BufferAccessStrategy strategy) {
     MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq renewal", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext before = MemoryContextSwitchTo(context);
-    Renewal* r = static_cast<Renewal*>(palloc0(sizeof(Renewal)));
+    Renewal* r = static_cast<Renewal*>(MemoryContextAllocZero(context, sizeof(Renewal)));
     r->index = index;
     r->heap = heap;
     r->strategy = strategy;
     r->context = context;
     r->rows = rows;
+    r->all = all;
+    return r;
+}
+
+static void end_renewal(Renewal* r) {
+    if (r->table != NULL) close_table_rows(r->table);
+    end_build(r->build);
+    MemoryContextDelete(r->context);
+}
+
+bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows, bool all,
+                 BufferAccessStrategy strategy) {
+    Renewal* r = make_renewal(index, heap, rows, all, strategy);
+    MemoryContext before = MemoryContextSwitchTo(r->context);
     const bool done = renew_in_context(r, wish);
     MemoryContextSwitchTo(before);
-    MemoryContextDelete(context);
+    end_renewal(r);
     return done;
+}
+
+void resume_renewal(Relation index, Relation heap, double rows, bool all, BufferAccessStrategy strategy) {
+    Renewal* r = make_renewal(index, heap, rows, all, strategy);
+    MemoryContext before = MemoryContextSwitchTo(r->context);
+    resume_in_context(r);
+    MemoryContextSwitchTo(before);
+    end_renewal(r);
 }
 
 }  // namespace vectorq

@@ -1,8 +1,11 @@
 // See state.h.
 #include "maintain/state.h"
 
+#include <algorithm>
+
 #include "am/options.h"
 #include "build/build.h"
+#include "maintain/epochs.h"
 #include "maintain/renew.h"
 
 namespace vectorq {
@@ -29,8 +32,18 @@ static const char* what_is_left(const MetaPage* meta) {
                     meta->retire_xid);
 }
 
+// Of a renewal that rests, or that a vacuum is at.
+static const char* what_is_copied(Relation index, const MetaPage* meta) {
+    MetaPage next;
+    if (!read_next_meta(index, &next)) return "a vacuum has just renewed it";
+    return psprintf("being renewed, " UINT64_FORMAT " of " UINT64_FORMAT
+                    " rows are copied; the next vacuum goes on, if none is at it",
+                    std::min(next.rows, meta->rows), meta->rows);
+}
+
 static const char* what_comes(Relation index, Relation heap, const MetaPage* meta, double rows) {
     const bool trained = (meta->flags & kMetaTrained) != 0;
+    if (is_resting(meta)) return what_is_copied(index, meta);
     if (meta->upkeep.renewing != 0) return "a vacuum is renewing it, or has broken off";
     if (meta->replacing != 0) return "a vacuum is replacing lists, or has broken off";
     if (meta->upkeep.garbage != 0 || meta->oldest_generation != meta->generation) return what_is_left(meta);

@@ -11,6 +11,7 @@
 #include "maintain/garbage.h"
 #include "maintain/list_table.h"
 #include "maintain/live_summaries.h"
+#include "maintain/next_epoch.h"
 #include "store/list_uses.h"
 #include "maintain/rebalance.h"
 #include "maintain/renew.h"
@@ -37,6 +38,7 @@ namespace {
 struct VacuumState {
     Relation index;
     MetaPage meta;
+    bool next;  // it is of the epoch that a renewal which rests has begun
     AllLists lists;
     PostingGeometry geometry;
     ReorderGeometry records;           // if HasRecords(meta)
@@ -96,11 +98,13 @@ static void vacuum_segment(VacuumState* v, Page page, SegmentRef at, bool* dead,
         v->first_with_room[header->list] = at;
 }
 
-// True if the page is on the list of free ones now.
+// True if the page is on the list of free ones now. Pages of the next epoch wait until it is the present one: the list
+// may have runs of another length.
 static bool reclaim_page(VacuumState* v, Buffer buffer) {
     PGAlignedBlock copy;
     const PostingGeometry& g = v->geometry;
     const Page page = BufferGetPage(buffer);
+    if (v->next) return false;
     const auto dropped = [v](uint32 list) { return is_dropped(&v->lists, list); };
     if (!HasDroppedSegments(g, page_payload(page), page_tail(page)->used, dropped)) return false;
     memcpy(copy.data, page, BLCKSZ);
@@ -118,13 +122,6 @@ static bool reclaim_page(VacuumState* v, Buffer buffer) {
     return false;
 }
 
-// Of an epoch that was given up: its rows are like others again.
-static bool has_late_segment(const PostingGeometry* g, Page page) {
-    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at))
-        if (segment_is_late(segment_header(page, at))) return true;
-    return false;
-}
-
 // Takes the dead rows out of a posting page, which is released afterwards.
 static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
     const PostingGeometry* g = &v->geometry;
@@ -136,6 +133,7 @@ static void remove_dead(VacuumState* v, Buffer buffer, bool* dead) {
         rows += segment_header(page, at)->count;
     }
     v->removed += removed;
+    // Of an epoch that was given up: its rows are like others again.
     const bool late = v->garbage != NULL && has_late_segment(g, page);
     if (removed == 0 && !late) {
         UnlockReleaseBuffer(buffer);
@@ -244,7 +242,16 @@ static void update_lists(VacuumState* v) {
         update_directory(v->index, &v->meta, list, update_entry, &update);
         vacuum_delay();
     }
+}
+
+static void count_rows(VacuumState* v) {
     const double entries = v->counter != NULL ? v->counter->EntriesPerRow() : EntriesPerRow(v->meta);
+    if (v->next) {
+        v->meta.rows = static_cast<uint64>(std::rint(v->live / entries));
+        v->meta.entries_per_row = static_cast<float>(entries);
+        note_copied(v->index, &v->meta, true);
+        return;
+    }
     v->stats->tuples_removed += std::rint(v->removed / entries);
     v->stats->num_index_tuples = std::rint(v->live / entries);
     RowCount count = {static_cast<uint64>(v->stats->num_index_tuples), static_cast<float>(entries),
@@ -261,6 +268,59 @@ static void update_lists(VacuumState* v) {
         &count);
 }
 
+// Of the epoch of v->meta: all else of *v is set from here on but what the caller has set.
+static void pass_epoch(VacuumState* v, BufferAccessStrategy strategy) {
+    v->geometry = meta_geometry(v->index, &v->meta);
+    if (HasRecords(v->meta)) v->records = meta_reorder_geometry(&v->meta);
+    const Size lists = v->meta.lists;
+    v->first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
+    v->rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    v->segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    for (Size list = 0; list < lists; list++) v->first_with_room[list] = kNoSegment;
+    v->summaries = begin_live_summaries(v->index, &v->meta, &v->geometry.keys);
+    bool* dead = static_cast<bool*>(palloc(std::max(v->geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
+    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
+    if (EntriesVary(v->meta)) v->counter = make_owned<RowCounter>(context);
+    // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
+    const BlockNumber blocks = RelationGetNumberOfBlocks(v->index);
+    v->extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+    if (v->garbage != NULL) {
+        *v->garbage = make_garbage(blocks);
+        v->garbage->end = v->meta.postings_start;
+    }
+    for (BlockNumber block = v->meta.postings_start; block < blocks; block++) {
+        vacuum_delay();
+        vacuum_page(v, block, strategy, dead);
+    }
+    // When no posting entry points to them any more.
+    if (HasRecords(v->meta) && v->callback != NULL)
+        vacuum_records(v->index, &v->meta, v->extents, blocks, v->callback, v->callback_state, strategy);
+    VQ_FAULT("vacuum.lists");
+    update_lists(v);
+    count_rows(v);
+    pfree(v->first_with_room);
+    pfree(v->rows);
+    pfree(v->segments);
+    end_live_summaries(&v->summaries);
+    pfree(v->extents);
+    pfree(dead);
+    MemoryContextDelete(context);
+}
+
+// Rows that are copied die as others do, and their tids are used again.
+static void pass_next_epoch(const VacuumState* present, BufferAccessStrategy strategy) {
+    VacuumState v{};
+    v.index = present->index;
+    v.next = true;
+    v.callback = present->callback;
+    v.callback_state = present->callback_state;
+    VQ_FAULT("vacuum.next");
+    if (!read_next_meta(v.index, &v.meta)) return;
+    v.lists = read_list_table(v.index, &v.meta);
+    pass_epoch(&v, strategy);
+    free_list_table(&v.lists);
+}
+
 // A pass over all pages. garbage: NULL, or where to note it; only one epoch is known then.
 static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkDeleteResult* stats,
                                          IndexBulkDeleteCallback callback, void* callback_state, Garbage* garbage) {
@@ -270,51 +330,19 @@ static IndexBulkDeleteResult* pass_pages(const IndexVacuumInfo* info, IndexBulkD
     v.callback = callback;
     v.callback_state = callback_state;
     v.stats = stats;
+    v.garbage = garbage;
     read_meta(v.index, &v.meta);
     v.lists = read_list_table(v.index, &v.meta);
     Relation heap = table_open(IndexGetRelation(RelationGetRelid(v.index), false), NoLock);
-    give_up_epoch(v.index, &v.meta);
+    if (!is_resting(&v.meta) || !keeps_in_shape(v.index)) give_up_epoch(v.index, &v.meta);
     settle_lists(v.index, heap, &v.meta, &v.lists, info->strategy);
     table_close(heap, NoLock);
-    v.geometry = meta_geometry(v.index, &v.meta);
-    if (HasRecords(v.meta)) v.records = meta_reorder_geometry(&v.meta);
-    const Size lists = v.meta.lists;
-    v.first_with_room = static_cast<SegmentRef*>(palloc_extended(sizeof(SegmentRef) * lists, MCXT_ALLOC_HUGE));
-    v.rows = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    v.segments = static_cast<uint32*>(palloc_extended(sizeof(uint32) * lists, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    for (Size list = 0; list < lists; list++) v.first_with_room[list] = kNoSegment;
-    v.summaries = begin_live_summaries(v.index, &v.meta, &v.geometry.keys);
-    bool* dead = static_cast<bool*>(palloc(std::max(v.geometry.capacity, PayloadBytes(BLCKSZ) / kTidBytes)));
-    MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vectorq vacuum", ALLOCSET_SMALL_SIZES);
-    if (EntriesVary(v.meta)) v.counter = make_owned<RowCounter>(context);
-    // In block order, not chain order: sequential reads. Pages added meanwhile hold new rows only.
-    const BlockNumber blocks = RelationGetNumberOfBlocks(v.index);
-    v.extents = static_cast<uint8*>(palloc_extended(blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-    v.garbage = garbage;
-    if (garbage != NULL) {
-        *garbage = make_garbage(blocks);
-        garbage->end = v.meta.postings_start;
-    }
-    for (BlockNumber block = v.meta.postings_start; block < blocks; block++) {
-        vacuum_delay();
-        vacuum_page(&v, block, info->strategy, dead);
-    }
-    // When no posting entry points to them any more.
-    if (HasRecords(v.meta) && callback != NULL)
-        vacuum_records(v.index, &v.meta, v.extents, blocks, callback, callback_state, info->strategy);
-    VQ_FAULT("vacuum.lists");
-    update_lists(&v);
+    pass_epoch(&v, info->strategy);
     // Whatever had segments of dropped lists was met.
     release_numbers(v.index, &v.meta, &v.lists);
     if (callback != NULL) age_list_uses(v.index, &v.meta);
     free_list_table(&v.lists);
-    pfree(v.first_with_room);
-    pfree(v.rows);
-    pfree(v.segments);
-    end_live_summaries(&v.summaries);
-    pfree(v.extents);
-    pfree(dead);
-    MemoryContextDelete(context);
+    if (callback != NULL && is_resting(&v.meta)) pass_next_epoch(&v, info->strategy);
     return stats;
 }
 
@@ -329,13 +357,6 @@ static constexpr double kBusyShare = 0.05;
 static bool is_busy(const IndexBulkDeleteResult* stats) {
     return stats != NULL && stats->tuples_removed > kBusyShare * stats->num_index_tuples &&
            stats->tuples_removed <= stats->num_index_tuples / kBusyShare;
-}
-
-// Cutting a file needs a lock that stops the queries of a standby: the table's option vacuum_truncate. A parallel
-// vacuum takes none. Where the index is in use all the time its file is not cut, and so not copied to its front either.
-static bool may_cut_file(Relation index, Relation heap) {
-    const StdRdOptions* options = reinterpret_cast<const StdRdOptions*>(heap->rd_options);
-    return !IsInParallelMode() && (options == NULL || options->vacuum_truncate) && !somebody_uses(index);
 }
 
 // Collects pages of other epochs, once nobody knows these, and brings the index to the front of its file. A copy that
@@ -385,9 +406,13 @@ static bool wants_pass(const IndexVacuumInfo* info, Relation heap) {
 static IndexBulkDeleteResult* keep_in_shape(const IndexVacuumInfo* info, Relation heap, IndexBulkDeleteResult* stats) {
     MetaPage meta;
     read_meta(info->index, &meta);
+    if (is_resting(&meta)) {
+        resume_renewal(info->index, heap, stats->num_index_tuples, false, info->strategy);
+        return collect_garbage(info, heap, stats, true);
+    }
     const RenewalWish wish = wants_renewal(info->index, heap, &meta, stats->num_index_tuples);
     if (wish.reason != RenewReason::kNone &&
-        renew_index(info->index, heap, wish, stats->num_index_tuples, info->strategy))
+        renew_index(info->index, heap, wish, stats->num_index_tuples, false, info->strategy))
         return collect_garbage(info, heap, stats, true);
     // A second time, if the lists that were replaced could go at once: the first leaves some lists open to inserts.
     for (int times = 0; times < 2; times++) {
@@ -435,13 +460,20 @@ bool renew_now(Relation index, Relation heap) {
     // Counts the rows, and ends what a vacuum has left undone.
     IndexBulkDeleteResult* stats = vq_bulkdelete(&info, NULL, NULL, NULL);
     stats = collect_garbage(&info, heap, stats, false);
+    MetaPage meta;
+    read_meta(index, &meta);
+    if (is_resting(&meta)) {
+        resume_renewal(index, heap, stats->num_index_tuples, true, info.strategy);
+        collect_garbage(&info, heap, stats, true);
+        return true;
+    }
     if (!wait_for_one_epoch(&info, heap))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_IN_USE),
                  errmsg("index \"%s\" was changed a moment ago, and some transaction may know it as it was before",
                         RelationGetRelationName(index)),
                  errhint("Try again when the transactions that run now have ended.")));
-    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples, info.strategy);
+    const bool done = renew_index(index, heap, {RenewReason::kAsked, 0}, stats->num_index_tuples, true, info.strategy);
     collect_garbage(&info, heap, stats, true);
     return done;
 }

@@ -98,7 +98,8 @@ const char* meta_problem(Relation index, const MetaPage* meta, BlockNumber block
         meta->live_lists < 1 || meta->live_lists > meta->lists || meta->groups > meta->live_lists || !bits_agree(meta))
         return "meta page has impossible values";
     if (meta->epoch < 1 || meta->epoch > meta->upkeep.last_epoch || meta->upkeep.renewing > meta->upkeep.last_epoch ||
-        meta->upkeep.reason >= kNumRenewReasons || meta->upkeep.free_unit < 1)
+        meta->upkeep.reason >= kNumRenewReasons || meta->upkeep.free_unit < 1 ||
+        meta->upkeep.copied > meta->upkeep.batches || (meta->upkeep.stripe < 1 && meta->upkeep.batches > 0))
         return "meta page has impossible values";
     if (!(TraitsOf(static_cast<CodeKind>(meta->code)).ams & (1 << meta->access_method)))
         return "meta page has a code that its access method does not make";

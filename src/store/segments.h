@@ -40,6 +40,11 @@ inline uint32 segments_end(const PostingGeometry* g, Page page) { return Segment
 inline uint32 segment_after(const PostingGeometry* g, Page page, uint32 at) {
     return SegmentAfter(*g, page_payload(page), at);
 }
+inline bool has_late_segment(const PostingGeometry* g, Page page) {
+    for (uint32 at = 0; at < segments_end(g, page); at = segment_after(g, page, at))
+        if (segment_is_late(segment_header(page, at))) return true;
+    return false;
+}
 // Pins and locks the (first) page of a list's segment and checks both.
 Buffer read_segment(Relation index, const PostingGeometry* g, SegmentRef at, uint32 list, int mode,
                     BufferAccessStrategy strategy = NULL);

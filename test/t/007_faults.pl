@@ -123,6 +123,9 @@ my %work = (
         "VACUUM r;\nDO \$\$BEGIN PERFORM dblink_exec('reader', 'COMMIT'); PERFORM dblink_disconnect('reader'); PERFORM txid_current(); END\$\$;\nDELETE FROM r WHERE id % 4 = 1;\nVACUUM r;", '' ],
     # Nine tenths of the rows go: what is left is copied to the front of the file.
     compact => [ 'TRUNCATE k; INSERT INTO k (v) SELECT v FROM many; REINDEX TABLE k; DELETE FROM k WHERE id % 10 <> 0;', 'VACUUM (INDEX_CLEANUP on) k;', '' ],
+    # A renewal in batches: rows go, and come, between the vacuums that copy them.
+    rest => [ 'TRUNCATE k; INSERT INTO k (v) SELECT v FROM many LIMIT 700; REINDEX TABLE k; INSERT INTO k (v) SELECT v FROM many; SET vectorq.renew_rows = 1500;',
+        "VACUUM k;\nDELETE FROM k WHERE id % 7 = 1;\nVACUUM k;\nINSERT INTO k (v) SELECT v FROM many LIMIT 200;\nVACUUM k;\nVACUUM k;", '' ],
     renew => [ '', "DO 'BEGIN PERFORM vectorq_renew(''t_records''); END';\nDO 'BEGIN PERFORM vectorq_renew(''t_flat''); END';", '' ],
     # A renewal that broke off: rows go into both epochs, and the next one gives it up.
     late => [ "$broken", 'INSERT INTO t (v) SELECT rv(16, i) FROM generate_series(1, 30) i;', '' ],
@@ -171,7 +174,7 @@ my $start = time;
 for my $what (sort keys %work)
 {
     my ($before, $statement, $after) = @{ $work{$what} };
-    my $verify = $what =~ /^(rebalance|held)$/ ? $verify_rebalanced : $what eq 'compact' ? verify_sql('k_v') : $verify_others;
+    my $verify = $what =~ /^(rebalance|held)$/ ? $verify_rebalanced : $what =~ /^(compact|rest)$/ ? verify_sql('k_v') : $verify_others;
     my $enough = $what eq 'rebalance' ? 1 : 2;
     my ($hits, $err) = run_sql("$settings $before SELECT vectorq_fault_hits() IS NULL; $statement\nSELECT vectorq_fault_hits(); $after");
     is($err, '', "$what without a fault") or next;

@@ -47,15 +47,20 @@ struct Upkeep {
     uint8_t reason;       // RenewReason of the last time
     uint8_t given_up;     // 1: an epoch was given up, and somebody may know it whom retire_xid tells of
     uint8_t garbage;      // 1: there are pages of other epochs that a vacuum has not collected yet
-    uint8_t reserved;     // 0
+    uint8_t resting;      // 1: a vacuum may go on with `renewing`, from `copied` on; else who was making it broke off
     uint32_t counted_blocks;  // of the index when its rows were last counted
     uint32_t needed_blocks;   // that it would have had then, with each list in one run and all close together
     uint32_t called_lists;    // that the rule called for when it was trained
     int64_t renewed_at;       // when it ended, as a TimestampTz
     uint32_t renew_millis;    // how long it took
     float measured;           // what led to it: rows, or how many times the lists its rows call for
+    // — while another epoch is made; else 0 —
+    uint32_t batches;  // that the rows are copied in: those of every so many stripes of the table
+    uint32_t copied;   // batches that are in the other epoch
+    uint32_t stripe;   // consecutive blocks of the table whose rows are of the same batch
+    uint32_t reserved;
 };
-static_assert(sizeof(Upkeep) == 48);
+static_assert(sizeof(Upkeep) == 64);
 
 // v9 (kFormatVersion). The crc covers everything before it; whoever changes a field renews it.
 struct MetaPage {
@@ -170,10 +175,10 @@ inline double EntriesPerRow(const MetaPage& meta) noexcept {
     return EntriesVary(meta) ? meta.entries_per_row : EntriesOfRow(meta);
 }
 static_assert(std::is_trivially_copyable_v<MetaPage>);
-static_assert(sizeof(MetaPage) == 472);
+static_assert(sizeof(MetaPage) == 488);
 static_assert(offsetof(MetaPage, rows) == 64 && offsetof(MetaPage, reorder_params) == 168 &&
               offsetof(MetaPage, list_uses) == 200 && offsetof(MetaPage, retire_xid) == 256 &&
-              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 468);
+              offsetof(MetaPage, upkeep) == 416 && offsetof(MetaPage, crc) == 484);
 // Block 0 has room for two: while upkeep.renewing is set, that of the next epoch follows.
 static_assert(2 * sizeof(MetaPage) <= PayloadBytes(kLeastPageBytes));
 
