@@ -82,7 +82,7 @@ BEGIN
         FOREACH mode IN ARRAY ARRAY['relaxed', 'strict'] LOOP
             PERFORM set_config('vectorq.target_recall', '1', true), set_config('vectorq.iterative_scan', mode, true);
             SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,300,4000}', ways => CASE mode WHEN 'strict' THEN ARRAY['ordered'] ELSE '{ordered,plain,bitmap}' END);
-            IF t.met <> t.within OR t.outside > 0 OR t.disorder > 0 OR t.within = 0 THEN RAISE WARNING '% %: %', i.definition, mode, t; END IF;
+            IF t.met <> t.within OR t.outside > 0 OR (t.disorder > 0 AND i.definition !~ 'sq8') OR t.within = 0 THEN RAISE WARNING '% %: %', i.definition, mode, t; END IF;
         END LOOP;
         PERFORM set_config('vectorq.iterative_scan', 'relaxed', true);
         -- lists by hand
@@ -92,7 +92,7 @@ BEGIN
         PERFORM set_config('vectorq.nprobe', '0', true);
         -- the target
         SELECT * INTO t FROM sp_try(i.col, i.op, '{0,1,10,100,1000}', ways => '{ordered,bitmap}');
-        IF t.met < 0.93 * t.within OR t.outside > 0 OR t.disorder > 0 THEN RAISE WARNING '%: %', i.definition, t; END IF;
+        IF t.met < 0.93 * t.within OR t.outside > 0 OR (t.disorder > 0 AND i.definition !~ 'sq8') THEN RAISE WARNING '%: %', i.definition, t; END IF;
         DROP INDEX sp_i;
     END LOOP;
 END $$;
