@@ -18,8 +18,7 @@ RenewalWish wants_renewal(Relation index, Relation heap, const MetaPage* meta, d
 // changed, if its rows are too few to train. The caller holds the lock of a vacuum on the table; no epoch but the
 // present one is known to anybody (one_epoch_is_known). rows: that the index has, roughly. all: in one go. On an error
 // or a cancel the index is as it was, and the next vacuum goes on or clears away what was made.
-bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows, bool all,
-                 BufferAccessStrategy strategy);
+bool renew_index(Relation index, Relation heap, RenewalWish wish, double rows, bool all, BufferAccessStrategy strategy);
 // Goes on with a renewal that rests (is_resting).
 void resume_renewal(Relation index, Relation heap, double rows, bool all, BufferAccessStrategy strategy);
 
