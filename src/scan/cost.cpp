@@ -169,7 +169,8 @@ void vq_costestimate(PlannerInfo* root, IndexPath* path, double loop_count, Cost
     const Cost all_lists = cost_of_lists(path->indexinfo, &shape, entry);
     *startup = cost_of_beginning(path->indexinfo, &shape) + part * all_lists;
     *total = *startup + std::max(0.0, whole - part) * all_lists + share * shape.rows * cpu_index_tuple_cost +
-             cost_of_the_rest(&shape, share * path->indexinfo->tuples) + cost_of_thrown_away(path->indexinfo, share);
+             cost_of_the_rest(&shape, share * path->indexinfo->tuples);
+    if (path->indexorderbys != NIL) *total += cost_of_thrown_away(path->indexinfo, share);
     *selectivity = share;
     *correlation = 0;
     *pages = shape.list_pages * whole;
