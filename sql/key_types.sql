@@ -111,16 +111,6 @@ EXECUTE kt_p(5, '{a}');
 EXECUTE kt_p(NULL, '{a}');
 SELECT x.i, (SELECT id FROM kt WHERE i8 = x.i ORDER BY v <-> '[0,0]' LIMIT 1) AS first, (SELECT min(id) FROM kt WHERE i8 = x.i) AS least FROM (VALUES (5::int8), (NULL), (-1), (77)) x (i);
 RESET plan_cache_mode;
--- a collation that takes strings for equal that differ
-CREATE COLLATION kt_any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
-CREATE TABLE kt_c (id int, v vector(2), t text COLLATE kt_any_case, a text[] COLLATE kt_any_case);
-INSERT INTO kt_c SELECT i, ARRAY[i, 1]::vector, (ARRAY['abc', 'ABC', 'Abc', 'x'])[1 + i % 4], ARRAY[(ARRAY['abc', 'ABC', 'x'])[1 + i % 3]] FROM generate_series(1, 12) i;
-CREATE INDEX kt_ci ON kt_c USING ivf (v vector_l2_ops, t, a);
-EXPLAIN (COSTS OFF) SELECT id FROM kt_c WHERE t = 'aBC' ORDER BY v <-> '[0,0]';
-SELECT string_agg(id::text, ' ') FROM (SELECT id FROM kt_c WHERE t = 'aBC' ORDER BY v <-> '[0,0]') x;
-SELECT string_agg(id::text, ' ') FROM (SELECT id FROM kt_c WHERE a @> ARRAY['aBC'] ORDER BY v <-> '[0,0]') x;
--- another collation than the column's is no condition for the index
-EXPLAIN (COSTS OFF) SELECT id FROM kt_c WHERE t = 'aBC' COLLATE "C" ORDER BY v <-> '[0,0]';
 -- what is no index
 CREATE TABLE kt_e (v vector(2), w vector(2), i int, p point, pa point[], bo box);
 CREATE INDEX ON kt_e USING ah (i, v);
@@ -131,9 +121,8 @@ CREATE INDEX ON kt_e USING ah (v, pa);
 CREATE INDEX ON kt_e USING ah (v, i int8_ops);
 DO $$ BEGIN EXECUTE 'CREATE INDEX ON kt_e USING ah (v' || repeat(', i', 32) || ')'; END $$;
 DO $$ BEGIN EXECUTE 'CREATE INDEX kt_most ON kt_e USING ah (v' || repeat(', i', 31) || ')'; END $$;
-DROP TABLE kt, kt_c, kt_e, kt_rest, kt_constants CASCADE;
+DROP TABLE kt, kt_e, kt_rest, kt_constants CASCADE;
 DROP TABLE kt_want;
 DROP FUNCTION kt_rows, kt_truth, kt_plan, kt_compare, kt_pick;
 DROP DOMAIN kt_small, kt_words;
 DROP TYPE kt_mood;
-DROP COLLATION kt_any_case;
